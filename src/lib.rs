@@ -1,1 +1,4 @@
-//! skeleton
+//! hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
+
+pub mod azure;
+pub mod domain;
