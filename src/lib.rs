@@ -1,1 +1,3 @@
-//! skeleton
+//! Hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
+
+pub mod domain;
