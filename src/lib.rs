@@ -1,4 +1,4 @@
-//! hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
+//! Hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
 
 pub mod azure;
 pub mod domain;

@@ -1,7 +1,21 @@
-//! What is right to do: no I/O, no async, no clock, no randomness, no Kubernetes.
+//! What is right to do: no I/O, no async, no clock, no randomness, no Kubernetes and no Azure.
 //!
-//! `now` is an argument everywhere. Controller, CLI and forecast ask the same functions.
+//! Everything here is a function of its arguments; `now` is passed in. Controller, CLI and
+//! forecast ask the same functions.
 
+pub mod budget;
+pub mod calendar;
 pub mod command;
+pub mod due;
+pub mod duration;
 pub mod enrolment;
+pub mod evidence;
+pub mod fleet;
 pub mod machine;
+pub mod policy;
+pub mod region;
+pub mod release;
+pub mod run;
+pub mod spread;
+pub mod window;
+pub mod zone;
