@@ -9,11 +9,10 @@ use std::fmt;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::calendar::Month;
 use super::due::Installer;
 use super::machine::{Machine, MachineId, MachineKind};
 use super::policy::{Policy, TagSelector};
-use super::release::ReleaseId;
+use super::release::{ReleaseId, ReleaseRef};
 use super::window::{Exclusion, WindowSpec};
 
 /// A fleet's namespace and name. The namespace is its disruption domain.
@@ -108,33 +107,11 @@ pub enum HotpatchWhen {
     InWindow,
 }
 
-/// What an approval or a pause speaks of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum ReleaseScope {
-    /// Every release.
-    Any,
-    /// The releases of a month, on all tracks.
-    Month(Month),
-    /// One release.
-    Exactly(ReleaseId),
-}
-
-impl ReleaseScope {
-    /// Tells whether it speaks of a release.
-    pub fn covers(&self, release: &ReleaseId) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Month(month) => Month::of(release.date()) == *month,
-            Self::Exactly(id) => id == release,
-        }
-    }
-}
-
 /// A word given on a release and, it may be, on one stage of it: an approval or a pause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Word {
-    /// The releases.
-    pub release: ReleaseScope,
+    /// The releases; none means all.
+    pub release: Option<ReleaseRef>,
     /// The stage; none means all.
     pub stage: Option<String>,
     /// Who gave it and why, for people.
@@ -143,8 +120,9 @@ pub struct Word {
 
 impl Word {
     /// Tells whether the word covers a stage of a release.
-    pub fn covers(&self, release: &ReleaseId, stage: &str) -> bool {
-        self.release.covers(release) && self.stage.as_deref().is_none_or(|own| own == stage)
+    pub fn covers(&self, release: ReleaseId, stage: &str) -> bool {
+        self.release.is_none_or(|own| own.matches(release))
+            && self.stage.as_deref().is_none_or(|own| own == stage)
     }
 }
 
@@ -200,7 +178,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// Returns the pause that covers a stage of a release, if there is one.
-    pub fn pause(&self, release: &ReleaseId, stage: &str) -> Option<&Word> {
+    pub fn pause(&self, release: ReleaseId, stage: &str) -> Option<&Word> {
         self.pauses.iter().find(|pause| pause.covers(release, stage))
     }
 }
