@@ -164,7 +164,7 @@ impl Catalogue {
             .map(|(_, release)| release)
     }
 
-    /// The releases of a month, by date: its rows, and the rule's release where no row takes its place.
+    /// The releases of a month, by date: its rows, and the rule's where no row takes its place.
     pub fn month(&self, track: OsTrack, month: Month) -> Vec<Release> {
         let first = (track, ReleaseId::new(track, month.first_day()));
         let last = (

@@ -1,10 +1,10 @@
 //! Openings as half-open intervals of UTC, and the algebra on sorted lists of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A time in which a window is open: from `start`, up to but not including `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opening {
     /// The first instant that is open.
     pub start: DateTime<Utc>,
