@@ -142,7 +142,8 @@ fn no_listed_kb_stands_on_both_sides() {
 fn the_cumulative_update_of_a_baseline_month_is_the_baseline() {
     let csv = format!(
         "{}\nWS2025,2026-10-13,KB5999001,LCU-B,\nWS2025,2026-11-10,KB5999002,LCU-B,\n\
-         WS2025,2026-10-20,KB5999003,LCU-OOB,\n",
+         WS2025,2026-10-20,KB5999003,LCU-OOB,\nWS2025,2027-01-12,KB5999004,LCU-OOB,\n\
+         WS2025,2026-10-27,KB5999005,LCU-D,\n",
         STANDARD_COLUMNS.join(",")
     );
     let catalogue = embedded().with_standard_updates(&csv).unwrap();
@@ -150,9 +151,15 @@ fn the_cumulative_update_of_a_baseline_month_is_the_baseline() {
         ("KB5999001", Standing::OnTrack),
         ("KB5999002", Standing::LeavesTrack),
         ("KB5999003", Standing::LeavesTrack),
+        ("KB5999004", Standing::LeavesTrack),
+        ("KB5999005", Standing::LeavesTrack),
     ] {
         assert_eq!(catalogue.standing(WS2025, kb(number)), standing, "{number}");
     }
+    let latest = catalogue
+        .latest_standard(WS2025, utc("2026-10-30 00:00"))
+        .unwrap();
+    assert_eq!(latest.kb, kb("KB5999003"), "a preview is no candidate");
 }
 
 #[test]
@@ -255,6 +262,9 @@ fn an_unproven_release_out_of_band_is_listed_and_not_commanded() {
     assert_eq!(embedded().latest(WS2022, now).unwrap().id, row.id);
     let effective = embedded().latest_effective(WS2022, now).unwrap();
     assert_eq!(effective.id, id("ws2022-2025-10-14"));
+    assert_eq!(embedded().baseline_of(row), Some(effective.clone()));
+    let on = names(&embedded().hotpatches_on(&effective));
+    assert_eq!(on, ["ws2022-2025-11-11", "ws2022-2025-12-09"]);
 }
 
 #[test]
@@ -301,6 +311,10 @@ fn added_rows_replace_settle_or_stand_beside() {
     assert_eq!(august[1].kb, Some(kb("KB5999002")));
     let october = catalogue.month(WS2025, "2026-10".parse().unwrap());
     assert_eq!(names(&october), ["ws2025-2026-10-13", "ws2025-2026-10-21"]);
+    // One doubt does not settle another.
+    let doubts = with("WS2025,2026-06-09,KB5999004,hotpatch,,UNVERIFIED\n").unwrap();
+    let june = doubts.month(WS2025, "2026-06".parse().unwrap());
+    assert_eq!(names(&june), ["ws2025-2026-06-09", "ws2025-2026-06-09-2"]);
     // Standard updates stay, and what was embedded is untouched.
     assert!(catalogue.is_incompatible(WS2025, kb("KB5070881")));
     assert_eq!(embedded().release_by_kb(WS2025, kb("KB5999001")), None);

@@ -64,7 +64,7 @@ pub(super) fn subtract(openings: Vec<Opening>, closed: Vec<Opening>) -> Vec<Open
     let mut left = Vec::with_capacity(openings.len());
     for mut opening in openings {
         for shut in &closed {
-            // `opening` is what is left behind the closed times seen so far.
+            // `opening` is what is left behind the closed times so far; maybe less than none.
             if !shut.meets(opening.start, opening.end) {
                 continue;
             }
@@ -74,7 +74,7 @@ pub(super) fn subtract(openings: Vec<Opening>, closed: Vec<Opening>) -> Vec<Open
                     end: shut.start,
                 });
             }
-            opening.start = shut.end.min(opening.end);
+            opening.start = shut.end;
         }
         if opening.start < opening.end {
             left.push(opening);

@@ -100,6 +100,7 @@ fn a_window_that_crosses_midnight_stays_open() {
     ] {
         assert_eq!(window.open_at(utc(at)), expected, "{at}");
     }
+    assert!(opening.contains(opening.start) && !opening.contains(opening.end));
     assert_eq!(
         opening.remaining(utc("2026-06-06 23:00")),
         TimeDelta::hours(1)
