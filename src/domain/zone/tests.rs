@@ -114,125 +114,44 @@ fn a_wrong_name_says_what_is_wrong() {
     );
 }
 
+/// Zone, local time, instant, and how they met: exact, fold, or the length of the gap in seconds.
+const MEETINGS: &str = "
+Europe/Berlin, 2026-03-29 01:59, 2026-03-29 00:59, exact
+Europe/Berlin, 2026-03-29 02:00, 2026-03-29 01:00, 3600
+Europe/Berlin, 2026-03-29 02:30, 2026-03-29 01:30, 3600
+Europe/Berlin, 2026-03-29 03:00, 2026-03-29 01:00, exact
+Europe/Berlin, 2026-10-25 01:59, 2026-10-24 23:59, exact
+Europe/Berlin, 2026-10-25 02:30, 2026-10-25 00:30, fold
+Europe/Berlin, 2026-10-25 03:00, 2026-10-25 02:00, exact
+America/New_York, 2026-03-08 02:30, 2026-03-08 07:30, 3600
+America/New_York, 2026-11-01 01:30, 2026-11-01 05:30, fold
+Australia/Lord_Howe, 2026-10-04 02:15, 2026-10-03 15:45, 1800
+Australia/Lord_Howe, 2026-04-05 01:45, 2026-04-04 14:45, fold
+Pacific/Apia, 2011-12-30 12:00, 2011-12-30 22:00, 86400
+Pacific/Kiritimati, 2026-01-01 00:00, 2025-12-31 10:00, exact
+Etc/GMT+12, 2026-01-01 00:00, 2026-01-01 12:00, exact
+Africa/Casablanca, 2026-02-15 02:30, 2026-02-15 01:30, fold
+Africa/Casablanca, 2026-03-22 02:30, 2026-03-22 02:30, 3600
+Asia/Kathmandu, 2026-06-01 00:00, 2026-05-31 18:15, exact
+UTC, 2028-02-29 12:00, 2028-02-29 12:00, exact
+";
+
 #[test]
 fn gaps_move_forward_and_folds_take_the_first() {
-    use Meeting::{Exact, Fold, Gap};
-    let hour = Gap {
-        shift_seconds: 3_600,
-    };
-    for (name, at, expected, meeting) in [
-        (
-            "Europe/Berlin",
-            "2026-03-29 01:59",
-            "2026-03-29 00:59",
-            Exact,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-03-29 02:00",
-            "2026-03-29 01:00",
-            hour,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-03-29 02:30",
-            "2026-03-29 01:30",
-            hour,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-03-29 03:00",
-            "2026-03-29 01:00",
-            Exact,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-10-25 01:59",
-            "2026-10-24 23:59",
-            Exact,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-10-25 02:30",
-            "2026-10-25 00:30",
-            Fold,
-        ),
-        (
-            "Europe/Berlin",
-            "2026-10-25 03:00",
-            "2026-10-25 02:00",
-            Exact,
-        ),
-        (
-            "America/New_York",
-            "2026-03-08 02:30",
-            "2026-03-08 07:30",
-            hour,
-        ),
-        (
-            "America/New_York",
-            "2026-11-01 01:30",
-            "2026-11-01 05:30",
-            Fold,
-        ),
-        (
-            "Australia/Lord_Howe",
-            "2026-10-04 02:15",
-            "2026-10-03 15:45",
-            Gap {
-                shift_seconds: 1_800,
+    let rows: Vec<&str> = MEETINGS.trim().lines().collect();
+    assert_eq!(rows.len(), 18);
+    for row in rows {
+        let cells: Vec<&str> = row.split(", ").collect();
+        let meeting = match cells[3] {
+            "exact" => Meeting::Exact,
+            "fold" => Meeting::Fold,
+            seconds => Meeting::Gap {
+                shift_seconds: seconds.parse().unwrap(),
             },
-        ),
-        (
-            "Australia/Lord_Howe",
-            "2026-04-05 01:45",
-            "2026-04-04 14:45",
-            Fold,
-        ),
-        (
-            "Pacific/Apia",
-            "2011-12-30 12:00",
-            "2011-12-30 22:00",
-            Gap {
-                shift_seconds: 86_400,
-            },
-        ),
-        (
-            "Pacific/Kiritimati",
-            "2026-01-01 00:00",
-            "2025-12-31 10:00",
-            Exact,
-        ),
-        ("Etc/GMT+12", "2026-01-01 00:00", "2026-01-01 12:00", Exact),
-        (
-            "Africa/Casablanca",
-            "2026-02-15 02:30",
-            "2026-02-15 01:30",
-            Fold,
-        ),
-        (
-            "Africa/Casablanca",
-            "2026-03-22 02:30",
-            "2026-03-22 02:30",
-            hour,
-        ),
-        (
-            "Asia/Kathmandu",
-            "2026-06-01 00:00",
-            "2026-05-31 18:15",
-            Exact,
-        ),
-        ("UTC", "2028-02-29 12:00", "2028-02-29 12:00", Exact),
-    ] {
-        let found = zone(name).local_to_utc(local(at));
-        assert_eq!(
-            found,
-            Resolved {
-                utc: utc(expected),
-                meeting
-            },
-            "{name} {at}"
-        );
+        };
+        let found = zone(cells[0]).local_to_utc(local(cells[1]));
+        let utc = utc(cells[2]);
+        assert_eq!(found, Resolved { utc, meeting }, "{row}");
     }
 }
 
