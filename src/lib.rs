@@ -1,1 +1,4 @@
-//! skeleton
+//! A Kubernetes operator for Windows Server hotpatching.
+
+pub mod api;
+pub mod cli;
