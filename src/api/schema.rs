@@ -16,7 +16,7 @@ pub const MAX_RUN_MACHINES: u32 = 250;
 pub const MAX_STAGES: u32 = 16;
 
 /// Go-style durations in hours, minutes and seconds, in this order; ISO 8601 is not accepted.
-const DURATION: &str = "^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}s)?$";
+const DURATION: &str = "^([0-9]{1,4}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$";
 const DATE: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
 const LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 const SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -44,6 +44,22 @@ fn text(max: u32) -> Schema {
 /// A duration such as `24h`, `10m` or `1h30m`.
 pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": DURATION, "minLength": 2, "maxLength": 16})
+}
+
+/// How long a window stays open.
+pub(crate) fn window_duration(generator: &mut SchemaGenerator) -> Schema {
+    // The pattern comes first: what is no duration must not fail with an error of the function.
+    let rule = format!(
+        "size(self) > 1 && {} && duration(self) >= duration('40m') && \
+         duration(self) <= duration('48h')",
+        matches(DURATION)
+    );
+    ruled(
+        duration(generator),
+        &rule,
+        "duration must be between 40m and 48h, such as \"4h\" or \"1h30m\": one installation needs \
+         at least 40 minutes",
+    )
 }
 
 /// Whole days or hours, such as `7d` or `36h`.

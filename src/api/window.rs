@@ -62,8 +62,8 @@ pub struct MaintenanceWindowSpec {
     /// On which days the window opens; exactly one of the five forms.
     pub schedule: Schedule,
     /// Local time of day at which the window opens, `HH:MM` in 24 hours. On a day on which the
-    /// clock skips this time the window opens at the first moment after the gap; on a day on which
-    /// it comes twice, at the first.
+    /// clock skips this time the window opens later by as much as is skipped; on a day on which it
+    /// comes twice, at the first.
     #[schemars(length(max = 5))]
     #[x_kube(validation = (
         "self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')",
@@ -72,13 +72,7 @@ pub struct MaintenanceWindowSpec {
     pub start_time: String,
     /// How long the window stays open, as elapsed time whether or not the clock changes: `40m` to
     /// `48h`.
-    #[schemars(schema_with = "schema::duration")]
-    #[x_kube(validation = (
-        "self.matches('^([0-9]{1,5}h)?([0-9]{1,6}m)?([0-9]{1,7}s)?$') && size(self) > 1 && \
-         duration(self) >= duration('40m') && duration(self) <= duration('48h')",
-        "duration must be between 40m and 48h, such as \"4h\" or \"1h30m\": one installation needs \
-         at least 40 minutes",
-    ))]
+    #[schemars(schema_with = "schema::window_duration")]
     pub duration: String,
     /// Days on which the window stays closed. An exclusion cuts an opening short that reaches into
     /// it.

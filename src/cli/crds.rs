@@ -1,6 +1,7 @@
 //! Renders the custom resource definitions as YAML. Must never read or write a file.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use serde_json::Value;
 
 use crate::api;
 
@@ -25,9 +26,27 @@ pub fn files() -> Vec<(String, String)> {
 }
 
 fn yaml(crd: &CustomResourceDefinition) -> String {
-    let mut text = serde_saphyr::to_string(crd).expect("a definition is plain data");
+    let mut value = serde_json::to_value(crd).expect("a definition is plain data");
+    whole_numbers(&mut value);
+    let mut text = serde_saphyr::to_string(&value).expect("a definition is plain data");
     if !text.ends_with('\n') {
         text.push('\n');
     }
     text
+}
+
+/// Writes bounds such as 0.0 as 0: the Rust type of all bounds is a float.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|f| f.fract() == 0.0);
+            if let (true, Some(float)) = (number.is_f64(), float) {
+                // Bounds in our schemas are small; far below 2^53.
+                *number = (float as i64).into();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
