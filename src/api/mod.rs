@@ -6,6 +6,8 @@
 
 // kube's KubeSchema derive repeats each `pub struct` inside a function body.
 #![allow(unreachable_pub)]
+// Several printer columns have the same type.
+#![allow(clippy::duplicated_attributes)]
 
 pub mod conditions;
 pub mod fleet;
