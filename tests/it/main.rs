@@ -1,0 +1,4 @@
+//! The integration tests of the operator, in one binary so that it is linked once.
+
+mod api;
+mod crds;
