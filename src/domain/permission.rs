@@ -141,18 +141,17 @@ pub fn open_span(
     let windows = windows_of(fleet, stage);
     let all = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
     let open = all.open_at(now)?;
-    let names: Vec<String> = open.windows.into_iter().collect();
-    Some((Span { start: open.opening.start, end: open.opening.end }, names.join("+")))
+    let name = open.windows.into_iter().next()?;
+    Some((Span { start: open.opening.start, end: open.opening.end }, name))
 }
 
 /// Returns the next time a window of a stage opens after `now`.
 pub fn next_span(fleet: &Fleet, stage: &str, now: DateTime<Utc>) -> Option<(Span, String)> {
     let windows = windows_of(fleet, stage);
     let all = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
-    all.next(now, 1).into_iter().next().map(|open| {
-        let names: Vec<String> = open.windows.into_iter().collect();
-        (Span { start: open.opening.start, end: open.opening.end }, names.join("+"))
-    })
+    let open = all.next(now, 1).into_iter().next()?;
+    let name = open.windows.into_iter().next()?;
+    Some((Span { start: open.opening.start, end: open.opening.end }, name))
 }
 
 /// Returns the last instant at which a run may still send: later there is not enough time left

@@ -98,7 +98,7 @@ pub struct RunMachine {
 /// The window a run was made for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunWindow {
-    /// Its name, or several joined by `+`.
+    /// Its name; of windows that merge into one opening the first by name.
     pub name: String,
     /// When it opens.
     pub start: DateTime<Utc>,
