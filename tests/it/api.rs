@@ -44,7 +44,7 @@ fn schema_of(kind: &str) -> Value {
     schema(crds.iter().find(|c| c.spec.names.kind == kind).unwrap())
 }
 
-fn yaml(text: &str) -> Value {
+pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
@@ -70,7 +70,7 @@ fn without_indexes(path: &str) -> String {
         .join("[]")
 }
 
-fn change(object: &Value, at: &str, now: &str) -> Value {
+pub(crate) fn change(object: &Value, at: &str, now: &str) -> Value {
     let mut changed = object.clone();
     let (parent, name) = at.rsplit_once('/').unwrap();
     let parent = changed
