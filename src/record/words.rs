@@ -33,7 +33,10 @@ pub(crate) fn spread(parts: &[Part]) -> Spread {
 
 /// Writes which failure domains keep machines apart.
 pub(crate) fn spread_list(own: Spread) -> Vec<Part> {
-    Part::ALL.into_iter().filter(|part| is_kept_apart(own, *part)).collect()
+    Part::ALL
+        .into_iter()
+        .filter(|part| is_kept_apart(own, *part))
+        .collect()
 }
 
 fn is_kept_apart(own: Spread, part: Part) -> bool {
@@ -124,7 +127,10 @@ pub(crate) fn limit_key_of(scope: &str, key: &str, fleet: &str) -> Option<LimitK
     match scope {
         STAGE => {
             let (fleet, stage) = key.split_once('/').unwrap_or((fleet, key));
-            Some(LimitKey::Stage { fleet: fleet.to_owned(), stage: stage.to_owned() })
+            Some(LimitKey::Stage {
+                fleet: fleet.to_owned(),
+                stage: stage.to_owned(),
+            })
         }
         GROUP => group_of(key).map(|(tag, value)| LimitKey::Group { tag, value }),
         AVAILABILITY_SET => Some(LimitKey::AvailabilitySet(key.to_owned())),
@@ -158,5 +164,7 @@ pub(crate) fn style(own: PollStyle) -> &'static str {
 
 /// Reads how an operation is polled.
 pub(crate) fn style_of(word: &str) -> Option<PollStyle> {
-    [PollStyle::AsyncOperation, PollStyle::Location].into_iter().find(|own| style(*own) == word)
+    [PollStyle::AsyncOperation, PollStyle::Location]
+        .into_iter()
+        .find(|own| style(*own) == word)
 }

@@ -129,8 +129,16 @@ fn judge(
                 "the request cannot be read: {why}; until it is deleted every fleet of the \
                  namespace is paused"
             );
-            let ruling = Ruling::Refused { reason: "Unreadable", message };
-            return RequestJudgement { name, fleet: None, verb: None, ruling };
+            let ruling = Ruling::Refused {
+                reason: "Unreadable",
+                message,
+            };
+            return RequestJudgement {
+                name,
+                fleet: None,
+                verb: None,
+                ruling,
+            };
         }
         Found::Object(request) => request,
     };
@@ -152,7 +160,12 @@ fn judge(
         Some(Ok(fleet)) => effect(declared, fleet, request, now).1,
     };
     let (fleet, verb) = (Some(fleet.clone()), Some(request.spec.verb));
-    RequestJudgement { name, fleet, verb, ruling }
+    RequestJudgement {
+        name,
+        fleet,
+        verb,
+        ruling,
+    }
 }
 
 /// A request as far as it could be read.
@@ -175,13 +188,29 @@ fn effect(
         return (Effect::default(), Ruling::Expired { at });
     }
     if let Some(message) = not_yet(spec.verb) {
-        return (Effect::default(), Ruling::NotYetSupported { message: message.to_owned() });
+        return (
+            Effect::default(),
+            Ruling::NotYetSupported {
+                message: message.to_owned(),
+            },
+        );
     }
     let (machines, strangers) = machines(declared, &spec.machines);
     let name = request.metadata.name.as_deref().unwrap_or_default();
     let at = created_at(&request.metadata);
-    let asked = Asked { spec, origin: origin(name, spec), at, machines, strangers };
-    match spec.release.as_deref().map(str::parse::<ReleaseRef>).transpose() {
+    let asked = Asked {
+        spec,
+        origin: origin(name, spec),
+        at,
+        machines,
+        strangers,
+    };
+    match spec
+        .release
+        .as_deref()
+        .map(str::parse::<ReleaseRef>)
+        .transpose()
+    {
         Ok(release) => answer(fleet, &asked, release),
         Err(error) => not_understood(&asked, "ReleaseNotFound", format!("spec.release: {error}")),
     }
@@ -194,9 +223,9 @@ pub(super) fn not_yet(verb: Verb) -> Option<&'static str> {
             "AssessNow has no effect in this version: machines are assessed by themselves once a \
              release is out",
         ),
-        Verb::InstallNow => Some(
-            "InstallNow has no effect in this version: machines go in the order of the policy",
-        ),
+        Verb::InstallNow => {
+            Some("InstallNow has no effect in this version: machines go in the order of the policy")
+        }
         Verb::Rollback => {
             Some("Rollback has no effect in this version: uninstall on the machine itself")
         }
@@ -205,9 +234,16 @@ pub(super) fn not_yet(verb: Verb) -> Option<&'static str> {
 }
 
 fn origin(name: &str, spec: &HotpatchRequestSpec) -> String {
-    let by = spec.requested_by.as_deref().map(|by| format!(", claimed: {by}"));
+    let by = spec
+        .requested_by
+        .as_deref()
+        .map(|by| format!(", claimed: {by}"));
     let why = spec.reason.as_deref().map(|why| format!(": {why}"));
-    format!("HotpatchRequest {name}{}{}", by.unwrap_or_default(), why.unwrap_or_default())
+    format!(
+        "HotpatchRequest {name}{}{}",
+        by.unwrap_or_default(),
+        why.unwrap_or_default()
+    )
 }
 
 /// Reads the machines of a request; returns those that are meant and the names of no machine.
@@ -232,7 +268,11 @@ fn not_understood(asked: &Asked<'_>, reason: &'static str, why: String) -> (Effe
     let narrows = matches!(asked.spec.verb, Verb::Pause | Verb::Abort | Verb::Exclude);
     let message = if narrows {
         let origin = format!("{}, which is not understood", asked.origin);
-        effect.pauses.push(Word { release: None, stage: None, origin });
+        effect.pauses.push(Word {
+            release: None,
+            stage: None,
+            origin,
+        });
         format!("{why}; until it is deleted the whole fleet is paused: {cure}")
     } else {
         format!("{why}; {cure}")
@@ -243,18 +283,24 @@ fn not_understood(asked: &Asked<'_>, reason: &'static str, why: String) -> (Effe
 fn answer(fleet: &Fleet, asked: &Asked<'_>, release: Option<ReleaseRef>) -> (Effect, Ruling) {
     let spec = asked.spec;
     let stage = spec.stage.clone();
-    let lost_stage = stage.as_deref().filter(|name| {
-        fleet.policy.stages.iter().all(|own| own.name != *name)
-    });
+    let lost_stage = stage
+        .as_deref()
+        .filter(|name| fleet.policy.stages.iter().all(|own| own.name != *name));
     if let (Some(stage), Verb::Approve | Verb::Retry) = (lost_stage, spec.verb) {
         let why = format!("spec.stage: the policy of the fleet has no stage {stage:?}");
         return not_understood(asked, "StageNotFound", why);
     }
-    let word = Word { release, stage: stage.clone(), origin: asked.origin.clone() };
+    let word = Word {
+        release,
+        stage: stage.clone(),
+        origin: asked.origin.clone(),
+    };
     let mut effect = Effect::default();
     let mut notes: Vec<String> = Vec::new();
     if let Some(stage) = lost_stage {
-        notes.push(format!("the policy of the fleet has no stage {stage:?} now"));
+        notes.push(format!(
+            "the policy of the fleet has no stage {stage:?} now"
+        ));
     }
     match spec.verb {
         Verb::Pause | Verb::Abort if !spec.machines.is_empty() => {
@@ -295,13 +341,23 @@ fn answer(fleet: &Fleet, asked: &Asked<'_>, release: Option<ReleaseRef>) -> (Eff
         return not_understood(asked, "InvalidSpec", why);
     }
     if !asked.strangers.is_empty() {
-        let list: Vec<String> = asked.strangers.iter().map(|own| format!("{own:?}")).collect();
+        let list: Vec<String> = asked
+            .strangers
+            .iter()
+            .map(|own| format!("{own:?}"))
+            .collect();
         let text = format!(
             "spec.machines: no machine is known as {}; name it by its Azure resource id",
             list.join(", ")
         );
         if asked.machines.is_empty() {
-            return (effect, Ruling::Refused { reason: "MachineNotFound", message: text });
+            return (
+                effect,
+                Ruling::Refused {
+                    reason: "MachineNotFound",
+                    message: text,
+                },
+            );
         }
         notes.push(text);
     }

@@ -100,7 +100,12 @@ struct Namespace {
 impl Namespace {
     fn good() -> Self {
         let (fleet, policy, saturday) = (yaml(FLEET), yaml(POLICY), yaml(SATURDAY));
-        Self { fleet, policy, saturday, requests: Vec::new() }
+        Self {
+            fleet,
+            policy,
+            saturday,
+            requests: Vec::new(),
+        }
     }
 
     /// Changes the object that a path names first: `fleet/spec/mode`.
@@ -130,6 +135,12 @@ impl Namespace {
 
 /// Reads all documents of one file of `examples/`.
 fn examples(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
-    std::fs::read_to_string(&path).unwrap().split("\n---\n").map(yaml).collect()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(file);
+    std::fs::read_to_string(&path)
+        .unwrap()
+        .split("\n---\n")
+        .map(yaml)
+        .collect()
 }
