@@ -291,7 +291,8 @@ fn known_stage(field: &str, stage: &str, policy: Option<&Policy>, faults: &mut F
     let Some(policy) = policy else { return };
     if policy.stages.iter().all(|own| own.name != stage) {
         let text = format!(
-            "{field}: BaselinePolicy {:?} has no stage {stage:?}; correct the name or add the stage",
+            "{field}: BaselinePolicy {:?} has no stage {stage:?}; correct the name or add the \
+             stage",
             policy.name
         );
         faults.elsewhere("StageNotFound", text);

@@ -281,80 +281,43 @@ fn not_understood(asked: &Asked<'_>, reason: &'static str, why: String) -> (Effe
 }
 
 fn answer(fleet: &Fleet, asked: &Asked<'_>, release: Option<ReleaseRef>) -> (Effect, Ruling) {
-    let spec = asked.spec;
-    let stage = spec.stage.clone();
-    let lost_stage = stage
-        .as_deref()
-        .filter(|name| fleet.policy.stages.iter().all(|own| own.name != *name));
-    if let (Some(stage), Verb::Approve | Verb::Retry) = (lost_stage, spec.verb) {
-        let why = format!("spec.stage: the policy of the fleet has no stage {stage:?}");
-        return not_understood(asked, "StageNotFound", why);
-    }
-    let word = Word {
-        release,
-        stage: stage.clone(),
-        origin: asked.origin.clone(),
-    };
-    let mut effect = Effect::default();
-    let mut notes: Vec<String> = Vec::new();
-    if let Some(stage) = lost_stage {
+    let (spec, mut notes) = (asked.spec, Vec::new());
+    let is_known = |name: &String| fleet.policy.stages.iter().any(|own| &own.name == name);
+    if let Some(stage) = spec.stage.as_ref().filter(|name| !is_known(name)) {
+        if matches!(spec.verb, Verb::Approve | Verb::Retry) {
+            let why = format!("spec.stage: the policy of the fleet has no stage {stage:?}");
+            return not_understood(asked, "StageNotFound", why);
+        }
+        // Runs that were made before the policy changed may still name it.
         notes.push(format!(
             "the policy of the fleet has no stage {stage:?} now"
         ));
     }
-    match spec.verb {
-        Verb::Pause | Verb::Abort if !spec.machines.is_empty() => {
-            let text = "with machines named, those are left out while the request exists and the \
-                        others go on";
-            notes.push(text.to_owned());
-            effect.exclude = exclude(asked);
-        }
-        Verb::Pause => effect.pauses.push(word),
-        Verb::Abort => effect.aborts.push(word),
-        Verb::Exclude => effect.exclude = exclude(asked),
-        Verb::Approve if release.is_none() => {
-            let why = "spec.release: verb Approve needs one, such as 2026-10".to_owned();
-            return not_understood(asked, "InvalidSpec", why);
-        }
-        Verb::Approve if !spec.machines.is_empty() => {
-            let why = "spec.machines: an approval is for a release or stage, not for machines";
-            return not_understood(asked, "InvalidSpec", why.to_owned());
-        }
-        Verb::Approve => effect.approvals.push(word),
-        Verb::Retry if !spec.machines.is_empty() => {
-            let word = |id: &MachineId| MachineWord {
-                id: id.clone(),
-                at: asked.at,
-                origin: asked.origin.clone(),
-            };
-            effect.retries = asked.machines.iter().map(word).collect();
-        }
-        Verb::Retry if release.is_none() || stage.is_none() => {
-            let why = "spec: verb Retry needs machines, or the release and stage that were halted";
-            return not_understood(asked, "InvalidSpec", why.to_owned());
-        }
-        Verb::Retry => effect.stage_retries.push((word, asked.at)),
-        Verb::AssessNow | Verb::InstallNow | Verb::Rollback => {}
-    }
-    if spec.verb == Verb::Exclude && spec.machines.is_empty() {
-        let why = "spec.machines: verb Exclude needs at least one".to_owned();
-        return not_understood(asked, "InvalidSpec", why);
+    let effect = match wanted(asked, release) {
+        Ok(effect) => effect,
+        Err(why) => return not_understood(asked, "InvalidSpec", why.to_owned()),
+    };
+    if matches!(spec.verb, Verb::Pause | Verb::Abort) && !spec.machines.is_empty() {
+        let text = "with machines named, those are left out while the request exists and the \
+                    others go on";
+        notes.push(text.to_owned());
     }
     if !asked.strangers.is_empty() {
-        let list: Vec<String> = asked
+        let names: Vec<String> = asked
             .strangers
             .iter()
             .map(|own| format!("{own:?}"))
             .collect();
         let text = format!(
             "spec.machines: no machine is known as {}; name it by its Azure resource id",
-            list.join(", ")
+            names.join(", ")
         );
         if asked.machines.is_empty() {
+            let reason = "MachineNotFound";
             return (
                 effect,
                 Ruling::Refused {
-                    reason: "MachineNotFound",
+                    reason,
                     message: text,
                 },
             );
@@ -363,6 +326,52 @@ fn answer(fleet: &Fleet, asked: &Asked<'_>, release: Option<ReleaseRef>) -> (Eff
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     (effect, Ruling::Accepted { note })
+}
+
+/// Returns what a request puts into its fleet, or what it lacks.
+fn wanted(asked: &Asked<'_>, release: Option<ReleaseRef>) -> Result<Effect, &'static str> {
+    let spec = asked.spec;
+    let has_machines = !spec.machines.is_empty();
+    let word = Word {
+        release,
+        stage: spec.stage.clone(),
+        origin: asked.origin.clone(),
+    };
+    let mut effect = Effect::default();
+    match spec.verb {
+        // A word on machines cannot be put into a word on releases: leaving them out does as much.
+        Verb::Pause | Verb::Abort | Verb::Exclude if has_machines => {
+            effect.exclude = exclude(asked);
+        }
+        Verb::Exclude => return Err("spec.machines: verb Exclude needs at least one"),
+        Verb::Pause => effect.pauses.push(word),
+        Verb::Abort => effect.aborts.push(word),
+        Verb::Approve if has_machines => {
+            return Err("spec.machines: an approval is for a release or stage, not for machines");
+        }
+        Verb::Approve if release.is_none() => {
+            return Err("spec.release: verb Approve needs one, such as 2026-10");
+        }
+        Verb::Approve => effect.approvals.push(word),
+        Verb::Retry if has_machines => effect.retries = retries(asked),
+        Verb::Retry if release.is_none() || spec.stage.is_none() => {
+            return Err(
+                "spec: verb Retry needs machines, or the release and stage that were halted",
+            );
+        }
+        Verb::Retry => effect.stage_retries.push((word, asked.at)),
+        Verb::AssessNow | Verb::InstallNow | Verb::Rollback => {}
+    }
+    Ok(effect)
+}
+
+fn retries(asked: &Asked<'_>) -> Vec<MachineWord> {
+    let word = |id: &MachineId| MachineWord {
+        id: id.clone(),
+        at: asked.at,
+        origin: asked.origin.clone(),
+    };
+    asked.machines.iter().map(word).collect()
 }
 
 fn exclude(asked: &Asked<'_>) -> Vec<ExcludedMachine> {

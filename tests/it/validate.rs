@@ -36,7 +36,7 @@ spec:
     locations: [West Europe]
     tags: {matchLabels: {app: web}, matchExpressions: [{key: ring, operator: Exists}]}
     exclude:
-    - {resourceId: /subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/W9,
+    - {resourceId: /subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/W9,
        reason: vendor freeze, through: 2027-01-31}
   policyRef: {name: careful}
   windowRefs: [{name: saturday, stages: [canary]}, {name: sunday}]

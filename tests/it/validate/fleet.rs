@@ -153,10 +153,10 @@ fn what_is_wrong_with_a_fleet_is_named_with_its_cure() {
         ),
         (
             "fleet/spec/selector/exclude/0/resourceId",
-            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/n",
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n",
             spec,
             "spec.selector.exclude[0].resourceId: machine id \
-             \"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/n\" \
+             \"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n\" \
              is not the resource id of a virtual machine or Arc machine; copy its id from Azure",
             true,
         ),
