@@ -70,7 +70,7 @@ fn placement() -> impl Strategy<Value = Placement> {
 }
 
 fn machine() -> impl Strategy<Value = RunMachine> {
-    let groups = btree_map("[a-z=%-]{1,12}", "[A-Za-z0-9= %]{0,12}", 0..4);
+    let groups = btree_map("[a-z3D=%-]{1,12}", "[A-Za-z0-9= %]{0,12}", 0..4);
     let parts = (
         "[a-z0-9-]{1,15}",
         kind(),
@@ -111,7 +111,7 @@ fn limit_key() -> impl Strategy<Value = LimitKey> {
     let name = || "[a-z]([a-z-]{0,8}[a-z])?";
     prop_oneof![
         (name(), name()).prop_map(|(fleet, stage)| LimitKey::Stage { fleet, stage }),
-        ("[a-z=%-]{1,12}", "[A-Za-z0-9= %]{0,12}")
+        ("[a-z3D=%-]{1,12}", "[A-Za-z0-9= %]{0,12}")
             .prop_map(|(tag, value)| LimitKey::Group { tag, value }),
         text().prop_map(LimitKey::AvailabilitySet),
         text().prop_map(LimitKey::Cluster),
