@@ -22,8 +22,14 @@ pub const INSTALL_RECORDS_MAX: usize = 8;
 
 /// The Azure resource id of a machine, lower-cased, because Azure compares ids without case and
 /// Resource Graph's patch tables return them lower-cased (azure.md §4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineId(Arc<str>);
+
+impl Serialize for MachineId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 /// Why a text is not a machine id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
