@@ -4,10 +4,13 @@
 
 pub mod calendar;
 pub mod command;
+pub mod due;
 pub mod duration;
+pub mod eligibility;
 pub mod enrolment;
 pub mod machine;
 pub mod region;
 pub mod release;
+pub mod track;
 pub mod window;
 pub mod zone;
