@@ -177,34 +177,23 @@ pub fn verdict(
     catalogue: &Catalogue,
     now: DateTime<Utc>,
 ) -> Verdict {
-    if let Some(wait) = wait::by_track(track) {
-        return Verdict::Wait(wait);
+    let evidence = Evidence::gather(machine, catalogue, now);
+    let judge = evidence.map(|evidence| Judge { evidence, rules });
+    match (track, judge) {
+        (Track::Ineligible(blockers), _) => Wait::ineligible(blockers).into(),
+        (Track::NotEnrolled { pending }, _) => Wait::not_enrolled(pending.as_ref()).into(),
+        (Track::Regressed(what), _) => Wait::new(WaitReason::Regressed, what.to_string()).into(),
+        (Track::Unknown(doubt), None) => Wait::in_doubt(doubt).into(),
+        (_, None) => Wait::in_doubt(&Doubt::NoRelease).into(),
+        (Track::Unknown(doubt), Some(judge)) => judge.in_doubt(doubt),
+        (Track::RebootOwed { kb, .. }, Some(judge)) => judge.reboot_owed(*kb),
+        (Track::OnTrack { .. } | Track::BaselineDue { .. }, Some(judge)) => judge.on_track(),
+        (Track::OffTrack { cause, .. }, Some(judge)) => judge.off_track(*cause),
     }
-    let Some(evidence) = Evidence::gather(machine, catalogue, now) else {
-        return Wait::new(WaitReason::NoRelease, "the catalogue has no release for it").into();
-    };
-    let judge = Judge {
-        evidence: &evidence,
-        rules,
-    };
-    match track {
-        Track::Unknown(doubt) => judge.in_doubt(doubt),
-        Track::RebootOwed { kb, .. } => judge.reboot_owed(*kb),
-        Track::OnTrack { .. } | Track::BaselineDue { .. } => judge.on_track(),
-        Track::OffTrack { cause, .. } => judge.off_track(*cause),
-        Track::NotEnrolled { .. } | Track::Ineligible(_) | Track::Regressed(_) => {
-            unreachable_track(track)
-        }
-    }
-}
-
-/// The tracks for which [`wait::by_track`] has answered; were one to slip by, it waits.
-fn unreachable_track(track: &Track) -> Verdict {
-    Wait::new(WaitReason::NotEnrolled, format!("the machine is {track}")).into()
 }
 
 struct Judge<'a> {
-    evidence: &'a Evidence<'a>,
+    evidence: Evidence<'a>,
     rules: &'a DueRules,
 }
 
@@ -224,12 +213,22 @@ impl Judge<'_> {
         Verdict::Wait(Wait { assess, ..wait })
     }
 
-    /// A record of the release outweighs a poor assessment, and nothing else.
+    /// A record of the release outweighs a poor assessment or a build, and nothing else.
     fn in_doubt(&self, doubt: &Doubt) -> Verdict {
-        let reason = WaitReason::of_doubt(doubt);
-        let outweighed = reason.assessing_may_help() || *doubt == Doubt::BuildAhead;
+        let outweighed = matches!(
+            doubt,
+            Doubt::NoAssessment
+                | Doubt::AssessmentFromFuture
+                | Doubt::AssessmentOlderThanRelease
+                | Doubt::AssessmentStale
+                | Doubt::OffersUnclear(_)
+                | Doubt::BuildAhead
+        );
         let current = self.current_by_record().filter(|_| outweighed);
-        current.unwrap_or_else(|| self.wait(reason, wait::doubt_message(doubt)))
+        let Wait {
+            reason, message, ..
+        } = Wait::in_doubt(doubt);
+        current.unwrap_or_else(|| self.wait(reason, message))
     }
 
     fn on_track(&self) -> Verdict {
@@ -400,7 +399,7 @@ impl Judge<'_> {
     /// A reboot that is owed comes first, and is due only where a fresh assessment newer than the
     /// install says that it is still pending: somebody may have rebooted the machine since.
     fn reboot_owed(&self, kb: Option<Kb>) -> Verdict {
-        let evidence = self.evidence;
+        let evidence = &self.evidence;
         let confirmed = match evidence.reboot() {
             Reboot::Owed { confirmed, .. } => confirmed,
             Reboot::Settled | Reboot::Unclear => None,
@@ -430,7 +429,7 @@ impl Judge<'_> {
     /// A KB that is on the machine by record or is not offered to it, so that an install pinned
     /// to it installs nothing and only settles the reboot.
     fn installed_kb(&self) -> Option<Kb> {
-        let evidence = self.evidence;
+        let evidence = &self.evidence;
         let assessment = evidence.machine.assessment.as_ref()?;
         let recorded = evidence
             .machine

@@ -15,8 +15,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::machine::{
-    Agent, ArcFacts, Connection, Edition, Facts, Generation, Licence, Machine, MachineKind,
-    PatchMode, Product, ScaleSet, VmFacts,
+    Agent, Connection, Edition, Facts, Generation, Licence, Machine, MachineKind, PatchMode,
+    Product, ScaleSet,
 };
 
 mod image;
