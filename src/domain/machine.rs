@@ -187,7 +187,9 @@ impl Tags {
 
     /// Returns all tags in order of their names as Azure spells them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -588,6 +590,8 @@ impl Machine {
 
     /// Returns the newest install that put an update on the machine.
     pub fn install_of(&self, kb: &Kb) -> Option<&InstallRecord> {
-        self.installs.iter().find(|record| record.installed.contains(kb))
+        self.installs
+            .iter()
+            .find(|record| record.installed.contains(kb))
     }
 }
