@@ -129,7 +129,7 @@ pub fn next(
         }
         Step::Unknown => unknown(terms, machine, progress, sight, now),
         Step::Running => running(terms, machine, progress, sight, now),
-        Step::Verifying => verifying(terms, progress, sight, now),
+        Step::Verifying => verifying(terms, machine, progress, sight, now),
         Step::Succeeded | Step::Failed | Step::Skipped => Next::Stay(String::new()),
         Step::NotUnderstood(word) => {
             if sight.let_go {
@@ -213,7 +213,7 @@ fn unknown(
         return let_go(progress, now);
     }
     if progress.reason == Some(StepReason::NotHealthy) {
-        return match verifying(terms, progress, sight, now) {
+        return match verifying(terms, machine, progress, sight, now) {
             Next::Become(further) if further.step != Step::Unknown => Next::Become(further),
             _ => Next::Stay("held until it is healthy again".to_owned()),
         };
@@ -297,7 +297,7 @@ fn running(
             window_exceeded: record.window_exceeded,
             error: None,
         };
-        return judge(terms, progress, &outcome, record.modified, sight, now);
+        return judge(terms, machine, progress, &outcome, record.modified, sight, now);
     }
     match sight.answer {
         Some(Answer::Operation(OperationState::Ended(outcome))) => {
@@ -308,14 +308,16 @@ fn running(
             if outcome.installed.is_empty() && machine.kind != MachineKind::AzureVm {
                 return no_end(progress, now, "ended; its install record is awaited");
             }
-            judge(terms, progress, outcome, now, sight, now)
+            judge(terms, machine, progress, outcome, now, sight, now)
         }
         Some(Answer::Operation(OperationState::Gone)) => Next::Become(Progress {
             operation: None,
             message: "Azure forgot the operation; its traces on the machine are followed".into(),
             ..progress.clone()
         }),
-        Some(Answer::Reading(reading)) if settled_after(reading, progress.intent_at) => {
+        Some(Answer::Reading(reading))
+            if settled_after(reading, sight.machine, progress.intent_at) =>
+        {
             Next::Become(Progress {
                 ended_at: Some(now),
                 ..progress.at(Step::Verifying, now, None, "restarted; settling")
@@ -346,6 +348,7 @@ fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {
 
 fn judge(
     terms: &Terms,
+    machine: &RunMachine,
     progress: &Progress,
     outcome: &Outcome,
     ended_at: DateTime<Utc>,
@@ -382,7 +385,7 @@ fn judge(
             ended_at: Some(ended_at),
             ..progress.at(Step::Verifying, now, None, "installed; settling")
         }),
-        RebootStatus::Required | RebootStatus::Failed => owed(terms, progress, sight, now),
+        RebootStatus::Required | RebootStatus::Failed => owed(terms, machine.kind, progress, sight, now),
         RebootStatus::Started | RebootStatus::Unknown => {
             no_end(progress, now, "installed; its reboot is awaited")
         }
@@ -390,10 +393,18 @@ fn judge(
 }
 
 /// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
-/// its own; a hotpatch run commands no reboot.
-fn owed(terms: &Terms, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) -> Next {
+/// its own; a hotpatch run commands no reboot, and Azure Resource Manager has no restart for Arc
+/// servers (azure.md §2): there a Finish in the next window settles it.
+fn owed(
+    terms: &Terms,
+    kind: MachineKind,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
     let tried = sight.earlier_attempts + progress.attempts;
     let may_restart = terms.action == Action::Baseline
+        && kind != MachineKind::ArcServer
         && progress.command == Some(Command::Finish)
         && tried <= terms.retries;
     if !may_restart {
@@ -410,15 +421,20 @@ fn owed(terms: &Terms, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc
     })
 }
 
-fn settled_after(reading: &Reading, intent: Option<DateTime<Utc>>) -> bool {
+fn settled_after(
+    reading: &Reading,
+    machine: Option<&Machine>,
+    intent: Option<DateTime<Utc>>,
+) -> bool {
     reading.health == Health::Healthy
         && reading.busy.is_none()
-        && matches!((reading.reboot_pending, intent),
+        && matches!((reading.reboot_word(machine), intent),
             (Some(word), Some(intent)) if !word.pending && word.at >= intent)
 }
 
 fn verifying(
     terms: &Terms,
+    machine: &RunMachine,
     progress: &Progress,
     sight: &Sight<'_>,
     now: DateTime<Utc>,
@@ -449,10 +465,10 @@ fn verifying(
     if let Some(operation) = &reading.busy {
         return hold(&format!("an operation is on it: {operation}"));
     }
-    match reading.reboot_pending {
+    match reading.reboot_word(sight.machine) {
         Some(word) if word.at < ended => hold("no assessment since the command ended"),
         None => hold("whether it still owes a reboot is not known"),
-        Some(word) if word.pending => owed(terms, progress, sight, now),
+        Some(word) if word.pending => owed(terms, machine.kind, progress, sight, now),
         Some(_) => {
             let text = match terms.action {
                 Action::Hotpatch => "hotpatched, healthy, no reboot",

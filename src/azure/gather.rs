@@ -1,0 +1,198 @@
+//! Reads the tables of Resource Graph page by page, and can stop between two pages.
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+
+use super::arm::Arm;
+use super::error::Error;
+use super::graph::{
+    ASSESSMENTS, HEALTH, INSTALLS, OFFERS, PAGES_MAX, PATCHES, Page, Query, RESOURCES, Target,
+    page, text,
+};
+use super::port::UnreadableRow;
+use super::resources::Resources;
+use super::tables::Tables;
+use crate::domain::machine::MachineId;
+
+/// The tables in the order they are read. Patches come before the installs they belong to, and
+/// offers before their assessments: an install seen between the two has no updates yet, which
+/// proves nothing, rather than updates without an install, which would be lost.
+const TABLES: [Table; 6] = [
+    Table::Resources,
+    Table::Offers,
+    Table::Assessments,
+    Table::Patches,
+    Table::Installs,
+    Table::Health,
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Resources,
+    Assessments,
+    Offers,
+    Installs,
+    Patches,
+    Health,
+}
+
+/// What one step led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There is more to read; where the quota is spent, only after so many seconds.
+    More {
+        /// Seconds until the next query may be sent.
+        wait_seconds: Option<u64>,
+    },
+    /// All is read.
+    Done,
+}
+
+/// A reading of all tables, for all machines of the targets or for some.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    /// When it began.
+    pub(super) began: DateTime<Utc>,
+    targets: Vec<Target>,
+    machines: Option<Vec<MachineId>>,
+    table: usize,
+    target: usize,
+    token: Option<String>,
+    pages: u32,
+    pub(super) resources: Resources,
+    pub(super) tables: Tables,
+}
+
+impl Gathering {
+    pub(super) fn new(
+        began: DateTime<Utc>,
+        targets: Vec<Target>,
+        machines: Option<Vec<MachineId>>,
+    ) -> Self {
+        Self {
+            began,
+            targets,
+            machines,
+            table: 0,
+            target: 0,
+            token: None,
+            pages: 0,
+            resources: Resources::default(),
+            tables: Tables::default(),
+        }
+    }
+
+    /// Reads one page. After an error nothing is lost: the same page is read again.
+    pub(super) async fn step(&mut self, arm: &Arm) -> Result<Step, Error> {
+        let (Some(table), Some(target)) = (
+            TABLES.get(self.table).copied(),
+            self.targets.get(self.target).cloned(),
+        ) else {
+            return Ok(Step::Done);
+        };
+        let read = Read {
+            arm,
+            target: &target,
+        };
+        let (next, wait_seconds) = match table {
+            Table::Resources => {
+                let page = read.page(self, RESOURCES).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| {
+                    own.resources.take(row, &mut own.tables)
+                });
+                end
+            }
+            Table::Assessments => {
+                let page = read.page(self, ASSESSMENTS).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| own.tables.assessment(&row));
+                end
+            }
+            Table::Offers => {
+                let page = read.page(self, OFFERS).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| own.tables.offer(&row));
+                end
+            }
+            Table::Installs => {
+                let page = read.page(self, INSTALLS).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| own.tables.install(&row));
+                end
+            }
+            Table::Patches => {
+                let page = read.page(self, PATCHES).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| own.tables.patch(&row));
+                end
+            }
+            Table::Health => {
+                let page = read.page(self, HEALTH).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| own.tables.health(&row));
+                end
+            }
+        };
+        self.turn(next);
+        let done = self.table == TABLES.len();
+        Ok(if done {
+            Step::Done
+        } else {
+            Step::More { wait_seconds }
+        })
+    }
+
+    fn take<T>(&mut self, rows: Vec<Result<T, UnreadableRow>>, take: impl Fn(&mut Self, T)) {
+        for row in rows {
+            match row {
+                Ok(row) => take(self, row),
+                Err(row) => self.tables.lost(row),
+            }
+        }
+    }
+
+    /// Goes on to the next page, target or table.
+    fn turn(&mut self, next: Option<String>) {
+        self.token = next;
+        self.pages += 1;
+        if self.token.is_some() {
+            return;
+        }
+        self.pages = 0;
+        self.target += 1;
+        if self.target == self.targets.len() {
+            self.target = 0;
+            self.table += 1;
+        }
+    }
+}
+
+struct Read<'a> {
+    arm: &'a Arm,
+    target: &'a Target,
+}
+
+impl Read<'_> {
+    async fn page<T: DeserializeOwned>(
+        &self,
+        gathering: &Gathering,
+        query: Query,
+    ) -> Result<Page<T>, Error> {
+        if gathering.pages >= PAGES_MAX {
+            return Err(Error::malformed(
+                query.what,
+                format!("more than {PAGES_MAX} pages"),
+            ));
+        }
+        let text = text(query, gathering.machines.as_deref());
+        page(
+            self.arm,
+            query.what,
+            self.target,
+            &text,
+            gathering.token.as_deref(),
+        )
+        .await
+    }
+}

@@ -1,0 +1,374 @@
+//! The rows of the query for machines, joined into machines of the domain.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::bounded;
+use super::port::UnreadableRow;
+use super::read_as::{
+    OsWords, Signs, agent, connection, is, licence, power, provisioning, settings, some,
+};
+use super::tables::Tables;
+use super::wire::arc::ProductProfile;
+use super::wire::graph::Resource;
+use super::wire::vm::ImageReference;
+use super::zones::PhysicalZones;
+use crate::domain::machine::{
+    ArcFacts, AvailabilitySetPlace, Facts, Generation, Health, Image, Incarnation, InstallRecord,
+    InstallStatus, Machine, MachineId, MachineKind, OsProfile, Placement, Power, ScaleSet, Tags,
+    VmFacts, ZonePlace,
+};
+use crate::domain::region;
+
+/// The tag that names an Arc machine's site.
+const SITE_TAG: &str = "site";
+
+/// The publisher and offer whose SKUs name a Windows Server.
+const WINDOWS_PUBLISHER: &str = "MicrosoftWindowsServer";
+
+/// The rows, by what they are.
+#[derive(Debug, Default)]
+pub(super) struct Resources {
+    machines: BTreeMap<MachineId, Resource>,
+    /// Licence profiles, by machine.
+    licences: BTreeMap<MachineId, ProductProfile>,
+    /// `orchestrationMode` of scale sets, by lower-cased id.
+    scale_sets: BTreeMap<String, String>,
+}
+
+impl Resources {
+    /// Takes a row. The same machine twice, as overlapping scopes give it, counts once.
+    pub(super) fn take(&mut self, row: Resource, tables: &mut Tables) {
+        let id = some(row.id.as_ref())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let mut unread = |why: String| {
+            tables.unreadable.insert(UnreadableRow {
+                id: bounded(&id),
+                why: bounded(&why),
+            });
+        };
+        let ty = row.r#type.as_deref();
+        if is(ty, "microsoft.compute/virtualmachinescalesets") {
+            if let Some(mode) = some(row.mode.as_ref()) {
+                self.scale_sets.insert(id, mode.to_owned());
+            }
+        } else if is(ty, "microsoft.hybridcompute/machines/licenseprofiles") {
+            let machine = id.split("/licenseprofiles/").next().unwrap_or_default();
+            match (MachineId::parse(machine), row.product) {
+                (Ok(machine), Some(profile)) => {
+                    self.licences.insert(machine, profile);
+                }
+                (Ok(_), None) => {}
+                (Err(error), _) => unread(error.to_string()),
+            }
+        } else {
+            match MachineId::parse(&id) {
+                Ok(machine) => {
+                    self.machines.entry(machine).or_insert(row);
+                }
+                Err(error) => unread(error.to_string()),
+            }
+        }
+    }
+
+    /// Returns the ids of the machines.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &MachineId> {
+        self.machines.keys()
+    }
+
+    /// Returns the row of a machine.
+    pub(super) fn row(&self, machine: &MachineId) -> Option<&Resource> {
+        self.machines.get(machine)
+    }
+
+    /// Returns the subscriptions that have a VM in a zone.
+    pub(super) fn zonal_subscriptions(&self) -> Vec<String> {
+        let mut found: Vec<String> = self
+            .machines
+            .iter()
+            .filter(|(_, row)| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+            .map(|(id, _)| id.subscription().to_owned())
+            .collect();
+        found.dedup();
+        found
+    }
+
+    /// Joins everything into machines, by id; what cannot be read goes to the tables' list.
+    pub(super) fn join(mut self, tables: &mut Tables, zones: &PhysicalZones) -> Vec<Arc<Machine>> {
+        let mut machines = Vec::with_capacity(self.machines.len());
+        for (id, row) in std::mem::take(&mut self.machines) {
+            match self.machine(&id, row, tables, zones) {
+                Ok(machine) => machines.push(Arc::new(machine)),
+                Err(why) => {
+                    let id = id.as_str().to_owned();
+                    tables.unreadable.insert(UnreadableRow { id, why });
+                }
+            }
+        }
+        machines
+    }
+
+    fn machine(
+        &self,
+        id: &MachineId,
+        mut row: Resource,
+        tables: &mut Tables,
+        zones: &PhysicalZones,
+    ) -> Result<Machine, String> {
+        let kind = kind(id, &row);
+        let words = os_words(&row, kind);
+        let (product, edition, build) = (words.product(), words.edition(), words.build());
+        let installs = tables.take_installs(id);
+        let patch_settings = row.windows.as_ref().and_then(|w| w.patch_settings.as_ref());
+        Ok(Machine {
+            id: id.clone(),
+            name: some(row.name.as_ref()).unwrap_or(id.name()).to_owned(),
+            kind,
+            incarnation: incarnation(&row, kind)?,
+            placement: self.placement(id, &row, kind, zones),
+            product,
+            edition,
+            build,
+            facts: self.facts(id, &row, kind),
+            settings: settings(patch_settings),
+            power: power_of(&row, kind),
+            health: health(&row, kind, tables.health_of(id)),
+            busy: busy(&row, &installs, tables.is_dim(id)),
+            assessment: tables.take_assessment(id),
+            installs,
+            tags: Tags::new(row.tags.take().unwrap_or_default()),
+        })
+    }
+
+    fn placement(
+        &self,
+        id: &MachineId,
+        row: &Resource,
+        kind: MachineKind,
+        zones: &PhysicalZones,
+    ) -> Placement {
+        let region = region::normalise(row.location.as_deref().unwrap_or_default());
+        let is_vm = kind == MachineKind::AzureVm;
+        let zone = match row.zones.as_deref().unwrap_or_default() {
+            [] => ZonePlace::Regional,
+            [one] => zones.place(id.subscription(), &region, one),
+            // A VM in several zones is in none that can be named.
+            _ => ZonePlace::Unknown,
+        };
+        let site = row
+            .tags
+            .iter()
+            .flatten()
+            .find(|(name, _)| name.eq_ignore_ascii_case(SITE_TAG));
+        let set = some(row.scale_set.as_ref()).map(str::to_ascii_lowercase);
+        let view = row.view.as_ref();
+        Placement {
+            zone,
+            availability_set: some(row.availability_set.as_ref()).map(|set| AvailabilitySetPlace {
+                id: set.to_ascii_lowercase(),
+                update_domain: view.and_then(|v| v.platform_update_domain),
+            }),
+            flexible_scale_set: set
+                .filter(|_| self.scale_set(row) == ScaleSet::Flexible)
+                .map(|id| {
+                    (
+                        id,
+                        row.fault_domain
+                            .or(view.and_then(|v| v.platform_fault_domain)),
+                    )
+                }),
+            site: site.filter(|_| !is_vm).map(|(_, value)| value.clone()),
+            cluster: some(row.cluster.as_ref())
+                .filter(|_| kind == MachineKind::AzureLocalVm)
+                .map(str::to_ascii_lowercase),
+            region,
+        }
+    }
+
+    /// A scale set of unknown mode counts as Uniform, whose VMs are not patched one by one: what
+    /// is not known to be allowed is not done.
+    fn scale_set(&self, row: &Resource) -> ScaleSet {
+        let Some(id) = some(row.scale_set.as_ref()) else {
+            return ScaleSet::None;
+        };
+        let mode = self.scale_sets.get(&id.to_ascii_lowercase());
+        if is(mode.map(String::as_str), "Flexible") {
+            ScaleSet::Flexible
+        } else {
+            ScaleSet::Uniform
+        }
+    }
+
+    fn facts(&self, id: &MachineId, row: &Resource, kind: MachineKind) -> Facts {
+        match kind {
+            MachineKind::AzureVm => Facts::AzureVm(self.vm_facts(row)),
+            MachineKind::ArcServer => Facts::ArcServer(self.arc_facts(id, row)),
+            MachineKind::AzureLocalVm => {
+                Facts::AzureLocalVm(is_managed(row).then(|| self.arc_facts(id, row)))
+            }
+        }
+    }
+
+    fn vm_facts(&self, row: &Resource) -> VmFacts {
+        let view = row.view.as_ref();
+        let generation = view.and_then(|v| v.hyper_v_generation.as_deref());
+        let windows = row.windows.as_ref();
+        let profile = windows.is_some() || row.extensions.is_some();
+        VmFacts {
+            image: image(row.image.as_ref()),
+            generation: match generation {
+                _ if is(generation, "V1") => Some(Generation::V1),
+                _ if is(generation, "V2") => Some(Generation::V2),
+                _ => None,
+            },
+            scale_set: self.scale_set(row),
+            os_profile: profile.then(|| OsProfile {
+                allow_extension_operations: row.extensions.unwrap_or(true),
+                provision_vm_agent: windows.and_then(|w| w.provision_vm_agent).unwrap_or(true),
+                enable_automatic_updates: windows
+                    .and_then(|w| w.enable_automatic_updates)
+                    .unwrap_or(true),
+            }),
+            agent: agent(view.and_then(|v| v.vm_agent.as_ref())),
+        }
+    }
+
+    fn arc_facts(&self, id: &MachineId, row: &Resource) -> ArcFacts {
+        let status = row
+            .windows
+            .as_ref()
+            .and_then(|w| w.patch_settings.as_ref())
+            .and_then(|s| s.status.as_ref());
+        ArcFacts {
+            connection: connection(row.status.as_deref(), some(row.changed.as_ref())),
+            vbs_running: None,
+            // The profile's own row is the licence; the machine's copy of it stands in.
+            licence: licence(self.licences.get(id).or(row.licence.as_ref())),
+            enablement: status.and_then(|s| s.hotpatch_enablement_status.clone()),
+        }
+    }
+}
+
+pub(super) fn kind(id: &MachineId, row: &Resource) -> MachineKind {
+    if id.as_str().contains("/providers/microsoft.compute/") {
+        MachineKind::AzureVm
+    } else if is(row.kind.as_deref(), "HCI") {
+        MachineKind::AzureLocalVm
+    } else {
+        MachineKind::ArcServer
+    }
+}
+
+/// Without guest management there is no agent, and nothing that an agent would have reported.
+fn is_managed(row: &Resource) -> bool {
+    some(row.agent.as_ref()).is_some() || some(row.status.as_ref()).is_some()
+}
+
+fn incarnation(row: &Resource, kind: MachineKind) -> Result<Incarnation, String> {
+    let vm_id = some(row.vm_id.as_ref())
+        .ok_or("it has no vmId")?
+        .to_ascii_lowercase();
+    let body = match kind {
+        MachineKind::AzureVm => some(row.disk.as_ref()),
+        MachineKind::ArcServer | MachineKind::AzureLocalVm => some(row.vm_uuid.as_ref()),
+    };
+    Ok(Incarnation {
+        vm_id,
+        body: body.map(str::to_ascii_lowercase),
+    })
+}
+
+fn os_words(row: &Resource, kind: MachineKind) -> OsWords<'_> {
+    if kind != MachineKind::AzureVm {
+        return OsWords {
+            os_type: row.os_type.as_deref(),
+            name: some(row.os_sku.as_ref()),
+            edition: some(row.os_edition.as_ref()),
+            version: some(row.os_version.as_ref()),
+            image_sku: None,
+        };
+    }
+    let view = row.view.as_ref();
+    let image = row.image.as_ref();
+    let windows = is(
+        image.and_then(|i| i.publisher.as_deref()),
+        WINDOWS_PUBLISHER,
+    );
+    OsWords {
+        os_type: row.disk_os.as_deref(),
+        name: view.and_then(|v| some(v.os_name.as_ref())),
+        edition: None,
+        version: view.and_then(|v| some(v.os_version.as_ref())),
+        image_sku: image.filter(|_| windows).and_then(|i| some(i.sku.as_ref())),
+    }
+}
+
+fn image(image: Option<&ImageReference>) -> Image {
+    let Some(image) = image else {
+        return Image::Absent;
+    };
+    let ids = [
+        &image.id,
+        &image.community_gallery_image_id,
+        &image.shared_gallery_image_id,
+    ];
+    let id = ids.into_iter().find_map(|id| some(id.as_ref()));
+    let parts = (
+        some(image.publisher.as_ref()),
+        some(image.offer.as_ref()),
+        some(image.sku.as_ref()),
+    );
+    match (id, parts) {
+        (Some(id), _) => Image::Custom(id.to_owned()),
+        (None, (Some(publisher), Some(offer), Some(sku))) => Image::Marketplace {
+            publisher: publisher.to_owned(),
+            offer: offer.to_owned(),
+            sku: sku.to_owned(),
+        },
+        (None, _) => Image::Absent,
+    }
+}
+
+/// The power of a machine. An Arc machine's record does not say; one that answers runs.
+pub(super) fn power_of(row: &Resource, kind: MachineKind) -> Power {
+    match kind {
+        MachineKind::AzureVm => power(row.view.as_ref()).0,
+        MachineKind::ArcServer | MachineKind::AzureLocalVm => {
+            if is(row.status.as_deref(), "Connected") {
+                Power::Running
+            } else {
+                Power::Unknown
+            }
+        }
+    }
+}
+
+/// The health of a machine by all sources in Resource Graph. The VM agent is not among what the
+/// tables are known to hold (azure.md §4), so its silence there says nothing; Resource Health is
+/// needed for a VM and taken where it is present for the others (azure.md §11).
+pub(super) fn health(row: &Resource, kind: MachineKind, state: Option<&str>) -> Health {
+    let mut signs = Signs::default();
+    if kind == MachineKind::AzureVm {
+        signs.vm(row.view.as_ref(), false);
+        signs.resource_health(state, true);
+    } else {
+        if is_managed(row) {
+            signs.arc(connection(row.status.as_deref(), None));
+        } else {
+            signs.silent("Arc agent");
+        }
+        signs.resource_health(state, false);
+    }
+    signs.judge()
+}
+
+/// The operation that shows on a machine. An install that could not be read may be running.
+fn busy(row: &Resource, installs: &[InstallRecord], is_dim: bool) -> Option<String> {
+    let running = installs
+        .iter()
+        .find(|record| record.status == InstallStatus::InProgress);
+    provisioning(row.provisioning.as_deref())
+        .or_else(|| running.map(|record| format!("installPatches {}", record.activity)))
+        .or_else(|| is_dim.then(|| "an install record that cannot be read".to_owned()))
+}
