@@ -19,8 +19,10 @@ use crate::releases::History;
 pub(crate) enum Event {
     /// The next step of a job is due.
     JobStep { machine: String, job: u64 },
-    /// A job that nobody took up, or a reboot that never ended, is given up.
-    JobExpires { machine: String, job: u64 },
+    /// A job that nobody took up is given up.
+    WaitExpires { machine: String, job: u64 },
+    /// A job whose reboot never ended is given up.
+    RebootExpires { machine: String, job: u64 },
     /// A guest is back from the reboot with this number.
     RebootEnds { machine: String, boot: u32 },
     /// The platform assesses a machine with periodic assessment.
@@ -121,7 +123,8 @@ impl World {
     fn process(&mut self, event: Event) {
         match event {
             Event::JobStep { machine, job } => self.step_job(&machine, job),
-            Event::JobExpires { machine, job } => self.expire_job(&machine, job),
+            Event::WaitExpires { machine, job } => self.expire_wait(&machine, job),
+            Event::RebootExpires { machine, job } => self.expire_reboot(&machine, job),
             Event::RebootEnds { machine, boot } => self.end_reboot(&machine, boot),
             Event::PeriodicAssessment {
                 machine,
