@@ -37,6 +37,12 @@ pub(crate) enum Event {
     },
     /// A release comes on offer.
     Release,
+    /// A run command's script is to run.
+    ScriptDue {
+        machine: String,
+        name: String,
+        operation: String,
+    },
     /// An operation without a job has had its time.
     OperationEnds { id: String },
     /// A setting that takes its time shows its result; for Resource Graph alone.
@@ -139,6 +145,13 @@ impl World {
                 self.self_patching(&machine, &incarnation);
             }
             Event::Release => self.release_published(),
+            Event::ScriptDue {
+                machine,
+                name,
+                operation,
+            } => {
+                self.script_due(&machine, &name, &operation);
+            }
             Event::OperationEnds { id } => self.close_operation(&id, None, None),
             Event::Settles { machine } => self.touch(&machine),
         }

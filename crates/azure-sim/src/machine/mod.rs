@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) hang_next: bool,
     pub(crate) health: Option<crate::views::Health>,
     pub(crate) health_since: DateTime<Utc>,
+    /// Run commands by lower-cased name.
+    pub(crate) run_commands: BTreeMap<String, crate::run_command::RunCommand>,
     pub(crate) assess_timer: bool,
     pub(crate) patch_timer: bool,
 }

@@ -311,3 +311,41 @@ fn standard_edition_on_azure_local_needs_the_licence_like_any_arc_machine() {
     );
     assert!(!azure.sim.machine(&missing).unwrap().enrolled);
 }
+
+#[test]
+fn run_commands_restart_and_tell_boot_time_vbs_and_kbs() {
+    let azure = Azure::new("2025-08-20");
+    let id = azure
+        .sim
+        .add_arc(ArcSpec::ws2025_standard("srv-1").without_vbs());
+    let run = |name: &str, script: &str| {
+        let path = format!("{id}/runCommands/{name}");
+        let body = json!({"location": "westeurope", "properties": {"source": {"script": script}}});
+        let reply = azure.send("PUT", &path, &body);
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        azure.minutes(3);
+        assert_eq!(
+            azure.get(&reply.header("azure-asyncoperation"))["status"],
+            "Succeeded"
+        );
+        azure.get(&path)["properties"]["instanceView"].clone()
+    };
+    let query = "(Get-CimInstance Win32_OperatingSystem).LastBootUpTime";
+    let before = run("boot-1", query)["output"].clone();
+    let vbs = "(Get-CimInstance Win32_DeviceGuard).VirtualizationBasedSecurityStatus";
+    assert_eq!(run("vbs", vbs)["output"], "0");
+    assert!(
+        run("kbs", "Get-HotFix")["output"]
+            .as_str()
+            .unwrap()
+            .contains("KB5063878")
+    );
+    assert_eq!(run("other", "Get-Date")["executionState"], "Failed");
+    run("restart", "Restart-Computer -Force");
+    azure.minutes(15);
+    assert_eq!(azure.reboots(&id), 1);
+    assert!(run("boot-2", query)["output"].as_str() > before.as_str());
+    let path = format!("{id}/runCommands/vbs");
+    assert_eq!(azure.send("DELETE", &path, &Value::Null).status, 200);
+    assert_eq!(azure.send("GET", &path, &Value::Null).status, 404);
+}
