@@ -12,7 +12,8 @@ fn rows(text: &str) -> Result<Vec<Value>, String> {
         .to_utc();
     let tables = |name: &str| match name.to_lowercase().as_str() {
         "t" => Some(vec![
-            json!({"id": "/A/x", "n": 1, "tags": {"App": "web", "my-tag": "q"}, "at": "2026-01-09T00:00:00Z", "on": true}),
+            json!({"id": "/A/x", "n": 1, "tags": {"App": "web", "my-tag": "q"},
+                   "at": "2026-01-09T00:00:00Z", "on": true}),
             json!({"id": "/a/y", "n": 2, "tags": {"App": "db"}, "at": "2025-01-01", "on": "false"}),
             json!({"id": "/B/z", "n": null, "tags": null, "at": null, "on": null}),
         ]),

@@ -14,12 +14,14 @@ fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
         })
 }
 
-#[test]
-fn each_ineligible_vm_shows_its_reason() {
+/// Machines, a path in their resource, and what it shows.
+type Cases = Vec<(VmSpec, String, Value)>;
+
+fn images_and_agents() -> Cases {
     let sound = || VmSpec::ws2025_azure_edition("vm");
     let windows = "properties.osProfile.windowsConfiguration";
     let image = "/subscriptions/s/galleries/g/images/i";
-    let cases: Vec<(VmSpec, String, Value)> = vec![
+    vec![
         (
             VmSpec::ws2022_desktop_without_hotpatch("vm"),
             "properties.storageProfile.imageReference.sku".into(),
@@ -60,6 +62,13 @@ fn each_ineligible_vm_shows_its_reason() {
             "properties.osProfile".into(),
             Value::Null,
         ),
+    ]
+}
+
+fn settings_and_systems() -> Cases {
+    let sound = || VmSpec::ws2025_azure_edition("vm");
+    let windows = "properties.osProfile.windowsConfiguration";
+    vec![
         (
             sound().os_patching(),
             format!("{windows}.patchSettings.patchMode"),
@@ -93,8 +102,15 @@ fn each_ineligible_vm_shows_its_reason() {
             "properties.instanceView.statuses.1.code".into(),
             json!("PowerState/deallocated"),
         ),
-    ];
-    for (spec, path, expected) in cases {
+    ]
+}
+
+#[test]
+fn each_ineligible_vm_shows_its_reason() {
+    for (spec, path, expected) in images_and_agents()
+        .into_iter()
+        .chain(settings_and_systems())
+    {
         let azure = Azure::new("2025-08-13");
         let id = azure.sim.add_vm(spec);
         let vm = azure.get(&format!("{id}?$expand=instanceView"));

@@ -99,9 +99,11 @@ fn instance_view() -> Value {
     let status = json!({"code": "ProvisioningState/succeeded", "level": "Info",
                         "displayStatus": "Ready"});
     json!({
-        "computerName": "myVM", "osName": "Windows", "osVersion": "Microsoft Windows NT 10.0.14393.0",
+        "computerName": "myVM", "osName": "Windows",
+        "osVersion": "Microsoft Windows NT 10.0.14393.0",
         "vmAgent": {"vmAgentVersion": "2.7", "statuses": [status], "extensionHandlers": []},
         "disks": [{"name": "myOsDisk", "statuses": [status]}],
+        "bootDiagnostics": {}, "extensions": [], "isVMInStandbyPool": false,
         "hyperVGeneration": "V1",
         "patchStatus": {
             "availablePatchSummary": {

@@ -9,12 +9,12 @@ fn settings(patch: &Value) -> Value {
     json!({"properties": {"osProfile": {"windowsConfiguration": {"patchSettings": patch}}}})
 }
 
-#[test]
-fn patch_settings_obey_azures_rules() {
+/// Settings written to a VM and the status they are answered with.
+fn cases() -> Vec<(&'static str, VmSpec, Value, u16)> {
     let hotpatch = json!({"patchMode": "AutomaticByPlatform", "enableHotpatching": true});
     let sound = || VmSpec::ws2025_azure_edition("web-1").hotpatch(false);
     let gallery = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Compute/galleries/g";
-    let cases: Vec<(&str, VmSpec, Value, u16)> = vec![
+    vec![
         ("sound", sound(), hotpatch.clone(), 200),
         (
             "by OS to hotpatch",
@@ -90,8 +90,12 @@ fn patch_settings_obey_azures_rules() {
             json!({"patchMode": "Sometimes"}),
             400,
         ),
-    ];
-    for (name, spec, patch, status) in cases {
+    ]
+}
+
+#[test]
+fn patch_settings_obey_azures_rules() {
+    for (name, spec, patch, status) in cases() {
         let azure = Azure::new("2025-08-01");
         let id = azure.sim.add_vm(spec);
         let reply = azure.send("PATCH", &id, &settings(&patch));
