@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::machine::{Machine, RebootBehavior};
+use super::machine::{Assessment, Machine, RebootBehavior};
 use super::release::{Catalogue, Kb, Release, ReleaseId, ReleaseKind, StandardKind};
 use super::track::evidence::{Evidence, Freshness, Offer, Reboot};
 use super::track::{Doubt, OffTrackCause, Track};
@@ -20,6 +20,10 @@ mod tests;
 mod wait;
 
 pub use wait::{Wait, WaitReason};
+
+/// How old a release may be to which a command is pinned that settles a reboot: more than one
+/// baseline back.
+const PINNABLE_AGE: TimeDelta = TimeDelta::days(200);
 
 /// What happens to a machine whose baseline is no longer offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -243,7 +247,7 @@ impl Judge<'_> {
         };
         let release = &self.evidence.release;
         match self.evidence.offer(assessment) {
-            Offer::Nothing => self.current_by_assessment(assessment.at),
+            Offer::Nothing => self.nothing_offered(assessment),
             Offer::Release { kb, .. } if release.is_baseline() => self.baseline(kb),
             Offer::Release { kb, reboot } => self.hotpatch(kb, reboot),
             Offer::InDoubt { kb } => self.unplanned(kb),
@@ -257,11 +261,16 @@ impl Judge<'_> {
         }
     }
 
-    fn current_by_assessment(&self, at: DateTime<Utc>) -> Verdict {
+    /// Nothing of the track is offered, or what was offered is in.
+    fn nothing_offered(&self, assessment: &Assessment) -> Verdict {
+        let (since, evidence) = match self.evidence.offer_taken(assessment) {
+            Some(record) => (record.modified, CurrentBy::Record),
+            None => (assessment.at, CurrentBy::Assessment),
+        };
         Verdict::Current {
             release: self.evidence.release.id,
-            since: Some(at),
-            evidence: CurrentBy::Assessment,
+            since: Some(since),
+            evidence,
         }
     }
 
@@ -324,7 +333,7 @@ impl Judge<'_> {
             );
         };
         match self.evidence.offer(assessment) {
-            Offer::Nothing => self.current_by_assessment(assessment.at),
+            Offer::Nothing => self.nothing_offered(assessment),
             Offer::Standard {
                 kb,
                 kind,
@@ -339,9 +348,11 @@ impl Judge<'_> {
                 false,
             ),
             Offer::Newer { kb } => self.superseded(kb),
-            Offer::Release { kb, .. } | Offer::Baseline { kb } | Offer::Unclear { kb } => {
-                self.unclear(kb)
-            }
+            Offer::Release { kb, .. } | Offer::Baseline { kb } => self.wait(
+                WaitReason::AssessmentStale,
+                format!("{kb} was offered before something else was installed"),
+            ),
+            Offer::Unclear { kb } => self.unclear(kb),
         }
     }
 
@@ -426,8 +437,8 @@ impl Judge<'_> {
         self.due(release, Action::Baseline, Cause::RebootOwed, kb)
     }
 
-    /// A KB that is on the machine by record or is not offered to it, so that an install pinned
-    /// to it installs nothing and only settles the reboot.
+    /// A KB that is on the machine by record, or an older release that is not offered to it, so
+    /// that an install pinned to it installs nothing and only settles the reboot.
     fn installed_kb(&self) -> Option<Kb> {
         let evidence = &self.evidence;
         let assessment = evidence.machine.assessment.as_ref()?;
@@ -436,13 +447,10 @@ impl Judge<'_> {
             .installs
             .iter()
             .flat_map(|r| r.installed.iter().copied());
-        let known = [
-            evidence.baseline.effective_kb(),
-            evidence.release.effective_kb(),
-        ];
-        let published = evidence.release.published_at() <= assessment.at;
-        let known = known.into_iter().flatten().filter(|_| published);
-        recorded.chain(known).find(|kb| !assessment.offers(kb))
+        let from = assessment.at - PINNABLE_AGE;
+        let older = evidence.catalogue.between(evidence.os, from, assessment.at);
+        let older = older.iter().rev().filter_map(Release::effective_kb);
+        recorded.chain(older).find(|kb| !assessment.offers(kb))
     }
 
     fn due(&self, release: &Release, action: Action, cause: Cause, kb: Kb) -> Verdict {

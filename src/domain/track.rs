@@ -324,7 +324,9 @@ fn by_offer(evidence: &Evidence<'_>, offer: &Offer) -> Track {
         Offer::Release { .. } if evidence.release.is_baseline() => Track::BaselineDue {
             release: evidence.release.id,
         },
-        // Who is offered the hotpatch is on the baseline it builds on (azure.md §8).
+        // Who is offered the hotpatch is on the baseline it builds on (azure.md §8), unless
+        // something was installed since.
+        Offer::Release { .. } if evidence.left_since_assessed() => standing(evidence, None),
         Offer::Release { .. } => Track::OnTrack {
             baseline: evidence.baseline.id,
         },

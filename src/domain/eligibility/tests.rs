@@ -38,14 +38,46 @@ fn each_reason_is_found_alone() {
             .os_profile(|profile| profile.enable_automatic_updates = automatic)
     };
     let rows = [
-        ("linux vm", product(vm("web-1"), Product::NotWindows), R::NotWindows),
-        ("linux arc", product(arc("web-1"), Product::NotWindows), R::NotWindows),
-        ("old windows", product(vm("web-1"), Product::OtherWindows), R::UnsupportedVersion),
-        ("2022 on arc", product(arc("web-1"), Product::Ws2022), R::UnsupportedVersion),
-        ("version untold", product(vm("web-1"), Product::Unknown), R::VersionUnknown),
-        ("standard vm", vm("web-1").edition(Edition::Standard), R::UnsupportedEdition),
-        ("datacenter vm", vm("web-1").edition(Edition::Datacenter), R::UnsupportedEdition),
-        ("other edition", arc("web-1").edition(Edition::Other), R::UnsupportedEdition),
+        (
+            "linux vm",
+            product(vm("web-1"), Product::NotWindows),
+            R::NotWindows,
+        ),
+        (
+            "linux arc",
+            product(arc("web-1"), Product::NotWindows),
+            R::NotWindows,
+        ),
+        (
+            "old windows",
+            product(vm("web-1"), Product::OtherWindows),
+            R::UnsupportedVersion,
+        ),
+        (
+            "2022 on arc",
+            product(arc("web-1"), Product::Ws2022),
+            R::UnsupportedVersion,
+        ),
+        (
+            "version untold",
+            product(vm("web-1"), Product::Unknown),
+            R::VersionUnknown,
+        ),
+        (
+            "standard vm",
+            vm("web-1").edition(Edition::Standard),
+            R::UnsupportedEdition,
+        ),
+        (
+            "datacenter vm",
+            vm("web-1").edition(Edition::Datacenter),
+            R::UnsupportedEdition,
+        ),
+        (
+            "other edition",
+            arc("web-1").edition(Edition::Other),
+            R::UnsupportedEdition,
+        ),
         (
             "azure edition on arc",
             arc("web-1").edition(Edition::DatacenterAzureEdition),
@@ -56,27 +88,71 @@ fn each_reason_is_found_alone() {
             local("web-1").ws2022().edition(Edition::Datacenter),
             R::UnsupportedEdition,
         ),
-        ("edition untold", vm("web-1").edition(Edition::Unknown), R::EditionUnknown),
+        (
+            "edition untold",
+            vm("web-1").edition(Edition::Unknown),
+            R::EditionUnknown,
+        ),
         (
             "custom image",
             vm("web-1").vm(|vm| vm.image = Image::Custom("/galleries/g".into())),
             R::CustomImage,
         ),
-        ("no image", vm("web-1").vm(|vm| vm.image = Image::Absent), R::NoImage),
-        ("gen 1", vm("web-1").vm(|vm| vm.generation = Some(Generation::V1)), R::GenerationOne),
-        ("gen untold", vm("web-1").vm(|vm| vm.generation = None), R::GenerationUnknown),
-        ("uniform", vm("web-1").vm(|vm| vm.scale_set = ScaleSet::Uniform), R::UniformScaleSet),
-        ("no osProfile", vm("web-1").vm(|vm| vm.os_profile = None), R::NoOsProfile),
-        ("no agent", profile(|own| own.provision_vm_agent = false), R::AgentNotProvisioned),
+        (
+            "no image",
+            vm("web-1").vm(|vm| vm.image = Image::Absent),
+            R::NoImage,
+        ),
+        (
+            "gen 1",
+            vm("web-1").vm(|vm| vm.generation = Some(Generation::V1)),
+            R::GenerationOne,
+        ),
+        (
+            "gen untold",
+            vm("web-1").vm(|vm| vm.generation = None),
+            R::GenerationUnknown,
+        ),
+        (
+            "uniform",
+            vm("web-1").vm(|vm| vm.scale_set = ScaleSet::Uniform),
+            R::UniformScaleSet,
+        ),
+        (
+            "no osProfile",
+            vm("web-1").vm(|vm| vm.os_profile = None),
+            R::NoOsProfile,
+        ),
+        (
+            "no agent",
+            profile(|own| own.provision_vm_agent = false),
+            R::AgentNotProvisioned,
+        ),
         (
             "no extensions",
             profile(|own| own.allow_extension_operations = false),
             R::ExtensionsDisallowed,
         ),
-        ("manual, true", mode(PatchMode::Manual, true), R::PatchModeUnreachable),
-        ("os, false", mode(PatchMode::AutomaticByOs, false), R::PatchModeUnreachable),
-        ("image default", mode(PatchMode::ImageDefault, true), R::PatchModeUnreachable),
-        ("schedule", vm("web-1").settings(|own| own.bypass = true), R::BypassSchedule),
+        (
+            "manual, true",
+            mode(PatchMode::Manual, true),
+            R::PatchModeUnreachable,
+        ),
+        (
+            "os, false",
+            mode(PatchMode::AutomaticByOs, false),
+            R::PatchModeUnreachable,
+        ),
+        (
+            "image default",
+            mode(PatchMode::ImageDefault, true),
+            R::PatchModeUnreachable,
+        ),
+        (
+            "schedule",
+            vm("web-1").settings(|own| own.bypass = true),
+            R::BypassSchedule,
+        ),
         (
             "no guest management",
             local("web-1").with(|m| m.facts = Facts::AzureLocalVm(None)),
@@ -87,9 +163,21 @@ fn each_reason_is_found_alone() {
             arc("web-1").arc(|arc| arc.connection = Connection::Faulty),
             R::ConnectionFaulty,
         ),
-        ("build one below", arc("web-1").build("26100.1741"), R::BuildTooOld),
-        ("vbs off", arc("web-1").arc(|arc| arc.vbs_running = Some(false)), R::VbsOff),
-        ("licence", local("web-1").arc(|arc| arc.licence = Licence::Failed), R::LicenceFailed),
+        (
+            "build one below",
+            arc("web-1").build("26100.1741"),
+            R::BuildTooOld,
+        ),
+        (
+            "vbs off",
+            arc("web-1").arc(|arc| arc.vbs_running = Some(false)),
+            R::VbsOff,
+        ),
+        (
+            "licence",
+            local("web-1").arc(|arc| arc.licence = Licence::Failed),
+            R::LicenceFailed,
+        ),
     ];
     for (name, builder, reason) in rows {
         assert_eq!(reasons(builder), [reason], "{name}");
@@ -104,23 +192,41 @@ fn what_passes_although_it_looks_like_a_reason() {
             .os_profile(|profile| profile.enable_automatic_updates = automatic)
     };
     let rows = [
-        ("agent silent", vm("web-1").vm(|vm| vm.agent = Agent::NotReady)),
-        ("flexible", vm("web-1").vm(|vm| vm.scale_set = ScaleSet::Flexible)),
+        (
+            "agent silent",
+            vm("web-1").vm(|vm| vm.agent = Agent::NotReady),
+        ),
+        (
+            "flexible",
+            vm("web-1").vm(|vm| vm.scale_set = ScaleSet::Flexible),
+        ),
         ("os, true", mode(PatchMode::AutomaticByOs, true)),
         ("manual, false", mode(PatchMode::Manual, false)),
         ("absent, true", mode(PatchMode::Unknown, true)),
         ("absent, false", mode(PatchMode::Unknown, false)),
-        ("platform, false", mode(PatchMode::AutomaticByPlatform, false)),
+        (
+            "platform, false",
+            mode(PatchMode::AutomaticByPlatform, false),
+        ),
         ("vbs untold", arc("web-1").arc(|arc| arc.vbs_running = None)),
         ("first build", arc("web-1").build("26100.1742")),
         ("build untold", arc("web-1")),
-        ("licence absent", arc("web-1").arc(|arc| arc.licence = Licence::Absent)),
-        ("licence switched off", arc("web-1").arc(|arc| arc.licence = Licence::Disabled)),
+        (
+            "licence absent",
+            arc("web-1").arc(|arc| arc.licence = Licence::Absent),
+        ),
+        (
+            "licence switched off",
+            arc("web-1").arc(|arc| arc.licence = Licence::Disabled),
+        ),
         (
             "disconnected",
             arc("web-1").arc(|arc| arc.connection = Connection::Disconnected { since: None }),
         ),
-        ("flag on arc", arc("web-1").settings(|own| own.bypass = true)),
+        (
+            "flag on arc",
+            arc("web-1").settings(|own| own.bypass = true),
+        ),
         (
             "azure edition guest has its own licence",
             local("web-1")
@@ -168,9 +274,16 @@ fn only_the_listed_skus_hotpatch_in_any_letter_case() {
     ];
     for sku in listed {
         assert_eq!(image_fit(&image(sku)), ImageFit::Fits, "{sku}");
-        assert_eq!(image_fit(&image(&sku.to_uppercase())), ImageFit::Fits, "{sku}");
+        assert_eq!(
+            image_fit(&image(&sku.to_uppercase())),
+            ImageFit::Fits,
+            "{sku}"
+        );
     }
-    for sku in ["2022-datacenter-azure-edition", "2022-Datacenter-Azure-Edition-smalldisk"] {
+    for sku in [
+        "2022-datacenter-azure-edition",
+        "2022-Datacenter-Azure-Edition-smalldisk",
+    ] {
         let fit = image_fit(&image(sku));
         assert_eq!(fit, ImageFit::DesktopWithoutHotpatch { sku: sku.into() });
     }
@@ -185,7 +298,10 @@ fn only_the_listed_skus_hotpatch_in_any_letter_case() {
         "",
     ];
     for sku in unlisted {
-        assert!(matches!(image_fit(&image(sku)), ImageFit::Unlisted { .. }), "{sku}");
+        assert!(
+            matches!(image_fit(&image(sku)), ImageFit::Unlisted { .. }),
+            "{sku}"
+        );
         assert_eq!(
             reasons(vm("web-1").vm(|vm| vm.image = image(sku))),
             [Reason::UnsupportedImage]
@@ -223,7 +339,11 @@ fn a_message_names_the_value_found_and_a_step_and_is_bounded() {
 
 #[test]
 fn only_missing_facts_are_unknown_reasons() {
-    let unknown = [Reason::VersionUnknown, Reason::EditionUnknown, Reason::GenerationUnknown];
+    let unknown = [
+        Reason::VersionUnknown,
+        Reason::EditionUnknown,
+        Reason::GenerationUnknown,
+    ];
     assert!(unknown.iter().all(|reason| reason.is_unknown()));
     assert!(!Reason::VbsOff.is_unknown());
     assert_eq!(Reason::BypassSchedule.to_string(), "BypassSchedule");
@@ -233,7 +353,10 @@ fn only_missing_facts_are_unknown_reasons() {
 fn cautions_say_what_is_not_proven() {
     let rows = [
         (vm("web-1"), vec![]),
-        (vm("web-1").vm(|vm| vm.agent = Agent::NotReady), vec![Caution::AgentNotReady]),
+        (
+            vm("web-1").vm(|vm| vm.agent = Agent::NotReady),
+            vec![Caution::AgentNotReady],
+        ),
         (arc("web-1").build("26100.4652"), vec![]),
         (
             arc("web-1").arc(|arc| arc.vbs_running = None),

@@ -241,6 +241,17 @@ impl<'a> Evidence<'a> {
         })
     }
 
+    /// Tells whether the machine left the track after its last assessment.
+    pub(in crate::domain) fn left_since_assessed(&self) -> bool {
+        let assessed = self
+            .machine
+            .assessment
+            .as_ref()
+            .map(|assessment| assessment.at);
+        self.left_by()
+            .is_some_and(|(_, since)| Some(since) >= assessed)
+    }
+
     /// Returns the release that a record says is installed and a newer assessment offers again.
     pub(in crate::domain) fn offered_again(&self) -> Option<Kb> {
         let ours = [self.release.kb, self.baseline.kb];
@@ -279,17 +290,29 @@ impl<'a> Evidence<'a> {
 
     /// Tells what a fresh assessment offers of the track.
     pub(in crate::domain) fn offer(&self, assessment: &'a Assessment) -> Offer {
-        let open: Vec<&Offered> = assessment
+        let mut open: Vec<&Offered> = assessment
             .offered
             .iter()
-            .filter(|offered| !self.installed_since(offered.kb, assessment.at))
+            .filter(|offered| self.installed_since(offered.kb, assessment.at).is_none())
             .collect();
+        open.sort_by_key(|offered| offered.kb);
         self.listed_offer(&open)
             .unwrap_or_else(|| self.concluded_offer(&open))
     }
 
-    fn installed_since(&self, kb: Kb, instant: DateTime<Utc>) -> bool {
-        self.machine.installs.iter().any(|record| {
+    /// Returns the newest record that installed something offered since it was offered.
+    pub(in crate::domain) fn offer_taken(
+        &self,
+        assessment: &'a Assessment,
+    ) -> Option<&'a InstallRecord> {
+        let offered = assessment.offered.iter();
+        offered
+            .filter_map(|offered| self.installed_since(offered.kb, assessment.at))
+            .max_by_key(|record| record.modified)
+    }
+
+    fn installed_since(&self, kb: Kb, instant: DateTime<Utc>) -> Option<&'a InstallRecord> {
+        self.machine.installs.iter().find(|record| {
             record.modified >= instant && settled(record) && record.installed.contains(&kb)
         })
     }

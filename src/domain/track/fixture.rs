@@ -41,12 +41,22 @@ pub(crate) fn vm(name: &str) -> Builder {
         }),
         agent: Agent::Ready,
     });
-    built(name, MachineKind::AzureVm, Edition::DatacenterAzureEdition, facts)
+    built(
+        name,
+        MachineKind::AzureVm,
+        Edition::DatacenterAzureEdition,
+        facts,
+    )
 }
 
 /// An Arc server with Windows Server 2025 Datacenter.
 pub(crate) fn arc(name: &str) -> Builder {
-    built(name, MachineKind::ArcServer, Edition::Datacenter, Facts::ArcServer(arc_facts()))
+    built(
+        name,
+        MachineKind::ArcServer,
+        Edition::Datacenter,
+        Facts::ArcServer(arc_facts()),
+    )
 }
 
 /// An Azure Local VM with Windows Server 2025 Datacenter and guest management.
@@ -196,7 +206,11 @@ impl Builder {
     /// The assessment says that a reboot is pending.
     pub(crate) fn pending(self) -> Self {
         self.with(|machine| {
-            machine.assessment.as_mut().expect("assessed first").reboot_pending = true;
+            machine
+                .assessment
+                .as_mut()
+                .expect("assessed first")
+                .reboot_pending = true;
         })
     }
 
@@ -274,8 +288,12 @@ pub(crate) fn degradations(machine: &Machine) -> Vec<(String, Machine)> {
     lose("product", &|m| m.product = Product::Unknown);
     lose("edition", &|m| m.edition = Edition::Unknown);
     lose("build", &|m| m.build = None);
-    lose("patch mode", &|m| m.settings.patch_mode = PatchMode::Unknown);
-    lose("reboot setting", &|m| m.settings.reboot = RebootSetting::Unknown);
+    lose("patch mode", &|m| {
+        m.settings.patch_mode = PatchMode::Unknown
+    });
+    lose("reboot setting", &|m| {
+        m.settings.reboot = RebootSetting::Unknown
+    });
     lose("power", &|m| m.power = Power::Unknown);
     lose("health", &|m| m.health = Health::Unknown("lost".to_owned()));
     lose("assessment", &|m| m.assessment = None);
@@ -311,10 +329,15 @@ pub(crate) fn degradations(machine: &Machine) -> Vec<(String, Machine)> {
             Facts::AzureVm(_) | Facts::AzureLocalVm(None) => {}
         });
     }
-    let offers = machine.assessment.as_ref().map_or(0, |assessment| assessment.offered.len());
+    let offers = machine
+        .assessment
+        .as_ref()
+        .map_or(0, |assessment| assessment.offered.len());
     type OfOffer = (&'static str, fn(&mut Offered));
     let of_offer: [OfOffer; 3] = [
-        ("reboot behaviour", |offered| offered.reboot = RebootBehavior::Unknown),
+        ("reboot behaviour", |offered| {
+            offered.reboot = RebootBehavior::Unknown
+        }),
         ("class", |offered| offered.class = OfferClass::Unknown),
         ("publication", |offered| offered.published = None),
     ];
