@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)] // tests may unwrap
 
 use super::*;
-use crate::domain::machine::{Image, OsProfile};
+use crate::domain::machine::{
+    Connection, Facts, Generation, Image, Licence, OsProfile, PatchMode, Product, ScaleSet,
+};
 use crate::domain::track::fixture::{Builder, arc, image, local, vm};
 
 fn reasons(builder: Builder) -> Vec<Reason> {
