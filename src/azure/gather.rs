@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use super::arm::Arm;
 use super::error::Error;
 use super::graph::{
-    ASSESSMENTS, HEALTH, INSTALLS, OFFERS, PAGES_MAX, PATCHES, Page, Query, RESOURCES, Target,
-    page, text,
+    ASSESSMENTS, HEALTH, INSTALLS, INSTANCES, OFFERS, PAGES_MAX, PATCHES, Page, Query, RESOURCES,
+    Target, page, text,
 };
 use super::port::UnreadableRow;
 use super::resources::Resources;
@@ -17,8 +17,9 @@ use crate::domain::machine::MachineId;
 /// The tables in the order they are read. Patches come before the installs they belong to, and
 /// offers before their assessments: an install seen between the two has no updates yet, which
 /// proves nothing, rather than updates without an install, which would be lost.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table::Resources,
+    Table::Instances,
     Table::Offers,
     Table::Assessments,
     Table::Patches,
@@ -29,6 +30,7 @@ const TABLES: [Table; 6] = [
 #[derive(Debug, Clone, Copy)]
 enum Table {
     Resources,
+    Instances,
     Assessments,
     Offers,
     Installs,
@@ -103,6 +105,14 @@ impl Gathering {
                 });
                 end
             }
+            Table::Instances => {
+                let page = read.page(self, INSTANCES).await?;
+                let end = (page.next, page.wait_seconds);
+                self.take(page.rows, |own, row| {
+                    own.resources.instance(row, &mut own.tables)
+                });
+                end
+            }
             Table::Assessments => {
                 let page = read.page(self, ASSESSMENTS).await?;
                 let end = (page.next, page.wait_seconds);
@@ -164,6 +174,10 @@ impl Gathering {
         if self.target == self.targets.len() {
             self.target = 0;
             self.table += 1;
+            let is_next = matches!(TABLES.get(self.table), Some(Table::Instances));
+            if is_next && !self.resources.has_local() {
+                self.table += 1;
+            }
         }
     }
 }

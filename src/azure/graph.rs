@@ -63,6 +63,17 @@ mode = properties.orchestrationMode
 | order by id asc",
 };
 
+/// The instances of Azure Local VMs: their machines do not tell their power.
+pub(super) const INSTANCES: Query = Query {
+    what: "the query for Azure Local instances",
+    from: "extensibilityresources
+| where type =~ 'microsoft.azurestackhci/virtualmachineinstances'
+| extend machine = tostring(split(tolower(id), '/providers/microsoft.azurestackhci/')[0])",
+    take: "| project id, power = tostring(properties.status.powerState), \
+provisioning = tostring(properties.provisioningState)
+| order by id asc",
+};
+
 /// The last assessment of each machine.
 pub(super) const ASSESSMENTS: Query = Query {
     what: "the query for assessments",

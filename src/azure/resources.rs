@@ -10,7 +10,7 @@ use super::read_as::{
 };
 use super::tables::Tables;
 use super::wire::arc::ProductProfile;
-use super::wire::graph::Resource;
+use super::wire::graph::{InstanceRow, Resource};
 use super::wire::vm::ImageReference;
 use super::zones::PhysicalZones;
 use crate::domain::machine::{
@@ -34,6 +34,8 @@ pub(super) struct Resources {
     licences: BTreeMap<MachineId, ProductProfile>,
     /// `orchestrationMode` of scale sets, by lower-cased id.
     scale_sets: BTreeMap<String, String>,
+    /// Instances of Azure Local VMs, by machine.
+    instances: BTreeMap<MachineId, InstanceRow>,
 }
 
 impl Resources {
@@ -69,6 +71,55 @@ impl Resources {
                 }
                 Err(error) => unread(error.to_string()),
             }
+        }
+    }
+
+    /// Takes the instance of an Azure Local VM.
+    pub(super) fn instance(&mut self, row: InstanceRow, tables: &mut Tables) {
+        let id = some(row.id.as_ref())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let machine = id
+            .split("/providers/microsoft.azurestackhci/")
+            .next()
+            .unwrap_or_default();
+        match MachineId::parse(machine) {
+            Ok(machine) => {
+                self.instances.insert(machine, row);
+            }
+            Err(error) => {
+                let why = bounded(&error.to_string());
+                tables.unreadable.insert(UnreadableRow {
+                    id: bounded(&id),
+                    why,
+                });
+            }
+        }
+    }
+
+    /// Tells whether there is an Azure Local VM.
+    pub(super) fn has_local(&self) -> bool {
+        self.machines
+            .iter()
+            .any(|(id, row)| kind(id, row) == MachineKind::AzureLocalVm)
+    }
+
+    /// Returns the power of a machine. An Arc machine's record does not say; one that answers
+    /// runs. An Azure Local VM's instance says.
+    pub(super) fn power(&self, id: &MachineId, row: &Resource) -> Power {
+        if kind(id, row) == MachineKind::AzureVm {
+            return power(row.view.as_ref()).0;
+        }
+        let instance = self
+            .instances
+            .get(id)
+            .and_then(|instance| some(instance.power.as_ref()));
+        match instance {
+            _ if is(instance, "Running") => Power::Running,
+            _ if is(instance, "Stopped") || is(instance, "Deallocated") => Power::Off,
+            Some(_) => Power::Unknown,
+            None if is(row.status.as_deref(), "Connected") => Power::Running,
+            None => Power::Unknown,
         }
     }
 
@@ -132,9 +183,10 @@ impl Resources {
             build,
             facts: self.facts(id, &row, kind),
             settings: settings(patch_settings),
-            power: power_of(&row, kind),
+            power: self.power(id, &row),
             health: health(&row, kind, tables.health_of(id)),
-            busy: busy(&row, &installs, tables.is_dim(id)),
+            busy: busy(&row, &installs, tables.is_dim(id))
+                .or_else(|| self.instances.get(id).and_then(instance_busy)),
             assessment: tables.take_assessment(id),
             installs,
             tags: Tags::new(row.tags.take().unwrap_or_default()),
@@ -330,20 +382,6 @@ fn image(image: Option<&ImageReference>) -> Image {
     }
 }
 
-/// The power of a machine. An Arc machine's record does not say; one that answers runs.
-pub(super) fn power_of(row: &Resource, kind: MachineKind) -> Power {
-    match kind {
-        MachineKind::AzureVm => power(row.view.as_ref()).0,
-        MachineKind::ArcServer | MachineKind::AzureLocalVm => {
-            if is(row.status.as_deref(), "Connected") {
-                Power::Running
-            } else {
-                Power::Unknown
-            }
-        }
-    }
-}
-
 /// The health of a machine by all sources in Resource Graph. The VM agent is not among what the
 /// tables are known to hold (azure.md §4), so its silence there says nothing; Resource Health is
 /// needed for a VM and taken where it is present for the others (azure.md §11).
@@ -361,6 +399,10 @@ pub(super) fn health(row: &Resource, kind: MachineKind, state: Option<&str>) -> 
         signs.resource_health(state, false);
     }
     signs.judge()
+}
+
+fn instance_busy(instance: &InstanceRow) -> Option<String> {
+    provisioning(instance.provisioning.as_deref()).map(|state| format!("instance {state}"))
 }
 
 /// The operation that shows on a machine. An install that could not be read may be running.
