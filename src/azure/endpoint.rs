@@ -165,6 +165,12 @@ impl Token {
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
     }
+
+    /// Takes the token out of a text from outside: a proxy's answer may echo what it was sent.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let secret = self.0.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        secret.map_or_else(String::new, |secret| text.replace(secret, "(token)"))
+    }
 }
 
 impl std::fmt::Debug for Token {

@@ -7,4 +7,5 @@ mod graph;
 mod operations;
 mod refusals;
 mod script;
+mod sim;
 mod writes;

@@ -205,6 +205,23 @@ async fn an_error_quotes_no_page_that_is_not_azures() {
 }
 
 #[tokio::test]
+async fn a_token_that_is_echoed_is_taken_out() {
+    let echo = json!({"error": {"code": CANARY, "message": format!("{}{CANARY}", "x".repeat(290)),
+        "target": CANARY}});
+    for status in [400, 403, 409, 500] {
+        let found = install(ok(status, &[], &echo)).await;
+        assert!(!format!("{found} {found:?}").contains("canary"), "{found}");
+    }
+    for lost in [
+        TransportError::AnswerLost(CANARY.into()),
+        TransportError::NotSent(CANARY.into()),
+    ] {
+        let found = install(Err(lost)).await;
+        assert!(!format!("{found} {found:?}").contains("canary"), "{found}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_id_that_no_header_can_carry_is_never_sent() {
     let script = Script::new([]);
     let bad = hotpatch_operator::domain::command::RequestId("a\r\nb".into());
