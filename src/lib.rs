@@ -1,4 +1,6 @@
-//! hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
+//! Hotpatch-operator: a Kubernetes operator for Windows Server hotpatching.
 
+pub mod api;
 pub mod azure;
+pub mod cli;
 pub mod domain;

@@ -249,54 +249,54 @@ impl Arm {
         }
     }
 
-/// Says what a refused read means.
-pub(super) fn refused_read(&self, what: &str, reply: &Reply) -> Error {
-    self.refusal(what, Effect::Read, reply)
-}
+    /// Says what a refused read means.
+    pub(super) fn refused_read(&self, what: &str, reply: &Reply) -> Error {
+        self.refusal(what, Effect::Read, reply)
+    }
 
-/// Says what an answer outside the two hundreds means.
-fn refusal(&self, what: &str, effect: Effect, reply: &Reply) -> Error {
-    let what = what.to_owned();
-    let Envelope {
-        code,
-        message,
-        target,
-    } = self.envelope(reply);
-    match reply.status.as_u16() {
-        401 => Error::Unauthorised { what },
-        403 => Error::Denied {
-            action: what,
-            message,
-        },
-        404 => Error::NotFound { what },
-        409 | 412 => Error::Conflict {
-            what,
+    /// Says what an answer outside the two hundreds means.
+    fn refusal(&self, what: &str, effect: Effect, reply: &Reply) -> Error {
+        let what = what.to_owned();
+        let Envelope {
             code,
             message,
-        },
-        429 => {
-            let until_seconds = reply.retry_after().unwrap_or(RETRY_AFTER_SECONDS_DEFAULT);
-            Error::Throttled {
-                until_seconds,
-                what,
-            }
-        }
-        // A gateway's 408 does not say how far the request got.
-        400..=499 if reply.status != StatusCode::REQUEST_TIMEOUT => Error::Invalid {
-            what,
-            code,
             target,
-            message,
-        },
-        status => {
-            let why = bounded(&format!("{status} {code}: {message}"));
-            match effect {
-                Effect::Read => Error::Transient { what, why },
-                Effect::Write => Error::Ambiguous { what, why },
+        } = self.envelope(reply);
+        match reply.status.as_u16() {
+            401 => Error::Unauthorised { what },
+            403 => Error::Denied {
+                action: what,
+                message,
+            },
+            404 => Error::NotFound { what },
+            409 | 412 => Error::Conflict {
+                what,
+                code,
+                message,
+            },
+            429 => {
+                let until_seconds = reply.retry_after().unwrap_or(RETRY_AFTER_SECONDS_DEFAULT);
+                Error::Throttled {
+                    until_seconds,
+                    what,
+                }
+            }
+            // A gateway's 408 does not say how far the request got.
+            400..=499 if reply.status != StatusCode::REQUEST_TIMEOUT => Error::Invalid {
+                what,
+                code,
+                target,
+                message,
+            },
+            status => {
+                let why = bounded(&format!("{status} {code}: {message}"));
+                match effect {
+                    Effect::Read => Error::Transient { what, why },
+                    Effect::Write => Error::Ambiguous { what, why },
+                }
             }
         }
     }
-}
 
     /// Reads what a refused answer says, without the token, should anybody have echoed it.
     pub(super) fn envelope(&self, reply: &Reply) -> Envelope {

@@ -96,7 +96,7 @@ pub(super) const OFFERS: Query = Query {
 'microsoft.hybridcompute/machines/patchassessmentresults/softwarepatches')
 | where isnotempty(properties.kbId)
 | extend machine = tostring(split(tolower(id), '/patchassessmentresults/')[0])",
-    take: "| project id, kb = tostring(properties.kbId), \
+    take: "| project id, kb = tostring(properties.kbId), title = tostring(properties.patchName), \
 reboot = tostring(properties.rebootBehavior), classifications = properties.classifications, \
 published = tostring(properties.publishedDateTime)
 | order by id asc",

@@ -14,7 +14,7 @@ use super::read_as::{
 };
 use super::wire::graph::{AssessmentRow, HealthRow, InstallRow, OfferRow, PatchRow};
 use crate::domain::machine::{
-    Assessment, INSTALL_RECORDS_MAX, InstallRecord, InstallStatus, MachineId, Offered,
+    Assessment, INSTALL_RECORDS_MAX, InstallRecord, InstallStatus, MachineId, OfferClass, Offered,
 };
 use crate::domain::release::Kb;
 
@@ -133,6 +133,7 @@ impl Tables {
             kb,
             reboot: reboot_behavior(row.reboot.as_deref()),
             security: is_security(classifications),
+            class: OfferClass::of(row.title.as_deref().unwrap_or_default(), classifications),
             published,
         };
         let old = self
@@ -144,6 +145,9 @@ impl Tables {
         // The same update twice: what it asks for at most is what it asks for.
         old.reboot = old.reboot.max(new.reboot);
         old.security |= new.security;
+        if old.class != new.class {
+            old.class = OfferClass::Unknown;
+        }
     }
 
     /// Takes an install.

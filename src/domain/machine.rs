@@ -22,8 +22,14 @@ pub const INSTALL_RECORDS_MAX: usize = 8;
 
 /// The Azure resource id of a machine, lower-cased, because Azure compares ids without case and
 /// Resource Graph's patch tables return them lower-cased (azure.md §4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineId(Arc<str>);
+
+impl Serialize for MachineId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
 
 /// Why a text is not a machine id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -432,11 +438,68 @@ pub enum RebootBehavior {
     Unknown,
 }
 
+/// What an update is for, as far as its title and classifications say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum OfferClass {
+    /// Windows itself: a cumulative update or a hotpatch.
+    OperatingSystem,
+    /// The servicing stack, which other updates of Windows need.
+    ServicingStack,
+    /// .NET.
+    DotNet,
+    /// SQL Server.
+    Sql,
+    /// A driver or firmware.
+    Driver,
+    /// Something else that is known, such as definitions of an antivirus.
+    Other,
+    /// Azure did not say enough.
+    #[default]
+    Unknown,
+}
+
+impl OfferClass {
+    /// Concludes from the title and the classifications of an update (`name`, `classifications`;
+    /// azure.md §1.4). What is not recognised is unknown, never another.
+    pub fn of(title: &str, classifications: &[String]) -> Self {
+        let title = title.to_ascii_lowercase();
+        let classified = |text: &str| {
+            let words = |own: &String| own.to_ascii_lowercase().replace(' ', "");
+            classifications
+                .iter()
+                .any(|own| words(own).starts_with(text))
+        };
+        let says = |words: &[&str]| words.iter().any(|word| title.contains(word));
+        if says(&[".net"]) {
+            Self::DotNet
+        } else if says(&["sql server"]) {
+            Self::Sql
+        } else if classified("driver") || says(&["firmware"]) {
+            Self::Driver
+        } else if classified("definition") || says(&["malicious software removal tool"]) {
+            Self::Other
+        } else if says(&["servicing stack update"]) {
+            Self::ServicingStack
+        } else if says(&[
+            "hotpatch",
+            "cumulative update for windows",
+            "operating system version",
+        ]) || says(&["cumulative update for microsoft server operating system"])
+        {
+            Self::OperatingSystem
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 /// An update that the last assessment offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offered {
     /// Its number.
     pub kb: Kb,
+    /// What it is for.
+    pub class: OfferClass,
     /// What it asks of the machine.
     pub reboot: RebootBehavior,
     /// Whether it is classified Security or Critical.
@@ -575,12 +638,26 @@ impl Machine {
         if self.power == Power::Off {
             return true;
         }
-        let connection = match &self.facts {
-            Facts::ArcServer(arc) | Facts::AzureLocalVm(Some(arc)) => arc.connection,
-            Facts::AzureVm(_) | Facts::AzureLocalVm(None) => return false,
-        };
-        matches!(connection, Connection::Disconnected { since: Some(since) }
-            if now - since >= silent_after)
+        self.arc().is_some_and(|arc| {
+            matches!(arc.connection, Connection::Disconnected { since: Some(since) }
+                if now - since >= silent_after)
+        })
+    }
+
+    /// Returns what only a VM has.
+    pub fn vm(&self) -> Option<&VmFacts> {
+        match &self.facts {
+            Facts::AzureVm(vm) => Some(vm),
+            Facts::ArcServer(_) | Facts::AzureLocalVm(_) => None,
+        }
+    }
+
+    /// Returns what an Arc machine has, or an Azure Local VM with guest management.
+    pub fn arc(&self) -> Option<&ArcFacts> {
+        match &self.facts {
+            Facts::ArcServer(arc) | Facts::AzureLocalVm(Some(arc)) => Some(arc),
+            Facts::AzureVm(_) | Facts::AzureLocalVm(None) => None,
+        }
     }
 
     /// Returns the newest install, by whomever.

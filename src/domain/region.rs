@@ -103,6 +103,8 @@ pub struct Regions {
     /// Region name to the first name of its group; its own name when it has no pair.
     group_of: BTreeMap<String, String>,
     members: BTreeMap<String, BTreeSet<String>>,
+    /// What the groups were made of: region and pair, the pair empty where there is none.
+    pairs: BTreeSet<(String, String)>,
     display_names: BTreeMap<String, String>,
 }
 
@@ -122,7 +124,7 @@ impl Regions {
             return Err(Error::Columns);
         }
         let mut display_names = BTreeMap::new();
-        let mut pairs = Vec::new();
+        let mut pairs = BTreeSet::new();
         for (index, record) in reader.records().enumerate() {
             let (row, record) = (index + 1, record?);
             if row > MAX_ROWS {
@@ -138,18 +140,42 @@ impl Regions {
             {
                 return Err(Error::Repeated { row, region });
             }
-            pairs.push((region, normalise(&record[3])));
+            pairs.insert((region, normalise(&record[3])));
         }
+        Ok(Regions::of(pairs, display_names))
+    }
+
+    /// Adds regions and pairs that were read elsewhere, such as from ARM's list of locations.
+    ///
+    /// Only widens: a region becomes known, groups grow together, none is ever split.
+    #[must_use]
+    pub fn with_pairs<'a>(
+        &self,
+        pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Regions {
+        let named = |(region, pair): (&str, Option<&str>)| {
+            (normalise(region), pair.map(normalise).unwrap_or_default())
+        };
+        let further = pairs
+            .into_iter()
+            .map(named)
+            .filter(|(region, _)| !region.is_empty());
+        let pairs = self.pairs.iter().cloned().chain(further).collect();
+        Regions::of(pairs, self.display_names.clone())
+    }
+
+    fn of(pairs: BTreeSet<(String, String)>, display_names: BTreeMap<String, String>) -> Regions {
         let members = connect(&pairs);
         let group_of = members
             .iter()
             .flat_map(|(key, names)| names.iter().map(|name| (name.clone(), key.clone())))
             .collect();
-        Ok(Regions {
+        Regions {
             group_of,
             members,
+            pairs,
             display_names,
-        })
+        }
     }
 
     /// The pair group of a region, given by name or display name.
@@ -177,14 +203,14 @@ impl Regions {
             .map(String::as_str)
     }
 
-    /// The names of all listed regions, sorted.
+    /// The names of all regions with a row, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.display_names.keys().map(String::as_str)
     }
 }
 
 /// Gives the connected groups under their first names, pairs read in both directions.
-fn connect(pairs: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+fn connect(pairs: &BTreeSet<(String, String)>) -> BTreeMap<String, BTreeSet<String>> {
     let mut neighbours: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (region, pair) in pairs {
         let own = neighbours.entry(region).or_default();

@@ -1,8 +1,8 @@
 //! Releases: what Windows Server hotpatching brought, brings and will bring, by track.
 //!
 //! Releases are data with provenance; where there is no row, the calendar rule speaks. An unproven
-//! row never by itself changes what is commanded: see [`Release::effective_kind`]. Must never read a
-//! clock; whether something is published is a question about an instant given.
+//! row never by itself changes what is commanded: see [`Release::effective_kind`]. Must never read
+//! a clock; whether something is published is a question about an instant given.
 
 mod catalogue;
 mod id;
@@ -299,12 +299,12 @@ impl Release {
         !self.is_proven() && self.track.rule_on(self.date) != Some(self.kind)
     }
 
-    /// Whether the release may be acted upon: proven, or on a date on which the rule has one anyway.
+    /// Whether the release may be acted upon: proven, or on a date on which the rule has one.
     pub fn is_commandable(&self) -> bool {
         self.is_proven() || self.track.rule_on(self.date).is_some()
     }
 
-    /// The KB to pin an install to: none while the kind is in doubt, as a row's KB goes with its kind.
+    /// The KB to pin an install to: none while the kind is in doubt, as the two go together.
     pub fn effective_kb(&self) -> Option<Kb> {
         if self.kind_in_doubt() { None } else { self.kb }
     }

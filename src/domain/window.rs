@@ -1,8 +1,9 @@
 //! Maintenance windows: recurrences in a zone, turned into openings in UTC.
 //!
-//! A [`WindowSpec`] is valid by construction. Its openings are sorted, disjoint and half-open; those
-//! that overlap or touch are one. Durations are elapsed time: an opening is as long on the night of
-//! a clock change as on any other. Exclusions subtract whole local days. Must never read a clock.
+//! A [`WindowSpec`] is valid by construction. Its openings are sorted, disjoint and half-open;
+//! those that overlap or touch are one. Durations are elapsed time: an opening is as long on the
+//! night of a clock change as on any other. Exclusions subtract whole local days. Must never read
+//! a clock.
 
 mod exclusion;
 mod fleet;
@@ -15,7 +16,7 @@ use serde::Serialize;
 pub use exclusion::Exclusion;
 pub use fleet::{FleetOpening, FleetWindows, NamedWindow, union};
 pub use opening::Opening;
-pub use schedule::{MonthDays, OffsetDays, Schedule, WeekOfMonth, Weekdays};
+pub use schedule::{MAX_OFFSET_DAYS, MonthDays, OffsetDays, Schedule, WeekOfMonth, Weekdays};
 
 use crate::domain::duration;
 use crate::domain::zone::Zone;

@@ -20,6 +20,12 @@ pub const MAX_SUGGESTIONS: usize = 3;
 /// The most edits between a wrong name and a name proposed for it.
 const MAX_EDITS: usize = 2;
 
+/// Files of a tz database that are no zones, or other ones on each machine.
+const NO_ZONES: [&str; 4] = ["localtime", "posixrules", "factory", "etc/unknown"];
+
+/// Folders of a tz database with second copies of all zones, one of them counting leap seconds.
+const COPIES: [&str; 2] = ["posix/", "right/"];
+
 /// Says what is wrong with a time zone name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -245,6 +251,10 @@ impl std::str::FromStr for Zone {
 }
 
 fn look_up(name: &str) -> Option<Zone> {
+    let lower = name.to_ascii_lowercase();
+    if NO_ZONES.contains(&lower.as_str()) || COPIES.iter().any(|copy| lower.starts_with(copy)) {
+        return None;
+    }
     // A slim system database may lack names that the full one has, such as the backward links.
     let rules = TimeZone::get(name)
         .or_else(|_| TimeZoneDatabase::bundled().get(name))

@@ -223,7 +223,10 @@ mod tests {
              Content-Length: 2\r\n\r\n{}",
         );
         let answer = transport.send(request(port)).await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.body().as_ref()), (302, &b"{}"[..]));
+        assert_eq!(
+            (answer.status().as_u16(), answer.body().as_ref()),
+            (302, &b"{}"[..])
+        );
         server.join().unwrap();
     }
 }

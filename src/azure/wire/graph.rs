@@ -139,6 +139,8 @@ pub struct OfferRow {
     pub id: Option<String>,
     /// Digits.
     pub kb: Option<String>,
+    /// `patchName`: its title.
+    pub title: Option<String>,
     /// `rebootBehavior`.
     pub reboot: Option<String>,
     /// Names or display words.

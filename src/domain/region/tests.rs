@@ -1,1 +1,137 @@
+#![allow(clippy::unwrap_used)] // tests may unwrap
 
+use super::*;
+
+fn group(region: &str) -> PairGroup {
+    Regions::embedded().pair_group(region)
+}
+
+fn of(key: &str) -> PairGroup {
+    PairGroup::Group(key.to_owned())
+}
+
+#[test]
+fn pairs_group_in_both_directions() {
+    for (region, expected) in [
+        ("westeurope", of("northeurope")),
+        ("northeurope", of("northeurope")),
+        ("West Europe", of("northeurope")),
+        ("(Europe) West Europe", of("northeurope")),
+        // brazilsoutheast → brazilsouth → southcentralus ↔ northcentralus
+        ("brazilsoutheast", of("brazilsouth")),
+        ("southcentralus", of("brazilsouth")),
+        ("northcentralus", of("brazilsouth")),
+        // westus3 → eastus ↔ westus
+        ("westus3", of("eastus")),
+        ("westus", of("eastus")),
+        // westindia → southindia ↔ centralindia ← indiasouthcentral
+        ("westindia", of("centralindia")),
+        ("indiasouthcentral", of("centralindia")),
+        ("usgovarizona", of("usgovarizona")),
+        ("usgovvirginia", of("usgovarizona")),
+        ("chinanorth3", of("chinaeast3")),
+        ("austriaeast", PairGroup::Unpaired),
+        ("polandcentral", PairGroup::Unpaired),
+        ("", PairGroup::Unknown),
+        ("global", PairGroup::Unknown),
+        ("atlantisnorth", PairGroup::Unknown),
+    ] {
+        assert_eq!(group(region), expected, "{region}");
+    }
+}
+
+#[test]
+fn every_region_shares_its_group_with_its_pair() {
+    let mut reader = csv::Reader::from_reader(EMBEDDED.as_bytes());
+    let mut paired = 0;
+    for record in reader.records() {
+        let record = record.unwrap();
+        if !record[3].is_empty() {
+            paired += 1;
+            assert_eq!(group(&record[0]), group(&record[3]), "{}", &record[0]);
+            assert!(
+                matches!(group(&record[0]), PairGroup::Group(_)),
+                "{}",
+                &record[0]
+            );
+        }
+    }
+    assert!(paired > 50, "{paired}");
+}
+
+#[test]
+fn display_names_of_the_real_file_lead_to_their_regions() {
+    let regions = Regions::embedded();
+    assert!(regions.names().count() > 60);
+    for name in regions.names() {
+        assert_eq!(normalise(regions.display_name(name).unwrap()), name);
+        assert_eq!(normalise(name), name);
+    }
+}
+
+#[test]
+fn a_group_lists_its_members() {
+    let regions = Regions::embedded();
+    assert_eq!(
+        regions.group_members("West US"),
+        ["eastus", "westus", "westus3"]
+    );
+    assert_eq!(regions.group_members("austriaeast"), ["austriaeast"]);
+    assert!(regions.group_members("atlantisnorth").is_empty());
+}
+
+#[test]
+fn a_pair_that_has_no_row_of_its_own_still_counts() {
+    let header = COLUMNS.join(",");
+    let regions = Regions::parse(&format!("{header}\na,A,G,b,no,public,s\n")).unwrap();
+    assert_eq!(regions.pair_group("b"), of("a"));
+}
+
+#[test]
+fn pairs_read_elsewhere_only_widen() {
+    let regions = Regions::embedded().with_pairs([
+        ("Atlantis North", None),
+        ("West Europe", None),
+        ("austriaeast", Some("eastus")),
+    ]);
+    assert_eq!(regions.pair_group("atlantisnorth"), PairGroup::Unpaired);
+    assert_eq!(regions.pair_group("westeurope"), of("northeurope"));
+    assert_eq!(regions.pair_group("westus3"), of("austriaeast"));
+    assert_eq!(regions.pair_group("austriaeast"), of("austriaeast"));
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    let mut lines: Vec<&str> = EMBEDDED.lines().collect();
+    lines[1..].reverse();
+    assert_eq!(
+        &Regions::parse(&lines.join("\n")).unwrap(),
+        Regions::embedded()
+    );
+}
+
+#[test]
+fn a_wrong_file_names_its_row() {
+    let header = COLUMNS.join(",");
+    for (text, message) in [
+        (
+            "a,b\n",
+            "the region file must have the columns region_name,",
+        ),
+        (
+            &format!("{header}\na,A,G,,no,public,s\na,A,G,,no,public,s\n"),
+            "region row 2 repeats",
+        ),
+        (
+            &format!("{header}\n,A,G,,no,public,s\n"),
+            "region row 1 names no region",
+        ),
+        (
+            &format!("{header}\na,A\n"),
+            "the region file cannot be read",
+        ),
+    ] {
+        let error = Regions::parse(text).expect_err(text).to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
+}

@@ -164,7 +164,7 @@ impl Catalogue {
             .map(|(_, release)| release)
     }
 
-    /// The releases of a month, by date: its rows, and the rule's release where no row takes its place.
+    /// The releases of a month, by date: its rows, and the rule's where no row takes its place.
     pub fn month(&self, track: OsTrack, month: Month) -> Vec<Release> {
         let first = (track, ReleaseId::new(track, month.first_day()));
         let last = (
@@ -251,8 +251,10 @@ impl Catalogue {
 
     /// The effective baseline that a release builds on; a baseline builds on itself.
     pub fn baseline_of(&self, release: &Release) -> Option<Release> {
+        if release.is_baseline() {
+            return Some(release.clone());
+        }
         self.latest_baseline(release.track, release.published_at())
-            .filter(|baseline| baseline.id <= release.id)
     }
 
     /// The hotpatches that build on a baseline, in and out of band, up to the next baseline.
@@ -263,7 +265,7 @@ impl Catalogue {
         let until = self.next_baseline(baseline.track, from);
         let until = until.map_or(DateTime::<Utc>::MAX_UTC, |next| next.published_at());
         let mut found = self.between(baseline.track, from, until);
-        found.retain(|r| r.id > baseline.id && r.is_commandable() && !r.is_baseline());
+        found.retain(|r| r.is_commandable() && !r.is_baseline());
         found
     }
 

@@ -170,10 +170,12 @@ fn build(record: &csv::StringRecord) -> Result<Option<Build>, RowFault> {
     }
 }
 
-/// Reads the mark in the source column; in any letter case, so that a slip errs towards doubt.
+/// Reads the mark in the source column.
+///
+/// UNVERIFIED counts in any letter case, so that a slip errs towards doubt. INFERRED counts in
+/// capitals only: sources say of single fields, such as a build, that they were inferred.
 fn provenance(source: &str) -> Provenance {
-    let source = source.to_ascii_uppercase();
-    if source.contains("UNVERIFIED") {
+    if source.to_ascii_uppercase().contains("UNVERIFIED") {
         Provenance::Unverified
     } else if source.contains("INFERRED") {
         Provenance::Inferred

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Exclusion, HORIZON_DAYS, Opening, WindowSpec, opening};
 
@@ -17,7 +17,7 @@ pub struct NamedWindow<'a> {
 }
 
 /// A merged opening of several windows. Scheduling counts to its end, not to one window's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetOpening {
     /// The time from the first start to the last end.
     #[serde(flatten)]

@@ -1,10 +1,10 @@
 //! Openings as half-open intervals of UTC, and the algebra on sorted lists of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A time in which a window is open: from `start`, up to but not including `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opening {
     /// The first instant that is open.
     pub start: DateTime<Utc>,
@@ -64,7 +64,7 @@ pub(super) fn subtract(openings: Vec<Opening>, closed: Vec<Opening>) -> Vec<Open
     let mut left = Vec::with_capacity(openings.len());
     for mut opening in openings {
         for shut in &closed {
-            // `opening` is what is left behind the closed times seen so far.
+            // `opening` is what is left behind the closed times so far; maybe less than none.
             if !shut.meets(opening.start, opening.end) {
                 continue;
             }
@@ -74,7 +74,7 @@ pub(super) fn subtract(openings: Vec<Opening>, closed: Vec<Opening>) -> Vec<Open
                     end: shut.start,
                 });
             }
-            opening.start = shut.end.min(opening.end);
+            opening.start = shut.end;
         }
         if opening.start < opening.end {
             left.push(opening);

@@ -1,0 +1,163 @@
+//! The log of a run: one entry a machine, written before each command and after each finding.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api::schema;
+
+/// How far the run has come, machine by machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HotpatchRunStatus {
+    /// Generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Complete` and `Failed`, like a Job, further `Announced`, `Claimed`, `Held` and `Orphaned`,
+    /// and the conditions that other controllers set for run gates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// Fence: the epoch of the leader that may write here. It only grows; a leader with a smaller
+    /// one sends nothing.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub epoch: i64,
+    /// When the first command of the run was about to be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the run reached its end, well or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<DateTime<Utc>>,
+    /// Machines of the run by step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<RunCounts>,
+    /// The log, one entry a machine; a machine without an entry is `Planned`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = schema::MAX_RUN_MACHINES),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
+    )]
+    pub machines: Vec<RunMachineStatus>,
+    /// Fields that a later version wrote. Never shown in the schema; kept when written back. Not
+    /// empty means that the run is held.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub not_understood: BTreeMap<String, serde_json::Value>,
+}
+
+/// Machines of a run by step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RunCounts {
+    /// Machines that the run names.
+    pub machines: u32,
+    /// Machines that nothing was sent to yet.
+    pub planned: u32,
+    /// Machines with an intent or an operation under way.
+    pub running: u32,
+    /// Machines whose installation ended and whose health is watched.
+    pub verifying: u32,
+    /// Machines that succeeded.
+    pub succeeded: u32,
+    /// Machines that failed.
+    pub failed: u32,
+    /// Machines that were left out, such as one that no longer needs the release.
+    pub skipped: u32,
+    /// Machines whose state cannot be told; they are held and count as unavailable.
+    pub unknown: u32,
+}
+
+/// The log entry of one machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunMachineStatus {
+    /// Azure resource id of the machine, as in the spec of the run.
+    #[schemars(length(min = 1, max = schema::MAX_RESOURCE_ID))]
+    pub id: String,
+    /// `Planned`, `Starting`, `Running`, `Verifying`, `Succeeded`, `Failed`, `Skipped` or
+    /// `Unknown`. A word that is none of these holds the machine.
+    #[schemars(length(max = 64))]
+    pub step: String,
+    /// Number of the attempt, from 1; 0 before the first.
+    #[serde(default)]
+    pub attempt: u32,
+    /// `x-ms-client-request-id` of the command of this attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub request_id: Option<String>,
+    /// When the intent to send was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent_at: Option<DateTime<Utc>>,
+    /// Activity id of the last installation that the machine had recorded before the intent, so
+    /// that a later one can be told from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub last_activity_seen: Option<String>,
+    /// The operation in Azure that runs for this attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<RunOperation>,
+    /// When the operation started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the machine reached its end in this run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Since when the machine is healthy after the operation; it settles from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_since: Option<DateTime<Utc>>,
+    /// Why the machine is in this step, as one word, such as `Superseded`, `ForeignContent` or
+    /// `ReleaseNotOffered`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
+    /// Details for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
+    /// Whether a command that may reboot the machine was sent, or may have been sent, in this run.
+    #[serde(default)]
+    pub reboot_commanded: bool,
+    /// Since when the machine is held for evidence or a person; absent when it is not held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_since: Option<DateTime<Utc>>,
+    /// An effect that came after the run had given the machine up, such as a late reboot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_effect: Option<LateEffect>,
+    /// Fields that a later version wrote. Never shown in the schema; kept when written back. Not
+    /// empty means that the machine is held.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub not_understood: BTreeMap<String, serde_json::Value>,
+}
+
+/// An operation in Azure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOperation {
+    /// What was sent: `Stage`, `Finish`, `Restart`, `Uninstall` or a later word.
+    #[schemars(length(max = 32))]
+    pub kind: String,
+    /// URL under which Azure tells how the operation goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub url: Option<String>,
+}
+
+/// Something that happened on a machine after the run had given it up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LateEffect {
+    /// What happened, as one word, such as `Reboot` or `Install`.
+    #[schemars(length(max = 64))]
+    pub kind: String,
+    /// When it happened, as far as known.
+    pub at: DateTime<Utc>,
+    /// What shows it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub evidence: Option<String>,
+}

@@ -1,0 +1,201 @@
+//! How many machines may be unavailable at once, and which ones now.
+//!
+//! One budget covers a whole disruption domain: every run of every fleet in it. Unavailable is
+//! what a run commands or holds, what is observed unhealthy, and what is not known; dormant
+//! machines count neither above nor below the line. Must never look at windows or approvals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU8;
+
+use super::machine::{MachineId, MachineKind, Placement};
+use super::policy::{Limit, Spread};
+use super::region::Regions;
+use super::run::LimitKey;
+use super::spread::{Apart, Place, apart};
+
+/// The share of an availability set, or of an Azure Local cluster's guests, that may be
+/// unavailable at once (Automatic VM Guest Patching, azure.md §7).
+pub const SET_SHARE: Limit = Limit::Percent(match NonZeroU8::new(20) {
+    Some(share) => share,
+    None => unreachable!(),
+});
+
+/// Below this many members a set lets one machine through at a time (azure.md §7).
+pub const SET_SMALL: usize = 10;
+
+/// Returns how many of an availability set or a cluster may be unavailable at once.
+pub fn set_limit(members: usize) -> u32 {
+    if members < SET_SMALL { members.min(1) as u32 } else { SET_SHARE.of(members) }
+}
+
+/// A limit with the machines it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// What it is.
+    pub key: LimitKey,
+    /// The machines it counts; dormant and excluded ones are not among them.
+    pub members: BTreeSet<MachineId>,
+    /// How many of them may be unavailable.
+    pub max: u32,
+}
+
+/// Why a machine may not be taken now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A limit is used up.
+    Full {
+        /// The limit.
+        key: LimitKey,
+        /// How many of it are unavailable.
+        unavailable: u32,
+        /// How many may be.
+        max: u32,
+    },
+    /// A machine that must be kept apart from this one is being worked on.
+    Apart {
+        /// What keeps them apart.
+        by: Apart,
+        /// The other machine's name.
+        from: String,
+    },
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Full { key, unavailable, max } => {
+                write!(f, "{key} is at its limit: {unavailable} of {max} unavailable")
+            }
+            Self::Apart { by, from } => write!(f, "{from} in {by} is being worked on"),
+        }
+    }
+}
+
+/// A machine that is commanded or held, with what it freezes for others.
+#[derive(Clone, Debug)]
+struct Engaged {
+    name: String,
+    kind: MachineKind,
+    placement: Placement,
+    spread: Spread,
+}
+
+/// The budget of one disruption domain at one instant.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    regions: &'static Regions,
+    ceilings: Vec<Ceiling>,
+    /// The ceilings that count a machine, by their place in `ceilings`.
+    of_machine: BTreeMap<MachineId, Vec<usize>>,
+    unavailable: BTreeSet<MachineId>,
+    used: Vec<u32>,
+    engaged: BTreeMap<MachineId, Engaged>,
+}
+
+impl Budget {
+    /// Takes the ceilings of a domain and the machines in it that are unavailable by themselves.
+    pub fn new(
+        ceilings: Vec<Ceiling>,
+        unavailable: impl IntoIterator<Item = MachineId>,
+    ) -> Self {
+        let mut of_machine: BTreeMap<MachineId, Vec<usize>> = BTreeMap::new();
+        for (place, ceiling) in ceilings.iter().enumerate() {
+            for id in &ceiling.members {
+                of_machine.entry(id.clone()).or_default().push(place);
+            }
+        }
+        let mut budget = Self {
+            regions: Regions::embedded(),
+            used: vec![0; ceilings.len()],
+            ceilings,
+            of_machine,
+            unavailable: BTreeSet::new(),
+            engaged: BTreeMap::new(),
+        };
+        for id in unavailable {
+            budget.take(&id);
+        }
+        budget
+    }
+
+    fn take(&mut self, id: &MachineId) {
+        if self.unavailable.insert(id.clone()) {
+            for place in self.of_machine.get(id).into_iter().flatten() {
+                self.used[*place] += 1;
+            }
+        }
+    }
+
+    /// Counts a machine that a run commands or holds.
+    pub fn engage(
+        &mut self,
+        id: &MachineId,
+        name: &str,
+        kind: MachineKind,
+        placement: &Placement,
+        spread: Spread,
+    ) {
+        self.take(id);
+        self.engaged.insert(
+            id.clone(),
+            Engaged { name: name.to_owned(), kind, placement: placement.clone(), spread },
+        );
+    }
+
+    /// Asks whether one more machine may be taken. A machine that is unavailable already uses up
+    /// nothing more, but is still kept apart from those in other domains. `frozen` are limits that
+    /// a run carries: the stricter of the two counts.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that names the limit or the machine in the way.
+    pub fn admit(
+        &self,
+        id: &MachineId,
+        place: Place<'_>,
+        spread: Spread,
+        frozen: &BTreeMap<LimitKey, u32>,
+    ) -> Result<(), Refusal> {
+        for (other, engaged) in &self.engaged {
+            if other == id {
+                continue;
+            }
+            let there = Place { kind: engaged.kind, placement: &engaged.placement };
+            if let Some(by) = apart(place, there, spread.stricter(engaged.spread), self.regions) {
+                return Err(Refusal::Apart { by, from: engaged.name.clone() });
+            }
+        }
+        if self.unavailable.contains(id) {
+            return Ok(());
+        }
+        for index in self.of_machine.get(id).into_iter().flatten() {
+            let ceiling = &self.ceilings[*index];
+            let max = frozen.get(&ceiling.key).map_or(ceiling.max, |own| ceiling.max.min(*own));
+            if self.used[*index] + 1 > max {
+                return Err(Refusal::Full {
+                    key: ceiling.key.clone(),
+                    unavailable: self.used[*index],
+                    max,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the ceilings that count a machine.
+    pub fn ceilings_of(&self, id: &MachineId) -> impl Iterator<Item = &Ceiling> {
+        self.of_machine.get(id).into_iter().flatten().map(|place| &self.ceilings[*place])
+    }
+
+    /// Returns every ceiling with how many of its machines are unavailable.
+    pub fn usage(&self) -> impl Iterator<Item = (&Ceiling, u32)> {
+        self.ceilings.iter().zip(self.used.iter().copied())
+    }
+
+    /// Tells whether a machine counts as unavailable.
+    pub fn is_unavailable(&self, id: &MachineId) -> bool {
+        self.unavailable.contains(id)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,300 @@
+//! The plan: everything one pass will do, and why it leaves every other machine alone.
+//!
+//! [`plan`] is a function: the same snapshot gives the same plan, whatever the order in which it
+//! was gathered. Controller, CLI and forecast ask it; nothing else decides. Must never read a
+//! clock, and must never act.
+//!
+//! One pass plans all fleets, because limits are shared: first the runs that exist move on, then
+//! their commands are granted within permission and budget, then each idle fleet may announce its
+//! next run, and last come settings and assessments.
+
+mod ceilings;
+mod commands;
+mod drafts;
+mod runs;
+mod settings;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::command::Command;
+use super::enrolment::Change;
+use super::evidence::Question;
+use super::fleet::{Fleet, FleetKey};
+use super::machine::MachineId;
+use super::release::ReleaseId;
+use super::rollout::{Rollout, rollout};
+use super::roster::{Roster, owners, roster};
+use super::run::follow::question;
+use super::run::{Progress, Run, RunEnd, Terms};
+use super::snapshot::{Domain, Snapshot};
+
+/// The most commands one pass sends in a disruption domain: what Azure's guest-patch bucket lets
+/// out in 15 seconds (200 a minute per subscription and region; azure.md §6).
+pub const COMMANDS_PER_PASS_MAX: usize = 50;
+
+/// The most settings changes one pass makes in a disruption domain.
+pub const CHANGES_PER_PASS_MAX: usize = 50;
+
+/// The most assessments one pass asks for in a disruption domain; they share the bucket of the
+/// installs and must never use it up.
+pub const ASSESSMENTS_PER_PASS_MAX: usize = 10;
+
+/// How soon the next pass comes while commands run.
+pub const PROGRESS_EVERY: TimeDelta = TimeDelta::minutes(2);
+
+/// How soon the next pass comes while machines are held.
+pub const EVIDENCE_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+/// How soon the next pass comes when nothing else asks for one.
+pub const IDLE_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// A run of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RunKey {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl RunKey {
+    /// Returns the key of a run.
+    pub fn of(run: &Run) -> Self {
+        Self { namespace: run.fleet.namespace.clone(), name: run.name.clone() }
+    }
+}
+
+/// A machine of a run that moves to another step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Move {
+    /// The run.
+    pub run: RunKey,
+    /// The machine.
+    pub machine: MachineId,
+    /// Where it stands from now on.
+    pub progress: Progress,
+}
+
+/// A command that may be sent, if one more look at the machine finds nothing against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Send {
+    /// The run.
+    pub run: RunKey,
+    /// The machine.
+    pub machine: MachineId,
+    /// The command.
+    pub command: Command,
+    /// The end of the time in which it must be done.
+    pub until: DateTime<Utc>,
+}
+
+/// A run to be announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Draft {
+    /// Its fleet.
+    pub fleet: FleetKey,
+    /// What it freezes.
+    pub terms: Terms,
+}
+
+/// Why a machine is left alone, or what is being done with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The CamelCase reason.
+    pub reason: String,
+    /// The same for people.
+    pub message: String,
+}
+
+impl Note {
+    pub(super) fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason: reason.into(), message: message.into() }
+    }
+}
+
+/// What a pass found out about a fleet.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outlook {
+    /// Its machines.
+    pub roster: Roster,
+    /// The releases that concern it, oldest first.
+    pub rollouts: BTreeMap<ReleaseId, Rollout>,
+    /// One note for each machine.
+    pub notes: BTreeMap<MachineId, Note>,
+    /// Why no run was announced, if one is due.
+    pub waits: Option<Note>,
+    /// When its next window opens, if something waits for one.
+    pub next_window: Option<DateTime<Utc>>,
+}
+
+/// Everything one pass will do, and why it leaves the rest alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// Machines of runs that move to another step.
+    pub moves: Vec<Move>,
+    /// Runs that end.
+    pub ends: BTreeMap<RunKey, RunEnd>,
+    /// Commands to send.
+    pub sends: Vec<Send>,
+    /// Runs to announce.
+    pub drafts: Vec<Draft>,
+    /// Settings to change.
+    pub changes: Vec<(FleetKey, Change)>,
+    /// Machines to assess.
+    pub assessments: Vec<(FleetKey, MachineId)>,
+    /// What was found out about each fleet that can be planned for.
+    pub outlooks: BTreeMap<FleetKey, Outlook>,
+    /// When the next pass is due, whatever happens.
+    pub wake_at: DateTime<Utc>,
+}
+
+impl Plan {
+    fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            moves: Vec::new(),
+            ends: BTreeMap::new(),
+            sends: Vec::new(),
+            drafts: Vec::new(),
+            changes: Vec::new(),
+            assessments: Vec::new(),
+            outlooks: BTreeMap::new(),
+            wake_at: now + IDLE_EVERY,
+        }
+    }
+
+    fn wake_by(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
+        if at > now {
+            self.wake_at = self.wake_at.min(at);
+        }
+    }
+}
+
+/// One disruption domain while it is planned: its runs as they will stand, its fleets as judged.
+struct Pass<'a> {
+    namespace: &'a str,
+    domain: Domain,
+    outlooks: BTreeMap<FleetKey, Outlook>,
+    now: DateTime<Utc>,
+}
+
+impl Pass<'_> {
+    fn fleet(&self, key: &FleetKey) -> Option<&Fleet> {
+        let view = self.domain.fleets.iter().find(|view| &view.key == key)?;
+        view.fleet.as_ref().ok()
+    }
+
+    fn note(&mut self, fleet: &FleetKey, machine: &MachineId, note: Note) {
+        if let Some(outlook) = self.outlooks.get_mut(fleet) {
+            outlook.notes.insert(machine.clone(), note);
+        }
+    }
+}
+
+/// Returns everything that is right to do now.
+///
+/// Guarantees: no command for a machine that no open run names; none outside the window its run
+/// froze and its fleet's windows now; all commands together within every limit of the domain; at
+/// most one moving run a fleet. Same snapshot, same plan.
+pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
+    let mut plan = Plan::new(now);
+    let owners = owners(snapshot);
+    for (namespace, domain) in &snapshot.domains {
+        let mut pass = Pass {
+            namespace,
+            domain: domain.clone(),
+            outlooks: BTreeMap::new(),
+            now,
+        };
+        if let Ok(inventory) = &domain.inventory {
+            for fleet in domain.fleets.iter().filter_map(|view| view.fleet.as_ref().ok()) {
+                let roster = roster(fleet, inventory, &owners, &snapshot.catalogue, now);
+                pass.outlooks.insert(fleet.key.clone(), Outlook {
+                    roster,
+                    rollouts: BTreeMap::new(),
+                    notes: BTreeMap::new(),
+                    waits: None,
+                    next_window: None,
+                });
+            }
+        }
+        settings::explain(&mut pass);
+        let wishes = runs::advance(&mut pass, &mut plan);
+        judge_rollouts(&mut pass, snapshot);
+        commands::grant(&mut pass, wishes, &mut plan);
+        drafts::announce(&mut pass, &mut plan);
+        settings::change(&mut pass, snapshot, &mut plan);
+        settings::assess(&mut pass, &mut plan);
+        plan.outlooks.append(&mut pass.outlooks);
+    }
+    for track in super::release::OsTrack::ALL {
+        if let Some(next) = snapshot.catalogue.next(track, now) {
+            plan.wake_by(next.published_at(), now);
+        }
+    }
+    plan
+}
+
+/// Judges every release that concerns a fleet: due ones, those of its runs, and the latest.
+fn judge_rollouts(pass: &mut Pass<'_>, snapshot: &Snapshot) {
+    let now = pass.now;
+    let keys: Vec<FleetKey> = pass.outlooks.keys().cloned().collect();
+    for key in keys {
+        let Some(fleet) = pass.fleet(&key).cloned() else { continue };
+        let Some(outlook) = pass.outlooks.get(&key) else { continue };
+        let mut releases: Vec<ReleaseId> = outlook
+            .roster
+            .values()
+            .filter_map(|member| member.due().map(|due| due.release))
+            .chain(
+                pass.domain
+                    .runs
+                    .values()
+                    .filter(|run| run.fleet == key && run.is_open())
+                    .map(|run| run.terms.release),
+            )
+            .chain(outlook.roster.values().filter_map(|member| {
+                snapshot.catalogue.latest_effective(member.os_track?, now).map(|own| own.id)
+            }))
+            .collect();
+        releases.sort_unstable();
+        releases.dedup();
+        let rollouts = releases
+            .into_iter()
+            .map(|id| (id, rollout(&fleet, &pass.domain, &outlook.roster, id, now)))
+            .collect();
+        if let Some(outlook) = pass.outlooks.get_mut(&key) {
+            outlook.rollouts = rollouts;
+        }
+    }
+}
+
+/// Returns what the open runs of a domain need to know before they are planned, by run.
+pub fn questions(
+    domain: &Domain,
+    now: DateTime<Utc>,
+) -> BTreeMap<String, BTreeMap<MachineId, Question>> {
+    let inventory = domain.inventory.as_ref().ok();
+    domain
+        .runs
+        .iter()
+        .filter(|(_, run)| run.is_open())
+        .map(|(name, run)| {
+            let asked = run
+                .progress
+                .iter()
+                .filter_map(|(id, progress)| {
+                    let seen = inventory.and_then(|own| own.machines.get(id));
+                    let asked = question(&run.terms, progress, seen.map(AsRef::as_ref), now)?;
+                    Some((id.clone(), asked))
+                })
+                .collect();
+            (name.clone(), asked)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

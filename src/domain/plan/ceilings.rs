@@ -1,0 +1,152 @@
+//! The limits of a disruption domain, each with the machines it counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Pass;
+use crate::domain::budget::{Budget, Ceiling, set_limit};
+use crate::domain::machine::{Health, Machine, MachineId};
+use crate::domain::run::{LimitKey, Run};
+use crate::domain::snapshot::ARC_SILENT_AFTER;
+
+/// Returns the budget of a domain: every limit of every fleet, of sets and clusters, and those
+/// that open runs carry, against the machines that are unavailable now.
+pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
+    let inventory = pass.domain.inventory.as_ref().ok()?;
+    let awake: Vec<&Machine> = inventory
+        .machines
+        .values()
+        .map(AsRef::as_ref)
+        .filter(|machine| !machine.is_dormant(pass.now, ARC_SILENT_AFTER))
+        .collect();
+    let excluded = excluded(pass);
+    let counted: Vec<&Machine> =
+        awake.iter().copied().filter(|machine| !excluded.contains(&machine.id)).collect();
+    let mut ceilings: BTreeMap<LimitKey, Ceiling> = BTreeMap::new();
+    stages(pass, &mut ceilings);
+    groups(pass, &counted, &mut ceilings);
+    sets(&awake, &mut ceilings);
+    for run in pass.domain.runs.values().filter(|run| run.is_open()) {
+        frozen(run, &counted, &mut ceilings);
+    }
+    let down = awake
+        .iter()
+        .filter(|machine| machine.health != Health::Healthy)
+        .map(|machine| machine.id.clone());
+    let mut budget = Budget::new(ceilings.into_values().collect(), down);
+    for run in pass.domain.runs.values().filter(|run| run.is_open()) {
+        for (machine, _) in run.engaged() {
+            budget.engage(
+                &machine.id,
+                &machine.name,
+                machine.kind,
+                &machine.placement,
+                run.terms.spread,
+            );
+        }
+    }
+    Some(budget)
+}
+
+/// Machines that every fleet which selects them leaves out.
+fn excluded(pass: &Pass<'_>) -> BTreeSet<MachineId> {
+    let mut left_out = BTreeSet::new();
+    let mut kept = BTreeSet::new();
+    for outlook in pass.outlooks.values() {
+        for (id, member) in &outlook.roster {
+            let own = if member.excluded.is_some() { &mut left_out } else { &mut kept };
+            own.insert(id.clone());
+        }
+    }
+    left_out.difference(&kept).cloned().collect()
+}
+
+fn add(ceilings: &mut BTreeMap<LimitKey, Ceiling>, ceiling: Ceiling) {
+    match ceilings.get_mut(&ceiling.key) {
+        // Two fleets may limit one group: the stricter word counts.
+        Some(known) => known.max = known.max.min(ceiling.max),
+        None => {
+            ceilings.insert(ceiling.key.clone(), ceiling);
+        }
+    }
+}
+
+fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    for (key, outlook) in &pass.outlooks {
+        let Some(fleet) = pass.fleet(key) else { continue };
+        for (place, stage) in fleet.policy.stages.iter().enumerate() {
+            let members: BTreeSet<MachineId> = outlook
+                .roster
+                .values()
+                .filter(|member| {
+                    member.stage == Some(place) && member.excluded.is_none() && !member.dormant
+                })
+                .map(|member| member.machine.id.clone())
+                .collect();
+            let max = stage.max_unavailable.of(members.len());
+            let key = LimitKey::Stage { fleet: key.name.clone(), stage: stage.name.clone() };
+            add(ceilings, Ceiling { key, members, max });
+        }
+    }
+}
+
+/// Groups are the domain's, not a fleet's: every machine of the namespace that bears the tag
+/// counts, whichever fleet made the rule.
+fn groups(pass: &Pass<'_>, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    for key in pass.outlooks.keys() {
+        let Some(fleet) = pass.fleet(key) else { continue };
+        for rule in &fleet.policy.groups {
+            for (value, members) in by_tag(counted, &rule.tag) {
+                let max = rule.max_unavailable.of(members.len());
+                let key = LimitKey::Group { tag: rule.tag.to_ascii_lowercase(), value };
+                add(ceilings, Ceiling { key, members, max });
+            }
+        }
+    }
+}
+
+fn by_tag(machines: &[&Machine], tag: &str) -> BTreeMap<String, BTreeSet<MachineId>> {
+    let mut groups: BTreeMap<String, BTreeSet<MachineId>> = BTreeMap::new();
+    for machine in machines {
+        if let Some(value) = machine.tags.get(tag) {
+            groups.entry(value.to_owned()).or_default().insert(machine.id.clone());
+        }
+    }
+    groups
+}
+
+fn sets(awake: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    let mut sets: BTreeMap<LimitKey, BTreeSet<MachineId>> = BTreeMap::new();
+    for machine in awake {
+        let placement = &machine.placement;
+        let set = placement
+            .availability_set
+            .as_ref()
+            .map(|set| LimitKey::AvailabilitySet(set.id.clone()));
+        let cluster = placement.cluster.clone().map(LimitKey::Cluster);
+        for key in set.into_iter().chain(cluster) {
+            sets.entry(key).or_default().insert(machine.id.clone());
+        }
+    }
+    for (key, members) in sets {
+        let max = set_limit(members.len());
+        add(ceilings, Ceiling { key, members, max });
+    }
+}
+
+/// Limits that a run froze stay in force when the rule they came from is gone: widening never
+/// reaches a run that exists.
+fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    for limit in &run.terms.limits {
+        if ceilings.contains_key(&limit.key) {
+            continue;
+        }
+        let members = match &limit.key {
+            LimitKey::Group { tag, value } => {
+                by_tag(counted, tag).remove(value).unwrap_or_default()
+            }
+            _ => run.terms.machines.keys().cloned().collect(),
+        };
+        let ceiling = Ceiling { key: limit.key.clone(), members, max: limit.max };
+        ceilings.insert(limit.key.clone(), ceiling);
+    }
+}

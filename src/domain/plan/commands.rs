@@ -1,0 +1,148 @@
+//! Grants commands to machines that wish for one: permission, order within groups, budget.
+
+use std::collections::BTreeMap;
+
+use super::ceilings::budget;
+use super::runs::Wish;
+use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send};
+use crate::domain::batch::{domain_key, group_order, waits_for};
+use crate::domain::machine::{Health, MachineId};
+use crate::domain::permission::{Standing, permission};
+use crate::domain::rollout::may_try;
+use crate::domain::run::{LimitKey, Run};
+use crate::domain::spread::Place;
+
+/// Grants the wishes that permission, order and budget allow, in turn; notes why for the others.
+pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan) {
+    if wishes.is_empty() {
+        return;
+    }
+    let now = pass.now;
+    if pass.domain.fresh_inventory(now).is_none() {
+        for wish in &wishes {
+            refuse(pass, wish, "InventoryStale", "the inventory is too old to act on");
+        }
+        return;
+    }
+    let Some(mut budget) = budget(pass) else { return };
+    sort(pass, &mut wishes);
+    let mut granted = 0;
+    for wish in wishes {
+        let Some(run) = pass.domain.runs.get(&wish.run.name).cloned() else { continue };
+        let Some(machine) = run.terms.machines.get(&wish.machine) else { continue };
+        let until = match allowed(pass, &run) {
+            Ok(until) => until,
+            Err((reason, text)) => {
+                refuse(pass, &wish, reason, &text);
+                continue;
+            }
+        };
+        if let Some((reason, text)) = unfit(pass, &run, &wish.machine) {
+            refuse(pass, &wish, reason, &text);
+            continue;
+        }
+        if granted == COMMANDS_PER_PASS_MAX {
+            refuse(pass, &wish, "Paced", "more commands than Azure lets out at once are waiting");
+            continue;
+        }
+        let frozen: BTreeMap<LimitKey, u32> =
+            run.terms.limits.iter().map(|limit| (limit.key.clone(), limit.max)).collect();
+        let spread = pass
+            .fleet(&run.fleet)
+            .map_or(run.terms.spread, |fleet| run.terms.spread.stricter(fleet.policy.spread));
+        let place = Place { kind: machine.kind, placement: &machine.placement };
+        if let Err(refusal) = budget.admit(&machine.id, place, spread, &frozen) {
+            refuse(pass, &wish, "BudgetExhausted", &refusal.to_string());
+            continue;
+        }
+        budget.engage(&machine.id, &machine.name, machine.kind, &machine.placement, spread);
+        granted += 1;
+        plan.sends.push(Send { run: wish.run, machine: wish.machine, command: wish.command, until });
+    }
+}
+
+/// Sorts wishes by their run's age, then by whose turn it is within the run.
+fn sort(pass: &Pass<'_>, wishes: &mut [Wish]) {
+    wishes.sort_by_cached_key(|wish| {
+        let run = pass.domain.runs.get(&wish.run.name);
+        let fleet = run.and_then(|run| pass.fleet(&run.fleet));
+        let member = run.and_then(|run| {
+            pass.outlooks.get(&run.fleet).and_then(|own| own.roster.get(&wish.machine))
+        });
+        let order = fleet.zip(member).map(|(fleet, member)| group_order(fleet, member));
+        let domain = run
+            .and_then(|run| run.terms.machines.get(&wish.machine))
+            .map(|machine| {
+                let (a, b, c, d, e) = domain_key(machine.kind, &machine.placement);
+                (a.to_owned(), b.to_owned(), c, d.to_owned(), e.to_owned())
+            });
+        (run.map(|run| run.created_at), wish.run.clone(), domain, order, wish.machine.clone())
+    });
+}
+
+fn allowed(
+    pass: &Pass<'_>,
+    run: &Run,
+) -> Result<chrono::DateTime<chrono::Utc>, (&'static str, String)> {
+    let standing = match pass.domain.standing(run) {
+        // A fleet that is found but could not be judged is not ready.
+        Standing::Ready(fleet) if !pass.outlooks.contains_key(&fleet.key) => {
+            Standing::Unresolved("its machines could not be read")
+        }
+        standing => standing,
+    };
+    let halted = pass
+        .outlooks
+        .get(&run.fleet)
+        .and_then(|outlook| outlook.rollouts.get(&run.terms.release))
+        .and_then(|rollout| rollout.halt(&run.terms.stage));
+    permission(run, standing, halted.as_deref(), pass.now)
+        .map_err(|withheld| (withheld.reason(), withheld.to_string()))
+}
+
+/// Returns what is against commanding this one machine now.
+fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, String)> {
+    let outlook = pass.outlooks.get(&run.fleet)?;
+    let Some(member) = outlook.roster.get(id) else {
+        return Some(("NotSelected", "the fleet does not select it any more".to_owned()));
+    };
+    if let Some(why) = &member.excluded {
+        return Some(("Excluded", format!("left out: {why}")));
+    }
+    if let Some(blocker) = member.blockers.first() {
+        return Some(("NotEligible", blocker.message.clone()));
+    }
+    if member.dormant {
+        return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
+    }
+    match &member.machine.health {
+        Health::Healthy => {}
+        Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
+        Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
+    }
+    if let Some(operation) = &member.machine.busy {
+        return Some(("Busy", format!("an operation is on it: {operation}")));
+    }
+    let still_due = member.due().is_some_and(|due| due.release == run.terms.release);
+    let owes_restart = run.progress.get(id).is_some_and(|own| own.command.is_some());
+    if !still_due && !owes_restart {
+        return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
+    }
+    let fleet = pass.fleet(&run.fleet)?;
+    let earlier = waits_for(fleet, member, run.terms.release, &outlook.roster, |other| {
+        run.terms.machines.contains_key(&other.machine.id)
+            || may_try(fleet, &pass.domain, other, pass.now)
+    })?;
+    // A member that is down or blocked for good must not hold up the rest of its group for ever;
+    // it counts as unavailable in the group's limit anyway.
+    (earlier.is_actionable() && !earlier.is_down()).then(|| {
+        ("GroupOrder", format!("{} of its group goes first", earlier.machine.name))
+    })
+}
+
+fn refuse(pass: &mut Pass<'_>, wish: &Wish, reason: &str, text: &str) {
+    let Some(run) = pass.domain.runs.get(&wish.run.name) else { return };
+    let fleet = run.fleet.clone();
+    let text = format!("run {}: {text}", wish.run.name);
+    pass.note(&fleet, &wish.machine, Note::new(reason, text));
+}

@@ -1,0 +1,364 @@
+//! Announces the next run of each fleet that has none moving.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::ceilings::budget;
+use super::{Draft, Note, Outlook, Pass, Plan};
+use crate::domain::batch::{Batch, Candidate, batch, in_turn};
+use crate::domain::budget::Budget;
+use crate::domain::due::{Action, Cause};
+use crate::domain::fleet::{Fleet, FleetKey, Mode};
+use crate::domain::machine::{Machine, MachineId};
+use crate::domain::permission::{Span, next_span, open_span};
+use crate::domain::rollout::{StageState, is_approved, may_try};
+use crate::domain::roster::{Member, in_open_runs};
+use crate::domain::run::{FrozenLimit, LimitKey, RUN_MACHINES_MAX, RunMachine, RunWindow, Terms};
+
+/// Announces runs for the fleets of a domain, oldest fleet first.
+pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
+    let now = pass.now;
+    if pass.domain.fresh_inventory(now).is_none() {
+        return;
+    }
+    let Some(mut budget) = budget(pass) else { return };
+    for send in plan.sends.iter().filter(|send| send.run.namespace == pass.namespace) {
+        let Some(run) = pass.domain.runs.get(&send.run.name) else { continue };
+        if let Some(own) = run.terms.machines.get(&send.machine) {
+            budget.engage(&own.id, &own.name, own.kind, &own.placement, run.terms.spread);
+        }
+    }
+    let fleets: Vec<Fleet> =
+        pass.domain.fleets.iter().filter_map(|view| view.fleet.clone().ok()).collect();
+    for fleet in fleets {
+        let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else { continue };
+        let found = next_run(pass, &fleet, &outlook, &budget);
+        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else { continue };
+        outlook.notes.extend(found.notes);
+        outlook.waits = found.waits;
+        outlook.next_window = found.next_window;
+        if let Some(at) = found.wake_at {
+            plan.wake_by(at, now);
+        }
+        plan.drafts.extend(found.draft.map(|terms| Draft { fleet: fleet.key.clone(), terms }));
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    draft: Option<Terms>,
+    notes: BTreeMap<MachineId, Note>,
+    waits: Option<Note>,
+    next_window: Option<DateTime<Utc>>,
+    wake_at: Option<DateTime<Utc>>,
+}
+
+impl Found {
+    fn wake_by(&mut self, at: DateTime<Utc>) {
+        self.wake_at = Some(self.wake_at.map_or(at, |own| own.min(at)));
+    }
+
+    fn wait(mut self, reason: &str, message: impl Into<String>) -> Self {
+        self.waits = Some(Note::new(reason, message));
+        self
+    }
+}
+
+fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) -> Found {
+    let now = pass.now;
+    let mut found = Found::default();
+    if fleet.mode != Mode::Enforce {
+        return found.wait("ModeForbids", "the fleet's mode is not Enforce: nothing is installed");
+    }
+    if fleet.suspended {
+        return found.wait("Suspended", "the fleet is suspended");
+    }
+    let mut candidates = candidates(pass, fleet, outlook, &mut found);
+    in_turn(fleet, &mut candidates, now);
+    let mut spans: BTreeMap<(usize, Action), Option<(Span, String)>> = BTreeMap::new();
+    let mut opens: BTreeMap<usize, Option<DateTime<Utc>>> = BTreeMap::new();
+    candidates.retain(|candidate| {
+        let stage = &fleet.policy.stages[candidate.stage];
+        let action = candidate.due.action;
+        let span = spans
+            .entry((candidate.stage, action))
+            .or_insert_with(|| usable_span(fleet, &stage.name, action, now));
+        if span.is_some() {
+            return true;
+        }
+        let next = opens.entry(candidate.stage).or_insert_with(|| {
+            next_span(fleet, &stage.name, now).map(|(span, _)| span.start)
+        });
+        let text = next.map_or_else(
+            || format!("no window of stage {} opens in the next 400 days", stage.name),
+            |at| format!("waits for the window that opens {}", at.format("%Y-%m-%d %H:%M UTC")),
+        );
+        let note = Note::new(if next.is_some() { "AwaitsWindow" } else { "NoWindow" }, text);
+        found.notes.insert(candidate.member.machine.id.clone(), note);
+        false
+    });
+    for at in opens.values().flatten() {
+        found.next_window = Some(found.next_window.map_or(*at, |own| own.min(*at)));
+        let lead = fleet.policy.run_gates.iter().map(|gate| gate.announce_before).max();
+        let announce = *at - lead.unwrap_or_default();
+        found.wake_by(if announce > now { announce } else { *at });
+    }
+    if pass.domain.runs.values().any(|run| run.fleet == fleet.key && run.is_moving()) {
+        return found;
+    }
+    let free: Vec<Candidate<'_>> = candidates
+        .into_iter()
+        .filter(|candidate| is_free(fleet, candidate, budget, &mut found))
+        .collect();
+    let Some(lead) = free.first() else { return found };
+    let Some((span, name)) = spans.remove(&(lead.stage, lead.due.action)).flatten() else {
+        return found;
+    };
+    let stage = &fleet.policy.stages[lead.stage];
+    let size = capacity(fleet, outlook, lead, span, now);
+    if let Some(batch) = batch(&free, fleet.policy.spread, size) {
+        let terms = terms(pass, fleet, &batch, &stage.name, span, name, budget);
+        found.draft = Some(terms);
+    }
+    found
+}
+
+/// Returns the span in which a run made now may act: the open one if there is time enough left
+/// in it, or the next one if its gates want it announced already.
+fn usable_span(
+    fleet: &Fleet,
+    stage: &str,
+    action: Action,
+    now: DateTime<Utc>,
+) -> Option<(Span, String)> {
+    let estimate = match action {
+        Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
+        Action::Baseline => {
+            fleet.policy.estimates.baseline.max(crate::domain::run::MAXIMUM_DURATION_FLOOR)
+        }
+    };
+    let needed = estimate + fleet.policy.estimates.reserve;
+    if let Some((span, name)) = open_span(fleet, stage, action, now)
+        && span.end - now >= needed
+    {
+        return Some((span, name));
+    }
+    let lead = fleet.policy.run_gates.iter().map(|gate| gate.announce_before).max()?;
+    let (span, name) = next_span(fleet, stage, now)?;
+    (span.start - now <= lead && span.end - span.start >= needed).then_some((span, name))
+}
+
+/// Returns the machines that could go next by their own state and their stage's, noting why the
+/// others cannot.
+fn candidates<'a>(
+    pass: &Pass<'_>,
+    fleet: &Fleet,
+    outlook: &'a Outlook,
+    found: &mut Found,
+) -> Vec<Candidate<'a>> {
+    let busy = in_open_runs(&pass.domain);
+    let mut list = Vec::new();
+    for member in outlook.roster.values() {
+        let (Some(due), Some(stage)) = (member.due(), member.stage) else { continue };
+        if !member.is_actionable() || busy.contains(&member.machine.id) {
+            continue;
+        }
+        let candidate = Candidate { member, due, stage };
+        match held_back(pass, fleet, outlook, &candidate, found) {
+            Some(note) => {
+                found.notes.insert(member.machine.id.clone(), note);
+            }
+            None => list.push(candidate),
+        }
+    }
+    list
+}
+
+fn held_back(
+    pass: &Pass<'_>,
+    fleet: &Fleet,
+    outlook: &Outlook,
+    candidate: &Candidate<'_>,
+    found: &mut Found,
+) -> Option<Note> {
+    let Candidate { member, due, stage } = *candidate;
+    let stage = &fleet.policy.stages[stage];
+    if member.is_down() {
+        let text = "it is not healthy; it comes when it is";
+        return Some(Note::new("Unhealthy", text));
+    }
+    if let Some(pause) = fleet.pause(due.release, &stage.name) {
+        return Some(Note::new("Paused", format!("paused: {}", pause.origin)));
+    }
+    if let Some(abort) = fleet.aborts.iter().find(|own| own.covers(due.release, &stage.name)) {
+        return Some(Note::new("Aborted", format!("aborted: {}", abort.origin)));
+    }
+    let rollout = outlook.rollouts.get(&due.release)?;
+    let progress = rollout.stage(&stage.name)?;
+    if let Some(why) = progress.halt() {
+        return Some(Note::new("Halted", why));
+    }
+    if progress.state == StageState::Waiting && due.cause != Cause::RebootOwed {
+        let before = rollout
+            .stages
+            .iter()
+            .take_while(|own| own.name != stage.name)
+            .find(|own| own.state != StageState::Done);
+        return before.map(|own| match &own.state {
+            StageState::Soaking { until } => {
+                found.wake_by(*until);
+                let until = until.format("%Y-%m-%d %H:%M UTC");
+                Note::new("Soaking", format!("stage {} soaks until {until}", own.name))
+            }
+            StageState::Unproven { succeeded, needed } => Note::new(
+                "StageUnproven",
+                format!("stage {}: {succeeded} of {needed} machines prove it", own.name),
+            ),
+            StageState::Halted { .. } => {
+                Note::new("Halted", format!("stage {} is halted", own.name))
+            }
+            _ => Note::new("AwaitsStage", format!("stage {} comes first", own.name)),
+        });
+    }
+    if !is_approved(fleet, due.release, &stage.name, due.cause) {
+        let text = format!("{} in stage {} needs an approval", due.release, stage.name);
+        return Some(Note::new("NotApproved", text));
+    }
+    if !may_try(fleet, &pass.domain, member, pass.now) {
+        let text = "it was tried; the next try is in a later window, or needs a Retry request";
+        return Some(Note::new("AwaitsRetry", text));
+    }
+    None
+}
+
+/// Tells whether no machine being worked on keeps a candidate out of the next batch.
+fn is_free(
+    fleet: &Fleet,
+    candidate: &Candidate<'_>,
+    budget: &Budget,
+    found: &mut Found,
+) -> bool {
+    let machine: &Machine = &candidate.member.machine;
+    let place =
+        crate::domain::spread::Place { kind: machine.kind, placement: &machine.placement };
+    match budget.admit(&machine.id, place, fleet.policy.spread, &BTreeMap::new()) {
+        Err(refusal @ crate::domain::budget::Refusal::Apart { .. }) => {
+            let note = Note::new("KeptApart", refusal.to_string());
+            found.notes.insert(machine.id.clone(), note);
+            false
+        }
+        _ => true,
+    }
+}
+
+/// Returns how many machines can be done before the span ends: as many at once as the stage
+/// allows, as often as the estimate fits. More would only be passed over when it closes.
+fn capacity(
+    fleet: &Fleet,
+    outlook: &Outlook,
+    lead: &Candidate<'_>,
+    span: Span,
+    now: DateTime<Utc>,
+) -> usize {
+    let stage = &fleet.policy.stages[lead.stage];
+    let members = outlook
+        .roster
+        .values()
+        .filter(|own: &&Member| own.stage == Some(lead.stage) && own.excluded.is_none())
+        .filter(|own| !own.dormant)
+        .count();
+    let at_once = i64::from(stage.max_unavailable.of(members)).max(1);
+    let each = match lead.due.action {
+        Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
+        Action::Baseline => fleet.policy.estimates.baseline,
+    };
+    let left = span.end - span.start.max(now) - fleet.policy.estimates.reserve;
+    let rounds = (left.num_minutes() / each.num_minutes().max(1)).max(1);
+    usize::try_from(at_once * rounds).unwrap_or(RUN_MACHINES_MAX).min(RUN_MACHINES_MAX)
+}
+
+fn terms(
+    pass: &Pass<'_>,
+    fleet: &Fleet,
+    batch: &Batch<'_>,
+    stage: &str,
+    span: Span,
+    window: String,
+    budget: &Budget,
+) -> Terms {
+    let ordinal = pass
+        .domain
+        .runs
+        .values()
+        .filter(|run| {
+            run.terms.fleet_uid == fleet.uid
+                && run.terms.release == batch.release
+                && run.terms.stage == stage
+        })
+        .map(|run| run.terms.ordinal)
+        .max()
+        .unwrap_or(0)
+        + 1;
+    let limits: BTreeSet<FrozenLimit> = batch
+        .members
+        .iter()
+        .flat_map(|member| budget.ceilings_of(&member.machine.id))
+        .filter(|ceiling| !is_of_another_fleet(&ceiling.key, &fleet.key))
+        .map(|ceiling| FrozenLimit { key: ceiling.key.clone(), max: ceiling.max })
+        .collect();
+    let published_until = batch
+        .members
+        .iter()
+        .filter_map(|member| member.due())
+        .map(|due| due.published_until)
+        .min()
+        .unwrap_or(batch.release.date());
+    Terms {
+        fleet: fleet.key.name.clone(),
+        fleet_uid: fleet.uid.clone(),
+        service_account: fleet.service_account.clone(),
+        release: batch.release,
+        kbs: batch.kbs.clone(),
+        published_until,
+        action: batch.action,
+        cause: batch.cause,
+        stage: stage.to_owned(),
+        ordinal,
+        window: RunWindow { name: window, start: span.start, end: span.end },
+        limits: limits.into_iter().collect(),
+        spread: fleet.policy.spread,
+        health: fleet.policy.health,
+        retries: fleet.policy.failures.retries,
+        gates: fleet.policy.run_gates.clone(),
+        estimates: fleet.policy.estimates,
+        machines: batch
+            .members
+            .iter()
+            .map(|member| (member.machine.id.clone(), run_machine(fleet, &member.machine)))
+            .collect(),
+    }
+}
+
+fn is_of_another_fleet(key: &LimitKey, fleet: &FleetKey) -> bool {
+    matches!(key, LimitKey::Stage { fleet: own, .. } if *own != fleet.name)
+}
+
+fn run_machine(fleet: &Fleet, machine: &Machine) -> RunMachine {
+    RunMachine {
+        id: machine.id.clone(),
+        name: machine.name.clone(),
+        kind: machine.kind,
+        incarnation: machine.incarnation.clone(),
+        placement: machine.placement.clone(),
+        groups: fleet
+            .policy
+            .groups
+            .iter()
+            .filter_map(|rule| {
+                let value = machine.tags.get(&rule.tag)?;
+                Some((rule.tag.to_ascii_lowercase(), value.to_owned()))
+            })
+            .collect(),
+    }
+}

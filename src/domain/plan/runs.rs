@@ -1,0 +1,154 @@
+//! Moves the machines of open runs on, and collects what they wish to be commanded.
+
+use chrono::{DateTime, Utc};
+
+use super::{EVIDENCE_EVERY, Note, Move, PROGRESS_EVERY, Pass, Plan, RunKey};
+use crate::domain::command::Command;
+use crate::domain::due::Verdict;
+use crate::domain::machine::MachineId;
+use crate::domain::permission::{Standing, is_aborted, last_start, open_span};
+use crate::domain::roster::attempts;
+use crate::domain::run::follow::{Next, Sight, next};
+use crate::domain::run::{Progress, Run, RunMachine, Step, is_held};
+
+/// The most steps a machine takes in one pass.
+const STEPS_PER_PASS_MAX: usize = 4;
+
+/// A machine that is ready to be commanded, if everything else allows it.
+pub(super) struct Wish {
+    pub(super) run: RunKey,
+    pub(super) machine: MachineId,
+    pub(super) command: Command,
+}
+
+/// Moves every machine of every open run on, in the pass's copy of the runs and in the plan.
+pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    let names: Vec<String> = pass
+        .domain
+        .runs
+        .values()
+        .filter(|run| run.is_open())
+        .map(|run| run.name.clone())
+        .collect();
+    for name in names {
+        let Some(run) = pass.domain.runs.get(&name).cloned() else { continue };
+        let key = RunKey::of(&run);
+        for (id, machine) in &run.terms.machines {
+            let Some(before) = run.progress.get(id) else { continue };
+            if before.step.is_final() {
+                continue;
+            }
+            let (after, said) = steps(pass, &run, machine, before);
+            wake(plan, &run, &after, pass.now);
+            note(pass, &run, id, &after, &said);
+            if let Said::Wish(command) = said {
+                wishes.push(Wish { run: key.clone(), machine: id.clone(), command });
+            }
+            if after != *before {
+                if let Some(own) = pass.domain.runs.get_mut(&name) {
+                    own.progress.insert(id.clone(), after.clone());
+                }
+                plan.moves.push(Move { run: key.clone(), machine: id.clone(), progress: after });
+            }
+        }
+        let Some(own) = pass.domain.runs.get_mut(&name) else { continue };
+        if own.quarantined.is_none()
+            && let Some(end) = Run::conclusion(&own.progress)
+        {
+            own.end = Some(end);
+            plan.ends.insert(key, end);
+        }
+    }
+    wishes
+}
+
+enum Said {
+    Waits(String),
+    Wish(Command),
+}
+
+fn steps(pass: &Pass<'_>, run: &Run, machine: &RunMachine, before: &Progress) -> (Progress, Said) {
+    let mut progress = before.clone();
+    for _ in 0..STEPS_PER_PASS_MAX {
+        let sight = sight(pass, run, machine, &progress);
+        let Some(sight) = sight else {
+            return (progress, Said::Waits("the inventory could not be read".to_owned()));
+        };
+        match next(run, machine, &progress, &sight, pass.now) {
+            Next::Stay(why) => return (progress, Said::Waits(why)),
+            Next::Command(command) => return (progress, Said::Wish(command)),
+            Next::Become(further) => progress = further,
+        }
+    }
+    let said = progress.message.clone();
+    (progress, Said::Waits(said))
+}
+
+/// Gathers what is known of a machine; none while the inventory cannot be read, for then a
+/// machine that is not seen is not gone.
+fn sight<'a>(
+    pass: &'a Pass<'_>,
+    run: &Run,
+    machine: &RunMachine,
+    progress: &Progress,
+) -> Option<Sight<'a>> {
+    let inventory = pass.domain.inventory.as_ref().ok()?;
+    let seen = inventory.machines.get(&machine.id).map(AsRef::as_ref);
+    let fleet = match pass.domain.standing(run) {
+        Standing::Ready(fleet) => Some(fleet),
+        Standing::Unresolved(_) | Standing::Gone => None,
+    };
+    let gone = matches!(pass.domain.standing(run), Standing::Gone);
+    let member = pass
+        .outlooks
+        .get(&run.fleet)
+        .and_then(|outlook| outlook.roster.get(&machine.id));
+    let is_current = member.is_some_and(|member| {
+        matches!(&member.verdict, Verdict::Current { release, .. }
+            if *release == run.terms.release)
+    });
+    let until = fleet
+        .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
+        .map_or(run.terms.window.end, |(span, _)| span.end);
+    let all = seen.map_or(0, |seen| attempts(&pass.domain, seen, run.terms.release));
+    let here = run.progress.get(&machine.id).map_or(0, |own| own.attempts);
+    Some(Sight {
+        machine: seen,
+        read_at: inventory.at,
+        answer: pass.domain.answers.get(&run.name).and_then(|own| own.get(&machine.id)),
+        is_current,
+        let_go: fleet.is_some_and(|fleet| {
+            fleet.retries.iter().any(|word| word.id == machine.id && word.at >= progress.since)
+        }),
+        aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
+        last_start: last_start(&run.terms, until),
+        earlier_attempts: all.saturating_sub(here),
+    })
+}
+
+fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {
+    let at = match &progress.step {
+        Step::Running | Step::Starting => now + PROGRESS_EVERY,
+        Step::Verifying => {
+            let settled = progress.ended_at.unwrap_or(progress.since) + run.terms.health.settle;
+            settled.max(now + PROGRESS_EVERY)
+        }
+        step if is_held(step) => now + EVIDENCE_EVERY,
+        Step::Planned if now < run.terms.window.start => run.terms.window.start,
+        Step::Planned => now + PROGRESS_EVERY,
+        _ => return,
+    };
+    plan.wake_by(at, now);
+}
+
+fn note(pass: &mut Pass<'_>, run: &Run, id: &MachineId, progress: &Progress, said: &Said) {
+    let text = match said {
+        Said::Waits(why) if !why.is_empty() => why.as_str(),
+        _ => progress.message.as_str(),
+    };
+    let reason = progress.reason.as_ref().map_or(progress.step.word(), |why| why.word());
+    let text = format!("run {}: {}: {text}", run.name, progress.step.word());
+    let fleet = run.fleet.clone();
+    pass.note(&fleet, id, Note::new(reason, text));
+}

@@ -1,0 +1,163 @@
+//! What is said of machines that no run concerns, and the settings and assessments they need.
+
+use super::{ASSESSMENTS_PER_PASS_MAX, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
+use crate::domain::due::Verdict;
+use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore};
+use crate::domain::fleet::{Fleet, Mode};
+use crate::domain::machine::Machine;
+use crate::domain::permission::open_span;
+use crate::domain::roster::{Member, in_open_runs};
+use crate::domain::snapshot::Snapshot;
+
+/// Writes the note of each machine by what it is alone; runs and drafts write over it.
+pub(super) fn explain(pass: &mut Pass<'_>) {
+    for outlook in pass.outlooks.values_mut() {
+        let notes = outlook
+            .roster
+            .values()
+            .map(|member| (member.machine.id.clone(), explanation(member, pass.namespace)))
+            .collect();
+        outlook.notes = notes;
+    }
+}
+
+fn explanation(member: &Member, namespace: &str) -> Note {
+    if let Some(blocker) = member.blockers.first() {
+        let all: Vec<&str> = member.blockers.iter().map(|own| own.message.as_str()).collect();
+        return Note::new(blocker.reason.to_string(), all.join("; "));
+    }
+    if let Some(why) = &member.excluded {
+        return Note::new("Excluded", format!("left out: {why}"));
+    }
+    if let Some(owner) = &member.owner {
+        // Messages never name another namespace's objects.
+        let text = if owner.namespace == namespace {
+            format!("fleet {} is older and acts on it", owner.name)
+        } else {
+            "a fleet of another namespace is older and acts on it".to_owned()
+        };
+        return Note::new("OwnedByAnotherFleet", text);
+    }
+    if member.dormant {
+        return Note::new("Dormant", "it is switched off or silent; it comes when it is back");
+    }
+    if member.stage.is_none() {
+        return Note::new("NoStage", "no stage of the policy takes it");
+    }
+    match &member.verdict {
+        Verdict::Current { release, .. } => {
+            Note::new("Current", format!("it has {release}, the newest release"))
+        }
+        Verdict::Wait(wait) => Note::new(wait.reason.to_string(), wait.message.clone()),
+        Verdict::Due(due) => Note::new("Due", format!("{} is due", due.release)),
+    }
+}
+
+/// Returns the settings to write: what the fleets in Enrol and Enforce want and do not find, and
+/// the way back for machines that a fleet lets go of.
+pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) {
+    if pass.domain.fresh_inventory(pass.now).is_none() {
+        return;
+    }
+    let busy = in_open_runs(&pass.domain);
+    let fleets: Vec<Fleet> =
+        pass.domain.fleets.iter().filter_map(|view| view.fleet.clone().ok()).collect();
+    let mut left = CHANGES_PER_PASS_MAX;
+    for fleet in fleets.iter().filter(|own| own.mode >= Mode::Enrol && !own.suspended) {
+        let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid) else { continue };
+        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else { continue };
+        let Outlook { roster, notes, .. } = outlook;
+        for member in roster.values() {
+            let machine = &member.machine;
+            let fit = member.blockers.is_empty()
+                && member.owner.is_none()
+                && member.excluded.is_none()
+                && !member.dormant
+                && machine.busy.is_none();
+            if left == 0 || !fit || busy.contains(&machine.id) {
+                continue;
+            }
+            let desired = Desired::of(machine, fleet.mode == Mode::Enforce);
+            match difference(machine, &desired, &identity) {
+                Ok(Some(change)) => {
+                    plan.changes.push((fleet.key.clone(), change));
+                    left -= 1;
+                }
+                Ok(None) => {}
+                Err(refusal) => {
+                    notes.insert(
+                        machine.id.clone(),
+                        Note::new("SettingsRefused", refusal.to_string()),
+                    );
+                }
+            }
+        }
+        if fleet.restore_on_release {
+            let released = released(pass, fleet, &identity);
+            let room = left.min(released.len());
+            left -= room;
+            plan.changes.extend(
+                released
+                    .iter()
+                    .take(room)
+                    .filter(|(machine, _)| !busy.contains(&machine.id))
+                    .map(|(_, change)| (fleet.key.clone(), change.clone())),
+            );
+        }
+    }
+}
+
+/// Returns the machines that bear a fleet's claim and are not selected by it any more.
+fn released<'a>(
+    pass: &'a Pass<'_>,
+    fleet: &Fleet,
+    identity: &ClaimIdentity,
+) -> Vec<(&'a Machine, crate::domain::enrolment::Change)> {
+    let Ok(inventory) = &pass.domain.inventory else { return Vec::new() };
+    inventory
+        .machines
+        .values()
+        .map(AsRef::as_ref)
+        .filter(|machine| !fleet.selector.matches(machine))
+        .filter_map(|machine| {
+            let claim = claim_of(machine).ok()??;
+            (claim.identity == *identity).then(|| (machine, restore(machine, &claim)))
+        })
+        .collect()
+}
+
+/// Returns the machines to assess: those whose last assessment is too old to say what is due, of
+/// fleets in Enforce, while none of the fleet's windows is open.
+pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
+    if pass.domain.fresh_inventory(pass.now).is_none() {
+        return;
+    }
+    let busy = in_open_runs(&pass.domain);
+    let mut left = ASSESSMENTS_PER_PASS_MAX;
+    for view in &pass.domain.fleets {
+        let Ok(fleet) = &view.fleet else { continue };
+        let Some(outlook) = pass.outlooks.get(&fleet.key) else { continue };
+        if fleet.mode != Mode::Enforce || fleet.suspended || in_window(pass, fleet) {
+            continue;
+        }
+        for member in outlook.roster.values() {
+            let asks = matches!(&member.verdict, Verdict::Wait(wait) if wait.assess);
+            let id = &member.machine.id;
+            let fit = asks
+                && member.is_actionable()
+                && !member.is_down()
+                && member.machine.busy.is_none()
+                && !busy.contains(id);
+            if fit && left > 0 {
+                left -= 1;
+                plan.assessments.push((fleet.key.clone(), id.clone()));
+            }
+        }
+    }
+}
+
+fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {
+    fleet.policy.stages.iter().any(|stage| {
+        open_span(fleet, &stage.name, crate::domain::due::Action::Baseline, pass.now).is_some()
+    })
+}

@@ -1,0 +1,274 @@
+//! How far a release has come in a fleet: stage after stage, proven, soaked, not halted.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::due::{Cause, UnplannedRule, Verdict};
+use super::fleet::Fleet;
+use super::policy::{ApprovalRule, Stage};
+use super::release::ReleaseId;
+use super::roster::{Member, Roster, attempts, runs_of};
+use super::run::{Progress, Run, Step, StepReason};
+use super::snapshot::Domain;
+
+/// Where a stage of a release stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum StageState {
+    /// An earlier stage is not done.
+    Waiting,
+    /// It may be worked on.
+    Open,
+    /// It is done and soaks; the next stage may begin at this time.
+    Soaking {
+        /// When.
+        until: DateTime<Utc>,
+    },
+    /// Nothing is left to do, but too few machines prove it; an edit or a request helps.
+    Unproven {
+        /// Machines that have the release.
+        succeeded: u32,
+        /// Machines that must have it.
+        needed: u32,
+    },
+    /// More machines failed than the policy bears.
+    Halted {
+        /// How many failed.
+        failed: u32,
+        /// How many may.
+        max: u32,
+    },
+    /// Done.
+    Done,
+}
+
+/// One stage of one release in one fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StageProgress {
+    /// The stage's name.
+    pub name: String,
+    /// Where it stands.
+    pub state: StageState,
+    /// Its eligible machines on the release's track.
+    pub machines: u32,
+    /// Those that have the release, proven by a record.
+    pub succeeded: u32,
+    /// Those on which it is due.
+    pub due: u32,
+    /// Those that failed and were not cured since.
+    pub failed: u32,
+}
+
+impl StageProgress {
+    /// Returns why nothing may be sent in this stage, if it is halted.
+    pub fn halt(&self) -> Option<String> {
+        match self.state {
+            StageState::Halted { failed, max } => Some(format!(
+                "{failed} machines failed in stage {}, {max} are allowed; \
+                 send a HotpatchRequest with verb Retry once the cause is gone",
+                self.name
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The progress of one release in one fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rollout {
+    /// The release.
+    pub release: ReleaseId,
+    /// The stages, in order.
+    pub stages: Vec<StageProgress>,
+}
+
+impl Rollout {
+    /// Returns a stage by its name.
+    pub fn stage(&self, name: &str) -> Option<&StageProgress> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+
+    /// Returns why a stage is halted, if it is.
+    pub fn halt(&self, stage: &str) -> Option<String> {
+        self.stage(stage).and_then(StageProgress::halt)
+    }
+}
+
+/// Returns the last word of ended or held runs on a machine and a release.
+pub fn last_verdict<'a>(
+    domain: &'a Domain,
+    member: &Member,
+    release: ReleaseId,
+) -> Option<(&'a Run, &'a Progress)> {
+    runs_of(domain, &member.machine.id, release)
+        .filter_map(|run| Some((run, run.progress.get(&member.machine.id)?)))
+        .filter(|(_, progress)| progress.attempts > 0 || progress.step == Step::Failed)
+        .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
+}
+
+/// Tells whether a machine counts as failed: its last word is a failure or a hold, it does not
+/// have the release, and nobody asked to try it again since.
+fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseId) -> bool {
+    if matches!(&member.verdict, Verdict::Current { release: own, .. } if *own == release) {
+        return false;
+    }
+    let Some((_, progress)) = last_verdict(domain, member, release) else {
+        return false;
+    };
+    let held_sick = progress.step == Step::Unknown
+        && progress.reason != Some(StepReason::OutcomeUnknown);
+    (progress.step == Step::Failed || held_sick)
+        && !is_retried(fleet, member, progress.since)
+}
+
+/// Tells whether a person asked to try a machine again after a given time.
+pub fn is_retried(fleet: &Fleet, member: &Member, since: DateTime<Utc>) -> bool {
+    fleet.retries.iter().any(|word| word.id == member.machine.id && word.at >= since)
+}
+
+/// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
+/// for a later window than the last one.
+pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
+    let Some(due) = member.due() else { return false };
+    let Some((run, progress)) = last_verdict(domain, member, due.release) else { return true };
+    if is_retried(fleet, member, progress.since) {
+        return true;
+    }
+    attempts(domain, &member.machine, due.release) <= fleet.policy.failures.retries
+        && progress.reason != Some(StepReason::ForeignContent)
+        && run.terms.window.end <= now
+}
+
+/// Returns how far a release has come in a fleet.
+pub fn rollout(
+    fleet: &Fleet,
+    domain: &Domain,
+    roster: &Roster,
+    release: ReleaseId,
+    now: DateTime<Utc>,
+) -> Rollout {
+    let mut earlier_done = true;
+    let mut stages: Vec<StageProgress> = Vec::with_capacity(fleet.policy.stages.len());
+    let mut failed_so_far = 0;
+    for (place, stage) in fleet.policy.stages.iter().enumerate() {
+        let mut counted = count(fleet, domain, roster, release, place, stage, now);
+        failed_so_far += counted.progress.failed;
+        let members = counted.progress.machines as usize;
+        let failed = if fleet.policy.failures.per_release {
+            failed_so_far
+        } else {
+            counted.progress.failed
+        };
+        let max = fleet.policy.failures.max.of(members);
+        counted.progress.state = if failed > max {
+            StageState::Halted { failed, max }
+        } else if !earlier_done {
+            StageState::Waiting
+        } else {
+            state(stage, &counted, now)
+        };
+        earlier_done = counted.progress.state == StageState::Done;
+        stages.push(counted.progress);
+    }
+    Rollout { release, stages }
+}
+
+struct Counted {
+    progress: StageProgress,
+    triable: u32,
+    engaged: u32,
+    last_success: Option<DateTime<Utc>>,
+}
+
+fn count(
+    fleet: &Fleet,
+    domain: &Domain,
+    roster: &Roster,
+    release: ReleaseId,
+    place: usize,
+    stage: &Stage,
+    now: DateTime<Utc>,
+) -> Counted {
+    let mut counted = Counted {
+        progress: StageProgress {
+            name: stage.name.clone(),
+            state: StageState::Waiting,
+            machines: 0,
+            succeeded: 0,
+            due: 0,
+            failed: 0,
+        },
+        triable: 0,
+        engaged: 0,
+        last_success: None,
+    };
+    let on_track = roster.values().filter(|member| {
+        member.stage == Some(place)
+            && member.is_actionable()
+            && member.os_track == Some(release.track())
+    });
+    for member in on_track {
+        counted.progress.machines += 1;
+        if let Some(since) = member.has_release_since(release) {
+            counted.progress.succeeded += 1;
+            counted.last_success = counted.last_success.max(Some(since));
+        }
+        if member.due().is_some_and(|due| due.release == release && due.cause != Cause::RebootOwed)
+        {
+            counted.progress.due += 1;
+            // A machine that waits for its retry in a later window leaves its stage unfinished.
+            let tries_left = attempts(domain, &member.machine, release)
+                <= fleet.policy.failures.retries;
+            // One that is down by itself does not hold up the others; it comes when it is back.
+            if !member.is_down() && (tries_left || may_try(fleet, domain, member, now)) {
+                counted.triable += 1;
+            }
+        }
+        if has_failed(fleet, domain, member, release) {
+            counted.progress.failed += 1;
+        }
+        let busy = runs_of(domain, &member.machine.id, release)
+            .filter_map(|run| run.progress.get(&member.machine.id))
+            .any(|progress| progress.step.is_engaged());
+        counted.engaged += u32::from(busy);
+    }
+    counted
+}
+
+fn state(stage: &Stage, counted: &Counted, now: DateTime<Utc>) -> StageState {
+    if counted.triable > 0 || counted.engaged > 0 {
+        return StageState::Open;
+    }
+    let succeeded = counted.progress.succeeded;
+    if succeeded < stage.min_succeeded && !stage.optional {
+        return StageState::Unproven { succeeded, needed: stage.min_succeeded };
+    }
+    match counted.last_success.map(|last| last + stage.soak) {
+        Some(until) if until > now => StageState::Soaking { until },
+        _ => StageState::Done,
+    }
+}
+
+/// Tells whether the word that the policy asks for was given for a stage of a release.
+pub fn is_approved(
+    fleet: &Fleet,
+    release: ReleaseId,
+    stage: &str,
+    cause: Cause,
+) -> bool {
+    let unplanned = cause == Cause::Unplanned
+        && fleet.policy.unplanned == UnplannedRule::Approve;
+    let rule = match fleet.policy.approval {
+        ApprovalRule::Never if unplanned => ApprovalRule::PerRelease,
+        other => other,
+    };
+    match rule {
+        ApprovalRule::Never => true,
+        ApprovalRule::PerRelease => {
+            fleet.approvals.iter().any(|word| word.covers(release, stage))
+        }
+        ApprovalRule::PerStage => fleet
+            .approvals
+            .iter()
+            .any(|word| word.stage.is_some() && word.covers(release, stage)),
+    }
+}

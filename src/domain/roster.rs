@@ -1,0 +1,195 @@
+//! The machines of one fleet, each judged once per pass: its stage, its blockers, its track, what
+//! it needs, and whether the fleet may act on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::due::{Due, DueRules, UnplannedRule, Verdict, verdict};
+use super::eligibility::{Blocker, blockers};
+use super::fleet::{Fleet, FleetKey, Mode};
+use super::machine::{Health, Machine, MachineId};
+use super::release::{Catalogue, OsTrack, ReleaseId};
+use super::run::Run;
+use super::snapshot::{ARC_SILENT_AFTER, Domain, Inventory, Snapshot};
+use super::track::{Track, os_track, track};
+
+/// One machine of a fleet.
+#[derive(Clone, Debug, Serialize)]
+pub struct Member {
+    /// The machine.
+    pub machine: Arc<Machine>,
+    /// Its place in the policy's stages; none if no stage takes it.
+    pub stage: Option<usize>,
+    /// Its operating system's release track; none if it has none.
+    pub os_track: Option<OsTrack>,
+    /// Everything that keeps it from being hotpatched.
+    pub blockers: Vec<Blocker>,
+    /// Where it stands on the hotpatch track.
+    pub track: Track,
+    /// What it needs.
+    pub verdict: Verdict,
+    /// Why its owner left it out, if he did.
+    pub excluded: Option<String>,
+    /// Whether its owner let it sleep.
+    pub dormant: bool,
+    /// The fleet that may act on it, if that is another one.
+    pub owner: Option<FleetKey>,
+}
+
+impl Member {
+    /// Returns what is due on it, if anything is.
+    pub fn due(&self) -> Option<&Due> {
+        match &self.verdict {
+            Verdict::Due(due) => Some(due),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the fleet may act on it at all.
+    pub fn is_actionable(&self) -> bool {
+        self.excluded.is_none()
+            && !self.dormant
+            && self.owner.is_none()
+            && self.blockers.is_empty()
+            && self.stage.is_some()
+    }
+
+    /// Tells whether it counts as unavailable by itself.
+    pub fn is_down(&self) -> bool {
+        !self.dormant && self.machine.health != Health::Healthy
+    }
+
+    /// Tells since when it has a release: none if it does not have it, or nobody knows since when.
+    pub fn has_release_since(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
+        match &self.verdict {
+            Verdict::Current { release: own, since, .. } if *own == release => *since,
+            _ => None,
+        }
+    }
+}
+
+/// The machines of a fleet.
+pub type Roster = BTreeMap<MachineId, Member>;
+
+/// Returns which fleet may act on each machine that more than nobody wants: of the fleets in
+/// Enforce whose spec is understood, the oldest, then the first by name. A machine named by an
+/// open run stays with that run's fleet.
+pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
+    let mut owners = BTreeMap::new();
+    for domain in snapshot.domains.values() {
+        for run in domain.runs.values().filter(|run| run.is_open()) {
+            for (id, progress) in &run.progress {
+                if !progress.step.is_final() {
+                    owners.entry(id.clone()).or_insert_with(|| run.fleet.clone());
+                }
+            }
+        }
+    }
+    let mut rivals: Vec<(&Fleet, &Inventory)> = snapshot
+        .domains
+        .values()
+        .filter_map(|domain| domain.inventory.as_ref().ok().map(|inventory| (domain, inventory)))
+        .flat_map(|(domain, inventory)| {
+            domain.fleets.iter().filter_map(move |view| Some((view.fleet.as_ref().ok()?, inventory)))
+        })
+        .filter(|(fleet, _)| fleet.mode == Mode::Enforce)
+        .collect();
+    rivals.sort_by(|(a, _), (b, _)| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+    for (fleet, inventory) in rivals {
+        for machine in inventory.machines.values().filter(|own| fleet.selector.matches(own)) {
+            owners.entry(machine.id.clone()).or_insert_with(|| fleet.key.clone());
+        }
+    }
+    owners
+}
+
+/// Returns the rules by which a fleet judges what is due.
+pub fn due_rules(fleet: &Fleet) -> DueRules {
+    DueRules {
+        deadline_days: fleet.policy.deadline_days,
+        late_baseline: fleet.policy.late_baseline,
+        off_track: fleet.policy.off_track,
+        // Whether an unplanned baseline has the word it needs is asked with the other approvals.
+        unplanned: UnplannedRule::NextWindow,
+        installer: fleet.installer,
+    }
+}
+
+/// Judges every machine of a fleet.
+pub fn roster(
+    fleet: &Fleet,
+    inventory: &Inventory,
+    owners: &BTreeMap<MachineId, FleetKey>,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> Roster {
+    let rules = due_rules(fleet);
+    inventory
+        .machines
+        .values()
+        .filter(|machine| fleet.selector.matches(machine))
+        .map(|machine| {
+            let blockers = blockers(machine);
+            let track = track(machine, &blockers, catalogue, now);
+            let verdict = verdict(machine, &track, &rules, catalogue, now);
+            let member = Member {
+                stage: fleet.policy.stage_of(&machine.tags).map(|(place, _)| place),
+                os_track: os_track(machine),
+                blockers,
+                track,
+                verdict,
+                excluded: fleet
+                    .selector
+                    .exclusion(&machine.id, now)
+                    .map(|excluded| excluded.reason.clone()),
+                dormant: machine.is_dormant(now, ARC_SILENT_AFTER),
+                owner: owners.get(&machine.id).filter(|owner| **owner != fleet.key).cloned(),
+                machine: Arc::clone(machine),
+            };
+            (machine.id.clone(), member)
+        })
+        .collect()
+}
+
+/// Returns the commands that may have been accepted for a release by this incarnation of a
+/// machine, over all runs of a domain.
+pub fn attempts(domain: &Domain, member: &Machine, release: ReleaseId) -> u32 {
+    runs_of(domain, &member.id, release)
+        .filter(|run| {
+            run.terms.machines.get(&member.id).is_some_and(|own| {
+                own.incarnation == member.incarnation
+            })
+        })
+        .filter_map(|run| run.progress.get(&member.id))
+        .map(|progress| progress.attempts)
+        .sum()
+}
+
+/// Returns the runs of a release that name a machine.
+pub fn runs_of<'a>(
+    domain: &'a Domain,
+    machine: &MachineId,
+    release: ReleaseId,
+) -> impl Iterator<Item = &'a Run> {
+    let machine = machine.clone();
+    domain
+        .runs
+        .values()
+        .filter(move |run| run.terms.release == release)
+        .filter(move |run| run.terms.machines.contains_key(&machine))
+}
+
+/// Returns the machines that a run which still moves or holds names.
+pub fn in_open_runs(domain: &Domain) -> BTreeSet<MachineId> {
+    domain
+        .runs
+        .values()
+        .filter(|run| run.is_open())
+        .flat_map(|run| run.progress.iter())
+        .filter(|(_, progress)| !progress.step.is_final())
+        .map(|(id, _)| id.clone())
+        .collect()
+}

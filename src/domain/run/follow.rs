@@ -1,0 +1,483 @@
+//! What comes next for one machine of a run: the step function of the run protocol.
+//!
+//! Turns where a machine stands and what is known of it into the next step, a question, or the
+//! wish to command. Must never grant that wish: windows, approvals and budgets are asked
+//! elsewhere, later, and again just before the command is sent.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Progress, Run, RunMachine, Step, StepReason, Terms};
+use crate::domain::command::Command;
+use crate::domain::due::{Action, Cause};
+use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question, Reading};
+use crate::domain::machine::{
+    Health, InstallRecord, InstallStatus, Machine, MachineKind, RebootStatus,
+};
+
+/// After this long without a trace, a command to a VM that Azure's log does not show never
+/// arrived (design: the late horizon).
+pub const LATE_HORIZON_VM: TimeDelta = TimeDelta::hours(2);
+
+/// The same for Arc and Azure Local, where extension operations wait up to 6 hours for a machine
+/// to connect (Azure Arc, "Troubleshoot connectivity"; azure.md §2).
+pub const LATE_HORIZON_ARC: TimeDelta = TimeDelta::hours(7);
+
+/// How far Azure's clock and the operator's may differ when an install's start is compared with
+/// its intent.
+pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(2);
+
+/// After this long beyond the longest duration that is ever sent, a command without an end is
+/// held.
+pub const NO_END_AFTER: TimeDelta = TimeDelta::hours(5);
+
+/// Sure refusals of one machine in one run before it is passed over.
+pub const REFUSALS_MAX: u32 = 3;
+
+/// How long a sure refusal is left to rest before the next try.
+pub const REFUSAL_REST: TimeDelta = TimeDelta::minutes(5);
+
+/// What is known of a machine when its next step is decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The machine in the inventory; none if it is not there.
+    pub machine: Option<&'a Machine>,
+    /// When the inventory was read.
+    pub read_at: DateTime<Utc>,
+    /// The answer to the question the machine's step raised.
+    pub answer: Option<&'a Answer>,
+    /// Whether the machine has the release, by evidence younger than any intent.
+    pub is_current: bool,
+    /// Whether a person asked to let go of it or to try again, after its step began.
+    pub let_go: bool,
+    /// Whether the run was aborted.
+    pub aborted: bool,
+    /// When the last command may be sent: the window's end less what a command needs.
+    pub last_start: DateTime<Utc>,
+    /// Disruptive commands that this incarnation may have accepted for this release in earlier
+    /// runs.
+    pub earlier_attempts: u32,
+}
+
+/// What comes next for a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing; the text says what it waits for.
+    Stay(String),
+    /// Another step, to be written into the run.
+    Become(Progress),
+    /// A command may be sent, if everything else allows it.
+    Command(Command),
+}
+
+/// Returns the question that a machine's step raises, if it raises one now.
+pub fn question(
+    terms: &Terms,
+    progress: &Progress,
+    machine: Option<&Machine>,
+    now: DateTime<Utc>,
+) -> Option<Question> {
+    match progress.step {
+        Step::Starting | Step::Unknown => match progress.reason {
+            Some(StepReason::NotHealthy) => Some(Question::Reading),
+            None | Some(StepReason::OutcomeUnknown) => Some(Question::Log {
+                request: progress.request.clone()?,
+                since: progress.intent_at?,
+            }),
+            _ => None,
+        },
+        Step::Running => {
+            let finished = machine.and_then(|machine| our_record(progress, machine));
+            if finished.is_some_and(|record| record.status.is_final()) {
+                return None;
+            }
+            let overdue = now - progress.since >= terms.estimate();
+            match &progress.operation {
+                Some(operation) if overdue || progress.command == Some(Command::Restart) => {
+                    Some(Question::Operation(operation.clone()))
+                }
+                None if progress.command == Some(Command::Restart) => Some(Question::Reading),
+                _ => None,
+            }
+        }
+        Step::Verifying => {
+            let ended = progress.ended_at.unwrap_or(progress.since);
+            (now - ended >= terms.health.settle).then_some(Question::Reading)
+        }
+        _ => None,
+    }
+}
+
+/// Returns what comes next for a machine of a run.
+pub fn next(
+    run: &Run,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    let terms = &run.terms;
+    match &progress.step {
+        Step::Planned => planned(terms, machine, progress, sight, now),
+        Step::Starting => {
+            let text = "the intent to command it is written; whether it was sent is not known";
+            let held = progress.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), text);
+            // The evidence is looked at in the same breath: what is found decides, not the pause.
+            match unknown(terms, machine, &held, sight, now) {
+                Next::Become(further) => Next::Become(further),
+                _ => Next::Become(held),
+            }
+        }
+        Step::Unknown => unknown(terms, machine, progress, sight, now),
+        Step::Running => running(terms, machine, progress, sight, now),
+        Step::Verifying => verifying(terms, machine, progress, sight, now),
+        Step::Succeeded | Step::Failed | Step::Skipped => Next::Stay(String::new()),
+        Step::NotUnderstood(word) => {
+            if sight.let_go {
+                return let_go(progress, now);
+            }
+            Next::Stay(format!("held: its step \"{word}\" is not known to this version"))
+        }
+    }
+}
+
+fn skip(progress: &Progress, now: DateTime<Utc>, why: StepReason, text: &str) -> Next {
+    Next::Become(progress.at(Step::Skipped, now, Some(why), text))
+}
+
+fn fail(progress: &Progress, now: DateTime<Utc>, why: StepReason, text: &str) -> Next {
+    Next::Become(progress.at(Step::Failed, now, Some(why), text))
+}
+
+fn let_go(progress: &Progress, now: DateTime<Utc>) -> Next {
+    skip(progress, now, StepReason::LetGo, "a person let go of the hold")
+}
+
+fn planned(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    if sight.aborted {
+        return skip(progress, now, StepReason::Aborted, "the run was aborted before its turn");
+    }
+    let Some(seen) = sight.machine else {
+        return skip(progress, now, StepReason::MachineGone, "it is not in the inventory any more");
+    };
+    if seen.incarnation != machine.incarnation {
+        let text = "another machine bears its resource id now";
+        return skip(progress, now, StepReason::Recreated, text);
+    }
+    let follows_a_finish = progress.command == Some(Command::Restart);
+    if sight.is_current && !follows_a_finish {
+        let text = "it has the release already";
+        return skip(progress, now, StepReason::AlreadyCurrent, text);
+    }
+    if now > sight.last_start {
+        let (why, text) = if follows_a_finish {
+            (StepReason::RebootOwed, "the window closed before the reboot it still owes")
+        } else {
+            (StepReason::WindowClosed, "the window closed before its turn")
+        };
+        return skip(progress, now, why, text);
+    }
+    if progress.refusals >= REFUSALS_MAX {
+        return skip(progress, now, StepReason::Refused, &progress.message);
+    }
+    if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
+        return Next::Stay(format!("refused, tried again soon: {}", progress.message));
+    }
+    if sight.earlier_attempts + progress.attempts > terms.retries {
+        let text = "it was tried as often as the policy allows";
+        return fail(progress, now, StepReason::InstallFailed, text);
+    }
+    Next::Command(progress.command.unwrap_or_else(|| terms.first_command()))
+}
+
+fn late_horizon(kind: MachineKind) -> TimeDelta {
+    match kind {
+        MachineKind::AzureVm => LATE_HORIZON_VM,
+        MachineKind::ArcServer | MachineKind::AzureLocalVm => LATE_HORIZON_ARC,
+    }
+}
+
+fn unknown(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    if sight.let_go {
+        return let_go(progress, now);
+    }
+    if progress.reason == Some(StepReason::NotHealthy) {
+        return match verifying(terms, machine, progress, sight, now) {
+            Next::Become(further) if further.step != Step::Unknown => Next::Become(further),
+            _ => Next::Stay("held until it is healthy again".to_owned()),
+        };
+    }
+    if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen)) {
+        let text = format!("install {} began after the intent", record.activity);
+        return Next::Become(progress.at(Step::Running, now, None, &text));
+    }
+    if progress.reason != Some(StepReason::OutcomeUnknown) {
+        return Next::Stay("held until there is evidence, or a request lets go of it".to_owned());
+    }
+    match sight.answer {
+        Some(Answer::Log(LogEvidence::Accepted { .. })) => {
+            let text = "Azure's activity log shows the command";
+            Next::Become(progress.at(Step::Running, now, None, text))
+        }
+        Some(Answer::Log(LogEvidence::Refused { status, .. })) => {
+            let text = format!("Azure's activity log shows the command as {status}");
+            Next::Become(refused(progress, now, &text))
+        }
+        Some(Answer::Log(LogEvidence::Absent { searched_until })) => {
+            let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+            let sources_are_newer = *searched_until >= horizon && sight.read_at >= horizon;
+            let answers = sight.machine.is_some_and(|seen| seen.health == Health::Healthy);
+            if sources_are_newer && answers {
+                let text = "no source shows the command, past the time it could still arrive";
+                return skip(progress, now, StepReason::NeverArrived, text);
+            }
+            Next::Stay(format!("no trace of the command yet; looked for until {horizon}"))
+        }
+        _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
+    }
+}
+
+/// Returns the machine to its place in the queue after a refusal that is sure.
+pub fn refused(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress {
+    Progress {
+        attempts: progress.attempts.saturating_sub(1),
+        refusals: progress.refusals + 1,
+        request: None,
+        intent_at: None,
+        operation: None,
+        ..progress.at(Step::Planned, now, Some(StepReason::Refused), text)
+    }
+}
+
+/// Returns the machine to its place in the queue when its command was certainly never sent.
+pub fn unsent(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress {
+    Progress { refusals: progress.refusals, ..refused(progress, now, text) }
+}
+
+/// Returns the install that belongs to the machine's command: another one than was seen before
+/// the intent, begun no earlier than the intent. A restart leaves no install record.
+fn our_record<'a>(progress: &Progress, machine: &'a Machine) -> Option<&'a InstallRecord> {
+    if progress.command == Some(Command::Restart) {
+        return None;
+    }
+    let intent = progress.intent_at?;
+    machine.installs.iter().find(|record| {
+        progress.activity_before.as_deref() != Some(record.activity.as_str())
+            && record.started >= intent - CLOCK_SLACK
+    })
+}
+
+fn running(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen))
+        && record.status.is_final()
+    {
+        let outcome = Outcome {
+            status: record.status,
+            reboot: record.reboot,
+            installed: record.installed.clone(),
+            failed: record.failed.clone(),
+            activity: Some(record.activity.clone()),
+            window_exceeded: record.window_exceeded,
+            error: None,
+        };
+        return judge(terms, machine, progress, &outcome, record.modified, sight, now);
+    }
+    match sight.answer {
+        Some(Answer::Operation(OperationState::Ended(outcome))) => {
+            if progress.command == Some(Command::Restart) {
+                return restarted(progress, outcome, now);
+            }
+            // Arc's result carries no list of patches; its install record does (azure.md §0.6).
+            if outcome.installed.is_empty() && machine.kind != MachineKind::AzureVm {
+                return no_end(progress, now, "ended; its install record is awaited");
+            }
+            judge(terms, machine, progress, outcome, now, sight, now)
+        }
+        Some(Answer::Operation(OperationState::Gone)) => Next::Become(Progress {
+            operation: None,
+            message: "Azure forgot the operation; its traces on the machine are followed".into(),
+            ..progress.clone()
+        }),
+        Some(Answer::Reading(reading))
+            if settled_after(reading, sight.machine, progress.intent_at) =>
+        {
+            Next::Become(Progress {
+                ended_at: Some(now),
+                ..progress.at(Step::Verifying, now, None, "restarted; settling")
+            })
+        }
+        _ => no_end(progress, now, "the command runs"),
+    }
+}
+
+fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+    if outcome.status == InstallStatus::Failed {
+        let text = outcome.error.as_deref().unwrap_or("the restart failed");
+        return fail(progress, now, StepReason::RebootOwed, text);
+    }
+    Next::Become(Progress {
+        ended_at: Some(now),
+        ..progress.at(Step::Verifying, now, None, "restarted; settling")
+    })
+}
+
+fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {
+    if now - progress.since < NO_END_AFTER {
+        return Next::Stay(text.to_owned());
+    }
+    let text = "the command was accepted and shows no end";
+    Next::Become(progress.at(Step::Unknown, now, Some(StepReason::NoEnd), text))
+}
+
+fn judge(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    outcome: &Outcome,
+    ended_at: DateTime<Utc>,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    let foreign: Vec<String> = outcome
+        .installed
+        .iter()
+        .filter(|kb| !terms.kbs.contains(kb))
+        .map(ToString::to_string)
+        .collect();
+    if !foreign.is_empty() {
+        let text = format!("the install also put {} on the machine", foreign.join(", "));
+        return fail(progress, now, StepReason::ForeignContent, &text);
+    }
+    if !matches!(outcome.status, InstallStatus::Succeeded | InstallStatus::Warnings) {
+        let why = if outcome.window_exceeded {
+            StepReason::OutOfTime
+        } else {
+            StepReason::InstallFailed
+        };
+        let text = outcome.error.as_deref().unwrap_or("the install failed");
+        return fail(progress, now, why, text);
+    }
+    let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
+    let only_a_reboot = terms.cause == Cause::RebootOwed;
+    if !installed && !only_a_reboot && !sight.is_current {
+        let text = "the install ended well and installed nothing";
+        return fail(progress, now, StepReason::NothingInstalled, text);
+    }
+    match outcome.reboot {
+        RebootStatus::NotNeeded | RebootStatus::Completed => Next::Become(Progress {
+            ended_at: Some(ended_at),
+            ..progress.at(Step::Verifying, now, None, "installed; settling")
+        }),
+        RebootStatus::Required | RebootStatus::Failed => owed(terms, machine.kind, progress, sight, now),
+        RebootStatus::Started | RebootStatus::Unknown => {
+            no_end(progress, now, "installed; its reboot is awaited")
+        }
+    }
+}
+
+/// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
+/// its own; a hotpatch run commands no reboot, and Azure Resource Manager has no restart for Arc
+/// servers (azure.md §2): there a Finish in the next window settles it.
+fn owed(
+    terms: &Terms,
+    kind: MachineKind,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    let tried = sight.earlier_attempts + progress.attempts;
+    let may_restart = terms.action == Action::Baseline
+        && kind != MachineKind::ArcServer
+        && progress.command == Some(Command::Finish)
+        && tried <= terms.retries;
+    if !may_restart {
+        let text = "installed, but its reboot is still owed";
+        return fail(progress, now, StepReason::RebootOwed, text);
+    }
+    Next::Become(Progress {
+        command: Some(Command::Restart),
+        request: None,
+        intent_at: None,
+        operation: None,
+        ended_at: None,
+        ..progress.at(Step::Planned, now, Some(StepReason::RebootOwed), "its reboot is owed")
+    })
+}
+
+fn settled_after(
+    reading: &Reading,
+    machine: Option<&Machine>,
+    intent: Option<DateTime<Utc>>,
+) -> bool {
+    reading.health == Health::Healthy
+        && reading.busy.is_none()
+        && matches!((reading.reboot_word(machine), intent),
+            (Some(word), Some(intent)) if !word.pending && word.at >= intent)
+}
+
+fn verifying(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    let ended = progress.ended_at.unwrap_or(progress.since);
+    let late = now - ended >= terms.health.unknown_after;
+    let hold = |text: &str| {
+        if late {
+            let why = Some(StepReason::NotHealthy);
+            return Next::Become(progress.at(Step::Unknown, now, why, text));
+        }
+        Next::Stay(text.to_owned())
+    };
+    let Some(Answer::Reading(reading)) = sight.answer else {
+        return hold("it settles before it is judged");
+    };
+    if let Some(seen) = sight.machine
+        && seen.incarnation != reading.incarnation
+    {
+        let text = "another machine bears its resource id now";
+        return skip(progress, now, StepReason::Recreated, text);
+    }
+    match &reading.health {
+        Health::Healthy => {}
+        Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
+        Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
+    }
+    if let Some(operation) = &reading.busy {
+        return hold(&format!("an operation is on it: {operation}"));
+    }
+    match reading.reboot_word(sight.machine) {
+        Some(word) if word.at < ended => hold("no assessment since the command ended"),
+        None => hold("whether it still owes a reboot is not known"),
+        Some(word) if word.pending => owed(terms, machine.kind, progress, sight, now),
+        Some(_) => {
+            let text = match terms.action {
+                Action::Hotpatch => "hotpatched, healthy, no reboot",
+                Action::Baseline => "installed, rebooted if it had to, healthy",
+            };
+            Next::Become(progress.at(Step::Succeeded, now, None, text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

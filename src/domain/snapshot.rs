@@ -1,0 +1,96 @@
+//! Everything one planning pass knows, as valid values: what is declared, what is running, what
+//! was observed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::evidence::Answers;
+use super::fleet::{Fleet, FleetKey};
+use super::machine::{Machine, MachineId};
+use super::permission::Standing;
+use super::release::Catalogue;
+use super::run::Run;
+
+/// An inventory older than this allows no command and no run: what cannot be read allows nothing.
+pub const INVENTORY_AGE_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// An Arc machine silent for longer than this is dormant (its heartbeat comes every 5 minutes;
+/// azure.md §2).
+pub const ARC_SILENT_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// Why a fleet cannot be planned for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// The CamelCase reason.
+    pub reason: &'static str,
+    /// The same for people, with the next step.
+    pub message: String,
+    /// Whether only an edit of the fleet itself can cure it.
+    pub stalls: bool,
+}
+
+/// A fleet as found: valid with everything it refers to, or at fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FleetView {
+    /// Its namespace and name.
+    pub key: FleetKey,
+    /// Its uid.
+    pub uid: String,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// What it says.
+    pub fleet: Result<Fleet, Fault>,
+}
+
+/// The machines of a disruption domain, as read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inventory {
+    /// When the read began.
+    pub at: DateTime<Utc>,
+    /// The machines.
+    pub machines: BTreeMap<MachineId, Arc<Machine>>,
+}
+
+/// One disruption domain: a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Domain {
+    /// Its fleets, oldest first, then by name.
+    pub fleets: Vec<FleetView>,
+    /// Its runs, by name, open ones and ended ones.
+    pub runs: BTreeMap<String, Run>,
+    /// Its machines, or why they could not be read.
+    pub inventory: Result<Inventory, String>,
+    /// The answers to what its runs asked, by run.
+    pub answers: BTreeMap<String, Answers>,
+}
+
+impl Domain {
+    /// Returns how the fleet of a run stands.
+    pub fn standing(&self, run: &Run) -> Standing<'_> {
+        let found = self.fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
+        match found.map(|view| &view.fleet) {
+            Some(Ok(fleet)) => Standing::Ready(fleet),
+            Some(Err(fault)) => Standing::Unresolved(&fault.message),
+            None => Standing::Gone,
+        }
+    }
+
+    /// Returns the inventory if it is fresh enough to act on.
+    pub fn fresh_inventory(&self, now: DateTime<Utc>) -> Option<&Inventory> {
+        self.inventory.as_ref().ok().filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
+    }
+}
+
+/// Everything one planning pass knows.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Microsoft's releases.
+    pub catalogue: Arc<Catalogue>,
+    /// The cluster's uid: part of the claim on a machine.
+    pub cluster_uid: String,
+    /// The disruption domains, by namespace.
+    pub domains: BTreeMap<String, Domain>,
+}
