@@ -162,6 +162,16 @@ impl Gathering {
         }
     }
 
+    /// Instances are read where there is an Azure Local VM; offers not for some machines, whose
+    /// installs are what is asked for.
+    fn is_wanted(&self, table: Table) -> bool {
+        match table {
+            Table::Instances => self.resources.has_local(),
+            Table::Offers => self.machines.is_none(),
+            _ => true,
+        }
+    }
+
     /// Goes on to the next page, target or table.
     fn turn(&mut self, next: Option<String>) {
         self.token = next;
@@ -174,8 +184,10 @@ impl Gathering {
         if self.target == self.targets.len() {
             self.target = 0;
             self.table += 1;
-            let is_next = matches!(TABLES.get(self.table), Some(Table::Instances));
-            if is_next && !self.resources.has_local() {
+            while TABLES
+                .get(self.table)
+                .is_some_and(|table| !self.is_wanted(*table))
+            {
                 self.table += 1;
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::bounded;
+use super::places::Known;
 use super::port::UnreadableRow;
 use super::read_as::{
     OsWords, Signs, agent, connection, is, licence, power, provisioning, settings, some,
@@ -12,7 +13,6 @@ use super::tables::Tables;
 use super::wire::arc::ProductProfile;
 use super::wire::graph::{InstanceRow, Resource};
 use super::wire::vm::ImageReference;
-use super::zones::PhysicalZones;
 use crate::domain::machine::{
     ArcFacts, AvailabilitySetPlace, Facts, Generation, Health, Image, Incarnation, InstallRecord,
     InstallStatus, Machine, MachineId, MachineKind, OsProfile, Placement, Power, ScaleSet, Tags,
@@ -135,10 +135,23 @@ impl Resources {
 
     /// Returns the subscriptions that have a VM in a zone.
     pub(super) fn zonal_subscriptions(&self) -> Vec<String> {
+        self.subscriptions(|row| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+    }
+
+    /// Returns the subscriptions that have a VM in an availability set and no word on its update
+    /// domain.
+    pub(super) fn subscriptions_with_sets(&self) -> Vec<String> {
+        self.subscriptions(|row| {
+            let shown = row.view.as_ref().and_then(|v| v.platform_update_domain);
+            some(row.availability_set.as_ref()).is_some() && shown.is_none()
+        })
+    }
+
+    fn subscriptions(&self, which: impl Fn(&Resource) -> bool) -> Vec<String> {
         let mut found: Vec<String> = self
             .machines
             .iter()
-            .filter(|(_, row)| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+            .filter(|(_, row)| which(row))
             .map(|(id, _)| id.subscription().to_owned())
             .collect();
         found.dedup();
@@ -146,10 +159,10 @@ impl Resources {
     }
 
     /// Joins everything into machines, by id; what cannot be read goes to the tables' list.
-    pub(super) fn join(mut self, tables: &mut Tables, zones: &PhysicalZones) -> Vec<Arc<Machine>> {
+    pub(super) fn join(mut self, tables: &mut Tables, places: &Known) -> Vec<Arc<Machine>> {
         let mut machines = Vec::with_capacity(self.machines.len());
         for (id, row) in std::mem::take(&mut self.machines) {
-            match self.machine(&id, row, tables, zones) {
+            match self.machine(&id, row, tables, places) {
                 Ok(machine) => machines.push(Arc::new(machine)),
                 Err(why) => {
                     let id = id.as_str().to_owned();
@@ -165,7 +178,7 @@ impl Resources {
         id: &MachineId,
         mut row: Resource,
         tables: &mut Tables,
-        zones: &PhysicalZones,
+        places: &Known,
     ) -> Result<Machine, String> {
         let kind = kind(id, &row);
         let words = os_words(&row, kind);
@@ -177,7 +190,7 @@ impl Resources {
             name: some(row.name.as_ref()).unwrap_or(id.name()).to_owned(),
             kind,
             incarnation: incarnation(&row, kind)?,
-            placement: self.placement(id, &row, kind, zones),
+            placement: self.placement(id, &row, kind, places),
             product,
             edition,
             build,
@@ -198,13 +211,13 @@ impl Resources {
         id: &MachineId,
         row: &Resource,
         kind: MachineKind,
-        zones: &PhysicalZones,
+        places: &Known,
     ) -> Placement {
         let region = region::normalise(row.location.as_deref().unwrap_or_default());
         let is_vm = kind == MachineKind::AzureVm;
         let zone = match row.zones.as_deref().unwrap_or_default() {
             [] => ZonePlace::Regional,
-            [one] => zones.place(id.subscription(), &region, one),
+            [one] => places.zone(id.subscription(), &region, one),
             // A VM in several zones is in none that can be named.
             _ => ZonePlace::Unknown,
         };
@@ -219,7 +232,9 @@ impl Resources {
             zone,
             availability_set: some(row.availability_set.as_ref()).map(|set| AvailabilitySetPlace {
                 id: set.to_ascii_lowercase(),
-                update_domain: view.and_then(|v| v.platform_update_domain),
+                update_domain: view
+                    .and_then(|v| v.platform_update_domain)
+                    .or_else(|| places.domain(id)),
             }),
             flexible_scale_set: set
                 .filter(|_| self.scale_set(row) == ScaleSet::Flexible)

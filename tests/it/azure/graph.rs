@@ -79,6 +79,11 @@ fn patch(machine: &str, activity: &str, kb: &str, state: &str) -> Value {
         "kb": kb, "state": state})
 }
 
+/// As [`tables`] without offers, which progress does not ask for.
+fn tables_of_progress(pages: [Vec<Value>; 5]) -> Vec<Answer> {
+    pages.iter().map(|rows| page(rows, None)).collect()
+}
+
 /// One page for each table: resources, offers, assessments, patches, installs, health.
 fn tables(pages: [Vec<Value>; 6]) -> Vec<Answer> {
     pages.iter().map(|rows| page(rows, None)).collect()
@@ -648,9 +653,8 @@ async fn an_empty_scope_is_refused_because_it_would_mean_everything() {
 
 #[tokio::test]
 async fn progress_asks_for_the_named_machines_only() {
-    let script = Script::new(tables([
+    let script = Script::new(tables_of_progress([
         vec![vm("vm1")],
-        vec![],
         vec![assessed(VM)],
         vec![patch(VM, "a", "5070893", "Installed")],
         vec![install(VM, "a", "Succeeded", 22)],
@@ -682,7 +686,7 @@ async fn progress_asks_for_the_named_machines_only() {
 async fn progress_with_a_row_that_does_not_parse_is_an_error() {
     let mut bad = install(VM, "a", "Succeeded", 22);
     bad["started"] = Value::Null;
-    let pages = tables([vec![vm("vm1")], vec![], vec![], vec![], vec![bad], vec![]]);
+    let pages = tables_of_progress([vec![vm("vm1")], vec![], vec![], vec![bad], vec![]]);
     let wanted = BTreeSet::from([id(VM)]);
     let found = Script::new(pages)
         .cloud()
@@ -690,4 +694,39 @@ async fn progress_with_a_row_that_does_not_parse_is_an_error() {
         .await
         .unwrap_err();
     assert!(matches!(found, Error::Malformed { .. }), "{found:?}");
+}
+
+#[tokio::test]
+async fn update_domains_come_from_the_instance_views_of_the_subscription() {
+    let mut member = vm("vm1");
+    member["availabilitySet"] = json!("/Sets/AS-1");
+    let mut other = vm("vm2");
+    other["availabilitySet"] = json!("/Sets/AS-1");
+    let mut pages = tables([vec![member, other], vec![], vec![], vec![], vec![], vec![]]);
+    let view = |domain: u32| json!({"instanceView": {"platformUpdateDomain": domain}});
+    let next = "https://management.azure.com/subscriptions/s1/next";
+    let first = json!({"value": [{"id": VM, "properties": view(3)}], "nextLink": next});
+    pages.push(ok(200, &[], &first));
+    pages.push(ok(
+        200,
+        &[],
+        &json!({"value": [{"id": "/odd"}, {"id": VM.replace("vm1", "vm2")}]}),
+    ));
+    let script = Script::new(pages);
+    let inventory = script.cloud().inventory(&scope(), now()).await.unwrap();
+    let place = |n: usize| {
+        inventory.machines[n]
+            .placement
+            .availability_set
+            .clone()
+            .unwrap()
+    };
+    assert_eq!(
+        (place(0).id.as_str(), place(0).update_domain),
+        ("/sets/as-1", Some(3))
+    );
+    assert_eq!(place(1).update_domain, None);
+    let seen = script.seen();
+    assert!(seen[6].uri().to_string().ends_with("statusOnly=true"));
+    assert_eq!(seen[7].uri().to_string(), next);
 }
