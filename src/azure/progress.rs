@@ -10,7 +10,7 @@ use super::gather::{Gathering, Step};
 use super::graph::{NAMES_PER_QUERY, targets};
 use super::port::{Progress, Scope};
 use super::read_as::{connection, some};
-use super::resources::{health, kind};
+use super::row::{health, kind};
 use crate::domain::machine::{MachineId, MachineKind};
 
 /// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
