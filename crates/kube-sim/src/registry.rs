@@ -94,10 +94,6 @@ impl Registry {
         }
     }
 
-    pub(crate) fn get(&self, qualified: &str) -> Option<&Arc<TypeInfo>> {
-        self.types.get(qualified)
-    }
-
     /// Finds a resource by URL parts, with the index of a served version.
     pub(crate) fn find(
         &self,

@@ -71,7 +71,7 @@ impl Watch {
         } else {
             seconds
         };
-        let asked = read::wanted_version(state, query)?;
+        let asked = read::asked_version(query)?;
         let send_initial = query.flag("sendInitialEvents");
         if send_initial && query.get("resourceVersionMatch") != Some("NotOlderThan") {
             let message = "sendInitialEvents: Forbidden: resourceVersionMatch must be \
@@ -79,10 +79,6 @@ impl Watch {
             return Err(ApiError::new(422, "Invalid", message));
         }
         let replays = asked.filter(|_| !send_initial);
-        if let Some(rv) = replays {
-            // Before the watch exists: dropping one takes the lock that is held here.
-            check_history(state, &target, rv)?;
-        }
         state.next_watch_id += 1;
         let mut watch = Self {
             id: state.next_watch_id,

@@ -3,4 +3,9 @@
 
 mod support;
 
+mod collections;
+mod deletion;
+mod hooks;
 mod objects;
+mod schemas;
+mod watches;
