@@ -130,15 +130,9 @@ async fn every_wrong_field_is_named_with_its_path() {
             (field, message),
             "{spec}"
         );
-        let start = format!("Widget.test.dev \"a\" is invalid: {field}: {message}");
-        assert!(
-            refused
-                .message
-                .starts_with(&start.replace("invalid: ", "invalid: "))
-                || refused.message.contains("is invalid: ["),
-            "{}",
-            refused.message
-        );
+        let start = "Widget.test.dev \"a\" is invalid: ";
+        let text = refused.message.strip_prefix(start).unwrap();
+        assert!(text.contains(&format!("{field}: {message}")), "{text}");
     }
 }
 
