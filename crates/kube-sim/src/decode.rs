@@ -11,7 +11,7 @@ use crate::{builtin, meta};
 /// Checks kind, version, namespace and the shape of metadata, and normalizes metadata.
 pub(crate) fn decode(target: &Target, body: &mut Value) -> Result<(), ApiError> {
     let info = &target.info;
-    let wanted = (info.kind.clone(), info.api_version(&target.version().name));
+    let wanted = (info.kind.clone(), target.version().api_version.clone());
     if !body.is_object() {
         let found = "couldn't get version/kind; json parse error: not a JSON object";
         return Err(ApiError::bad_request(found));

@@ -39,11 +39,7 @@ impl Selection {
                 return Err(ApiError::bad_request(format!(
                     "Unable to find {:?} that match label selector {:?}, field selector \
                      {field_text:?}: field label not supported: {path}",
-                    format!(
-                        "{}, Resource={}",
-                        info.api_version(&target.version().name),
-                        info.plural
-                    ),
+                    format!("{}, Resource={}", target.version().api_version, info.plural),
                     query.get("labelSelector").unwrap_or_default(),
                 )));
             }
@@ -172,7 +168,7 @@ fn render(
             metadata["remainingItemCount"] = (found.len() - page.len()).into();
         }
     }
-    let (kind, api_version) = view.list_kind(&target.info, &target.version().name);
+    let (kind, api_version) = view.list_kind(&target.info, target.version);
     let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
     let mut out = head.to_string().into_bytes();
     out.pop();

@@ -175,7 +175,7 @@ impl Asked {
             items.push(object);
         }
         state.settle();
-        let (kind, api_version) = View::Whole.list_kind(info, &self.target.version().name);
+        let (kind, api_version) = View::Whole.list_kind(info, self.target.version);
         let items: Vec<&Value> = items.iter().map(|object| &**object).collect();
         let list = json!({
             "kind": kind,

@@ -115,10 +115,10 @@ impl Watch {
 
     fn bookmark(&mut self, initial_events_end: bool) -> Bytes {
         self.bookmarked = self.cursor;
-        let (info, version) = (&self.target.info, &self.target.version().name);
+        let (info, version) = (&self.target.info, self.target.version());
         let mut object = json!({
             "kind": info.kind,
-            "apiVersion": info.api_version(version),
+            "apiVersion": version.api_version,
             "metadata": {"resourceVersion": self.cursor.to_string(), "creationTimestamp": null},
         });
         if self.view == View::MetadataOnly {
@@ -189,7 +189,8 @@ impl Watch {
             let shown = self.view.show(Arc::new(left));
             return Some(line(kind, shown.to_string().as_bytes()));
         }
-        if self.view == View::Whole && view::is_stored_form(&self.target.info, self.target.version)
+        if self.view == View::Whole
+            && view::is_stored_form(&self.target.info, self.target.version, &commit.shown)
         {
             let json = commit.json.get_or_init(|| commit.shown.to_string().into());
             return Some(line(kind, json));

@@ -3,6 +3,7 @@
 
 mod support;
 
+mod builtins;
 mod collections;
 mod deletion;
 mod hooks;

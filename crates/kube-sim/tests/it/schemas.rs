@@ -225,3 +225,42 @@ async fn a_crd_with_a_broken_rule_or_a_wrong_name_is_refused() {
     let refused = status(crds.create(&PostParams::default(), &misnamed).await);
     assert_eq!(refused.details.unwrap().causes[0].field, "metadata.name");
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_served_version_shows_every_object() {
+    let sim = sim().await;
+    widgets(&sim)
+        .create(&PostParams::default(), &widget("a", 1))
+        .await
+        .unwrap();
+    let crds: Api<CustomResourceDefinition> = Api::all(sim.client());
+    let mut crd = crds.get("widgets.test.dev").await.unwrap();
+    let mut second = crd.spec.versions[0].clone();
+    second.name = "v2".to_owned();
+    crd.spec.versions[0].storage = false;
+    crd.spec.versions.push(second);
+    let crd = crds
+        .replace("widgets.test.dev", &PostParams::default(), &crd)
+        .await
+        .unwrap();
+    assert_eq!(crd.status.unwrap().stored_versions.unwrap(), ["v1", "v2"]);
+
+    let mut resource = kube::api::ApiResource::erase::<Widget>(&());
+    (resource.version, resource.api_version) = ("v2".to_owned(), "test.dev/v2".to_owned());
+    let newer: Api<kube::api::DynamicObject> =
+        Api::default_namespaced_with(sim.client(), &resource);
+    let seen = newer.get("a").await.unwrap();
+    assert_eq!(seen.types.unwrap().api_version, "test.dev/v2");
+    let patch = Patch::Merge(json!({"spec": {"size": 2}}));
+    newer
+        .patch("a", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    let stored = sim
+        .get_object("widgets.test.dev", Some("default"), "a")
+        .unwrap();
+    assert_eq!(stored["apiVersion"], "test.dev/v2");
+    assert_eq!(widgets(&sim).get("a").await.unwrap().spec.size, 2);
+    let listed = widgets(&sim).list(&ListParams::default()).await.unwrap();
+    assert_eq!(listed.types.api_version, "test.dev/v1");
+}
