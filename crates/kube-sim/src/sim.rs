@@ -195,8 +195,8 @@ impl KubeSim {
     /// Stores an object as it is, past validation, pruning and admission, as an older schema or a
     /// broken writer could have left it; `None` removes. Watchers see it.
     ///
-    /// A missing kind, version, uid or creation time is filled in, the resource version is always new, and the
-    /// name and namespace of the address win over those in the object.
+    /// A missing kind, version, uid or creation time is filled in, the resource version is always
+    /// new, and the name and namespace of the address win over those in the object.
     pub fn force_object(
         &self,
         resource: &str,

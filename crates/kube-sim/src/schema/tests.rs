@@ -228,7 +228,10 @@ fn rules_read_typed_values_and_escaped_names() {
         ),
         (json!({"type": "number"}), "self < 2.5", json!(2), json!(3)),
         (
-            json!({"type": "object", "properties": {"a-b": {"type": "integer"}, "x_y": {"type": "integer"}}}),
+            json!({
+                "type": "object",
+                "properties": {"a-b": {"type": "integer"}, "x_y": {"type": "integer"}},
+            }),
             "self.a__dash__b < self.x_y",
             json!({"a-b": 1, "x_y": 2}),
             json!({"a-b": 2, "x_y": 2}),
