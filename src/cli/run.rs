@@ -155,13 +155,14 @@ async fn client(options: &Options) -> Result<Client, Error> {
 fn cloud(options: &Options) -> Result<Cloud, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
     let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
-    let roots = match &options.arm_ca_file {
-        None => Roots::System,
+    let trusted = match &options.arm_ca_file {
+        None => None,
         Some(path) => {
             let source = |source| Error::Read { path: path.display().to_string(), source };
-            Roots::Only(std::fs::read(path).map_err(source)?)
+            Some(std::fs::read(path).map_err(source)?)
         }
     };
+    let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
     let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
     let token = token(&options.token_file)?;
     Ok(Cloud::new(Arc::new(transport), endpoint, token))
