@@ -4,3 +4,5 @@ pub mod api;
 pub mod azure;
 pub mod cli;
 pub mod domain;
+pub mod record;
+pub mod validate;

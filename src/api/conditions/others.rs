@@ -242,17 +242,14 @@ pub(super) const RUN: &[ConditionType] = &[
         R,
         "Failed",
         Polarity::Negative,
-        "More machines failed than the run survives.",
+        "At least one machine failed.",
         &[
-            yes(
-                "TooManyFailures",
-                "More machines failed than the run allows.",
-            ),
+            yes("MachinesFailed", "Machines failed; the message names them."),
             yes(
                 "ForeignContent",
                 "An installation brought an update that the run did not allow.",
             ),
-            no("NotFailed", "Failures, if any, are within the limit."),
+            no("NotFailed", "No machine failed."),
         ],
     ),
     row(
