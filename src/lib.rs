@@ -4,3 +4,4 @@ pub mod api;
 pub mod azure;
 pub mod cli;
 pub mod domain;
+pub mod status;
