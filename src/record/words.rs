@@ -153,10 +153,13 @@ pub(crate) fn style(own: PollStyle) -> &'static str {
     match own {
         PollStyle::AsyncOperation => "AsyncOperation",
         PollStyle::Location => "Location",
+        PollStyle::Immediate => "Immediate",
     }
 }
 
 /// Reads how an operation is polled.
 pub(crate) fn style_of(word: &str) -> Option<PollStyle> {
-    [PollStyle::AsyncOperation, PollStyle::Location].into_iter().find(|own| style(*own) == word)
+    [PollStyle::AsyncOperation, PollStyle::Location, PollStyle::Immediate]
+        .into_iter()
+        .find(|own| style(*own) == word)
 }

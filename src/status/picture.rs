@@ -273,7 +273,8 @@ fn judge<'a>(
         && !matches!(member.verdict, Verdict::Current { .. } | Verdict::Due(_));
     let failure = member.due().and_then(|due| {
         let (_, progress) = last_verdict(input.domain, member, due.release)?;
-        let failed = progress.step == Step::Failed && !is_retried(fleet, member, progress.since);
+        let failed = progress.step == Step::Failed
+            && !is_retried(fleet, member, due.release, progress.since);
         failed.then_some(due.release)
     });
     let retries = failure.is_some_and(|release| {
