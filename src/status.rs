@@ -9,6 +9,7 @@
 //! state: whatever a rollout does, they stay as they are.
 
 mod events;
+mod halt;
 mod hindrance;
 mod machine;
 mod next;

@@ -1,20 +1,16 @@
 //! What the operator does next, or what it waits for: one line that a person understands.
 
-use std::collections::BTreeMap;
+mod due;
 
 use chrono::{DateTime, Utc};
 
-use super::hindrance::{WaitsFor, waits_for};
 use super::picture::{Judged, Picture};
-use super::{Access, FleetInput, rollout, text};
+use super::{Access, FleetInput, halt, text};
 use crate::api::schema::MAX_MESSAGE;
-use crate::domain::due::Action;
 use crate::domain::fleet::{Fleet, Mode};
-use crate::domain::permission::{ANY_TIME, next_span, open_span};
-use crate::domain::release::ReleaseId;
+use crate::domain::permission::ANY_TIME;
 use crate::domain::run::{Run, Step, is_held};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
-use crate::domain::window::HORIZON_DAYS;
 
 /// Says what comes next for a fleet.
 pub(super) fn next_action(
@@ -76,7 +72,7 @@ fn planned(input: &FleetInput<'_>, picture: &Picture<'_>) -> String {
     if let Some(run) = runs.iter().find(|run| run.is_moving()) {
         return in_run(fleet, run, picture.now);
     }
-    let next = by_due(picture);
+    let next = due::by_due(picture);
     match (runs.first(), next) {
         (Some(run), None) => held(run),
         (Some(run), Some(next)) => format!("{next} {}", held(run)),
@@ -104,7 +100,7 @@ fn stopped(input: &FleetInput<'_>, picture: &Picture<'_>) -> Option<String> {
     if fleet.mode != Mode::Enforce {
         return None;
     }
-    rollout::halt(input, picture).map(|(_, why)| format!("Halted: {why}."))
+    halt::halt(input, picture).map(|(_, why)| format!("Halted: {why}."))
 }
 
 fn in_run(fleet: &Fleet, run: &Run, now: DateTime<Utc>) -> String {
@@ -193,164 +189,6 @@ fn held(run: &Run) -> String {
         run.name,
         text::names(&names)
     )
-}
-
-/// What several due machines have in common: reason, stage, release, action.
-type Group = (usize, ReleaseId, Action);
-
-/// Reasons by how soon they lead to an action, the soonest first.
-const SOONEST: [&str; 9] = [
-    "Due",
-    "KeptApart",
-    "AwaitsWindow",
-    "Soaking",
-    "NotApproved",
-    "NoWindow",
-    "Unhealthy",
-    "AwaitsRetry",
-    "Paused",
-];
-
-/// Says what happens to machines on which something is due.
-fn by_due(picture: &Picture<'_>) -> Option<String> {
-    let mut groups: BTreeMap<(usize, String), BTreeMap<Group, Vec<&Judged<'_>>>> = BTreeMap::new();
-    for own in picture.due().filter(|own| own.step.is_none()) {
-        let (Some(due), Some(stage)) = (own.member.due(), own.member.stage) else {
-            continue;
-        };
-        let reason = own.reason().to_owned();
-        let rank = SOONEST
-            .iter()
-            .position(|known| *known == reason)
-            .unwrap_or(SOONEST.len());
-        groups
-            .entry((rank, reason))
-            .or_default()
-            .entry((stage, due.release, due.action))
-            .or_default()
-            .push(own);
-    }
-    if picture.fleet.mode != Mode::Enforce {
-        let due: usize = groups
-            .values()
-            .flat_map(BTreeMap::values)
-            .map(Vec::len)
-            .sum();
-        return (due > 0).then(|| {
-            let due = text::machines(due);
-            format!(
-                "Nothing is installed in mode {:?}; due: {due}.",
-                picture.fleet.mode
-            )
-        });
-    }
-    let sentences = groups
-        .iter()
-        .flat_map(|((_, reason), groups)| {
-            groups
-                .iter()
-                .map(move |(group, members)| (reason, group, members))
-        })
-        .filter_map(|(reason, group, members)| {
-            let (at, sentence) = sentence(picture, reason, *group, members)?;
-            Some((rank(reason), at, sentence))
-        });
-    let first = sentences.min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    first
-        .map(|(_, _, sentence)| sentence)
-        .or_else(|| unreachable_due(picture))
-}
-
-fn rank(reason: &str) -> usize {
-    SOONEST
-        .iter()
-        .position(|known| *known == reason)
-        .unwrap_or(SOONEST.len())
-}
-
-/// Says what comes for one group of due machines, and when.
-fn sentence(
-    picture: &Picture<'_>,
-    reason: &str,
-    (stage, release, action): Group,
-    members: &[&Judged<'_>],
-) -> Option<(Option<DateTime<Utc>>, String)> {
-    let fleet = picture.fleet;
-    let stage = &fleet.policy.stages.get(stage)?.name;
-    let count = text::machines(members.len());
-    let what = format!("{stage} of {release} on {count}");
-    let told = match reason {
-        "Due" | "KeptApart" => {
-            let window = open_span(fleet, stage, action, picture.now);
-            let place = match &window {
-                Some((_, name)) if name == ANY_TIME => " now".to_owned(),
-                Some((_, name)) => format!(" in window {name}"),
-                None => String::new(),
-            };
-            (None, format!("Next: {what}{place}."))
-        }
-        "AwaitsWindow" => {
-            let (span, window) = next_span(fleet, stage, picture.now)?;
-            let when = when(&window, span.start, picture.now);
-            (Some(span.start), format!("Next: {what} {when}."))
-        }
-        "Soaking" => {
-            let (before, until) = picture.soak_before(release, stage)?;
-            let opens = picture
-                .opens(release, stage, action)
-                .filter(|at| *at > until);
-            let then = opens.map_or_else(String::new, |at| {
-                format!(", in the window that opens {}", text::at(at))
-            });
-            let until_text = text::at(until);
-            let text = format!("Next: {what} after stage {before} has soaked, {until_text}{then}.");
-            (Some(until), text)
-        }
-        "NotApproved" => (
-            None,
-            format!(
-                "Waits for an approval: {what}; add it to spec.approvals or send a \
-                 HotpatchRequest with verb Approve."
-            ),
-        ),
-        "NoWindow" => (
-            None,
-            format!(
-                "Waits for a window: none of stage {stage} opens in the next {HORIZON_DAYS} \
-                 days; {release} is due on {count}. Add a MaintenanceWindow to spec.windowRefs."
-            ),
-        ),
-        // It follows whatever its earlier stage waits for.
-        "AwaitsStage" => return None,
-        other => {
-            let why = members
-                .first()
-                .and_then(|own| own.note)
-                .map_or("", |note| &note.message);
-            let whom = match waits_for(other) {
-                WaitsFor::Person => "Waits for a person",
-                WaitsFor::Nobody | WaitsFor::Word => "Waits",
-            };
-            (None, format!("{whom}: {what}: {why}."))
-        }
-    };
-    Some(told)
-}
-
-/// Says why due machines that the fleet may not act on, or whose stage waits, stay as they are.
-fn unreachable_due(picture: &Picture<'_>) -> Option<String> {
-    let due: Vec<&Judged<'_>> = picture
-        .machines
-        .iter()
-        .filter(|own| own.member.due().is_some() && own.step.is_none())
-        .collect();
-    let lead = due.first()?;
-    let why = lead.note.map_or("", |note| note.message.as_str());
-    Some(format!(
-        "Nothing can start: {} due; {}: {why}.",
-        text::machines(due.len()),
-        lead.reason()
-    ))
 }
 
 fn nothing_due(picture: &Picture<'_>) -> String {

@@ -228,17 +228,17 @@ fn transition_times_move_with_the_status_only() {
     assert_ne!(time(&after, "Paused"), time(&before, "Paused"));
 }
 
-#[test]
-fn each_condition_says_what_is() {
-    let now = "2025-07-09T09:00:00Z";
-    let current = || patched(machine("c1", "canary"), now);
+type Case = (Scene, &'static str, &'static str);
+
+fn patches() -> Vec<Case> {
+    let current = || patched(machine("c1", "canary"), "2025-07-09T09:00:00Z");
     let off = || {
         changed(machine("c1", "canary"), |own| {
             own.settings.hotpatch = false;
             own.settings.patch_mode = PatchMode::AutomaticByOs;
         })
     };
-    let cases: Vec<(Scene, &str, &str)> = vec![
+    vec![
         (Scene::new(), "Enrolled", "True/AllEnrolled"),
         (
             Scene::new().of_machines(vec![off()]),
@@ -284,6 +284,11 @@ fn each_condition_says_what_is() {
             "RolloutComplete",
             "False/InProgress",
         ),
+    ]
+}
+
+fn stops() -> Vec<Case> {
+    vec![
         (
             with_run(&[(Step::Failed, Some(StepReason::InstallFailed))]),
             "Halted",
@@ -311,6 +316,11 @@ fn each_condition_says_what_is() {
             "Paused",
             "True/PauseRequested",
         ),
+    ]
+}
+
+fn windows_and_the_rest() -> Vec<Case> {
+    vec![
         (Scene::new(), "WindowOpen", "False/Closed"),
         (
             Scene::new().at("2025-07-12T21:00:00Z"),
@@ -357,7 +367,12 @@ fn each_condition_says_what_is() {
             "RecordsComplete",
             "False/LimitExceeded",
         ),
-    ];
+    ]
+}
+
+#[test]
+fn each_condition_says_what_is() {
+    let cases = [patches(), stops(), windows_and_the_rest()].concat();
     for (scene, name, expected) in cases {
         let status = scene.status();
         assert_eq!(

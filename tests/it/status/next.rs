@@ -76,35 +76,6 @@ fn situations_of_the_operator() -> Vec<(&'static str, Scene, &'static str)> {
             Scene::new().with(|own| own.read_at = at("2025-07-09T11:00:00Z")),
             "Waits for Azure, which was last read 2025-07-09 11:00 UTC; nothing new is started.",
         ),
-        (
-            "no machine",
-            Scene::new().of_machines(Vec::new()),
-            "Nothing to do: the selector matches no machine.",
-        ),
-        (
-            "none eligible",
-            Scene::new().of_machines(vec![ineligible("old")]),
-            "Nothing to do: of 1 machine none can be hotpatched; status.ineligibleReasons says why.",
-        ),
-        (
-            "observe",
-            Scene::new().of_fleet(|own| own.mode = Mode::Observe),
-            "Nothing is installed in mode Observe; due: 3 machines.",
-        ),
-        (
-            "observe, not enrolled",
-            Scene::new()
-                .of_fleet(|own| own.mode = Mode::Observe)
-                .of_machines(vec![off()]),
-            "Nothing is changed in mode Observe; not enrolled: 1 machine.",
-        ),
-        (
-            "enrol, not enrolled",
-            Scene::new()
-                .of_fleet(|own| own.mode = Mode::Enrol)
-                .of_machines(vec![off()]),
-            "Next: hotpatching is turned on for 1 machine.",
-        ),
     ]
 }
 
@@ -155,6 +126,46 @@ fn situations_of_the_rollout() -> Vec<(&'static str, Scene, &'static str)> {
             "Waits for a window: none of stage canary opens in the next 400 days; \
              ws2025-2025-07-08 is due on 1 machine. Add a MaintenanceWindow to spec.windowRefs.",
         ),
+    ]
+}
+
+fn situations_of_the_selection() -> Vec<(&'static str, Scene, &'static str)> {
+    vec![
+        (
+            "no machine",
+            Scene::new().of_machines(Vec::new()),
+            "Nothing to do: the selector matches no machine.",
+        ),
+        (
+            "none eligible",
+            Scene::new().of_machines(vec![ineligible("old")]),
+            "Nothing to do: of 1 machine none can be hotpatched; status.ineligibleReasons says \
+             why.",
+        ),
+        (
+            "observe",
+            Scene::new().of_fleet(|own| own.mode = Mode::Observe),
+            "Nothing is installed in mode Observe; due: 3 machines.",
+        ),
+        (
+            "observe, not enrolled",
+            Scene::new()
+                .of_fleet(|own| own.mode = Mode::Observe)
+                .of_machines(vec![off()]),
+            "Nothing is changed in mode Observe; not enrolled: 1 machine.",
+        ),
+        (
+            "enrol, not enrolled",
+            Scene::new()
+                .of_fleet(|own| own.mode = Mode::Enrol)
+                .of_machines(vec![off()]),
+            "Next: hotpatching is turned on for 1 machine.",
+        ),
+    ]
+}
+
+fn situations_of_stops() -> Vec<(&'static str, Scene, &'static str)> {
+    vec![
         (
             "suspended",
             Scene::new().of_fleet(|own| own.suspended = true),
@@ -256,6 +267,8 @@ fn situations_of_runs() -> Vec<(&'static str, Scene, &'static str)> {
 fn the_next_action_is_one_sentence_in_each_situation() {
     let mut all = situations_of_the_operator();
     all.extend(situations_of_the_rollout());
+    all.extend(situations_of_the_selection());
+    all.extend(situations_of_stops());
     all.extend(situations_of_runs());
     let mut wrong = Vec::new();
     for (name, scene, expected) in all {
