@@ -4,3 +4,4 @@ mod api;
 mod azure;
 mod crds;
 mod status;
+mod validate;
