@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::due::Action;
 use super::fleet::{Fleet, HotpatchWhen, Mode};
+use super::rollout::is_approved;
 use super::run::{MAXIMUM_DURATION_CEILING, MAXIMUM_DURATION_FLOOR, Run, Terms};
 use super::window::{FleetWindows, NamedWindow};
 
@@ -206,6 +207,9 @@ pub fn permission(
     if let Some(pause) = fleet.pause(terms.release, &terms.stage) {
         return Err(Withheld::Paused(pause.origin.clone()));
     }
+    if !is_approved(fleet, terms.release, &terms.stage, terms.cause) {
+        return Err(Withheld::NotApproved);
+    }
     if let Some(why) = halted {
         return Err(Withheld::Halted(why.to_owned()));
     }
@@ -234,3 +238,6 @@ pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
                 || fleet.aborts.iter().any(|word| word.covers(terms.release, &terms.stage))
         })
 }
+
+#[cfg(test)]
+mod tests;
