@@ -451,9 +451,7 @@ fn verifying(
     let Some(Answer::Reading(reading)) = sight.answer else {
         return hold("it settles before it is judged");
     };
-    if let Some(seen) = sight.machine
-        && seen.incarnation != reading.incarnation
-    {
+    if reading.incarnation != machine.incarnation {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
