@@ -316,7 +316,9 @@ fn running(
             ..progress.clone()
         }),
         Some(Answer::Reading(reading))
-            if settled_after(reading, sight.machine, progress.intent_at) =>
+            if progress.command == Some(Command::Restart)
+                && reading.incarnation == machine.incarnation
+                && settled_after(reading, sight.machine, progress.intent_at) =>
         {
             Next::Become(Progress {
                 ended_at: Some(now),
