@@ -330,6 +330,9 @@ fn running(
 }
 
 fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the restart ended is not known yet");
+    }
     if outcome.status == InstallStatus::Failed {
         let text = outcome.error.as_deref().unwrap_or("the restart failed");
         return fail(progress, now, StepReason::RebootOwed, text);
@@ -366,6 +369,9 @@ fn judge(
     if !foreign.is_empty() {
         let text = format!("the install also put {} on the machine", foreign.join(", "));
         return fail(progress, now, StepReason::ForeignContent, &text);
+    }
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the command ended is not known yet");
     }
     if !matches!(outcome.status, InstallStatus::Succeeded | InstallStatus::Warnings) {
         let why = if outcome.window_exceeded {
