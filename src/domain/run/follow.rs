@@ -304,8 +304,11 @@ fn running(
             if progress.command == Some(Command::Restart) {
                 return restarted(progress, outcome, now);
             }
-            // Arc's result carries no list of patches; its install record does (azure.md §0.6).
-            if outcome.installed.is_empty() && machine.kind != MachineKind::AzureVm {
+            // Arc's result carries no list of patches, and an Azure-AsyncOperation may end
+            // without any result; the install record tells (azure.md §0.6, §5).
+            let tells = machine.kind == MachineKind::AzureVm && outcome.activity.is_some();
+            let failed = outcome.status == InstallStatus::Failed;
+            if outcome.installed.is_empty() && !tells && !failed {
                 return no_end(progress, now, "ended; its install record is awaited");
             }
             judge(terms, machine, progress, outcome, now, sight, now)
