@@ -170,8 +170,12 @@ fn planned(
         return skip(progress, now, StepReason::Recreated, text);
     }
     let follows_a_finish = progress.command == Some(Command::Restart);
-    if sight.is_current && !follows_a_finish {
-        let text = "it has the release already";
+    if sight.is_current {
+        let text = if follows_a_finish {
+            "it has the release, and its reboot is not owed any more"
+        } else {
+            "it has the release already"
+        };
         return skip(progress, now, StepReason::AlreadyCurrent, text);
     }
     if now > sight.last_start {
