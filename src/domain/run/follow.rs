@@ -13,6 +13,7 @@ use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Ques
 use crate::domain::machine::{
     Health, InstallRecord, InstallStatus, Machine, MachineKind, RebootStatus,
 };
+use crate::domain::snapshot::INVENTORY_AGE_MAX;
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -162,10 +163,11 @@ fn planned(
     if sight.aborted {
         return skip(progress, now, StepReason::Aborted, "the run was aborted before its turn");
     }
-    let Some(seen) = sight.machine else {
+    let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
+    if sight.machine.is_none() && fresh {
         return skip(progress, now, StepReason::MachineGone, "it is not in the inventory any more");
-    };
-    if seen.incarnation != machine.incarnation {
+    }
+    if sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation) {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
@@ -185,6 +187,9 @@ fn planned(
             (StepReason::WindowClosed, "the window closed before its turn")
         };
         return skip(progress, now, why, text);
+    }
+    if sight.machine.is_none() {
+        return Next::Stay("not seen, and the inventory is too old to say that it is gone".into());
     }
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
