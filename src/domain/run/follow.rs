@@ -87,7 +87,11 @@ pub fn question(
             _ => None,
         },
         Step::Running => {
-            let finished = machine.and_then(|machine| our_record(progress, machine));
+            let same_life = machine.filter(|seen| {
+                let own = terms.machines.get(&seen.id);
+                own.is_none_or(|own| own.incarnation == seen.incarnation)
+            });
+            let finished = same_life.and_then(|machine| our_record(progress, machine));
             if finished.is_some_and(|record| record.status.is_final()) {
                 return None;
             }
@@ -227,6 +231,13 @@ fn unknown(
             _ => Next::Stay("held until it is healthy again".to_owned()),
         };
     }
+    if is_another_life(machine, sight) {
+        let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+        if now >= horizon && sight.read_at >= horizon {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("held: it was created again, and the command may yet arrive".into());
+    }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen)) {
         let text = format!("install {} began after the intent", record.activity);
         return Next::Become(progress.at(Step::Running, now, None, &text));
@@ -255,6 +266,11 @@ fn unknown(
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
     }
+}
+
+/// Tells whether the inventory shows another machine under the id of the one planned for.
+fn is_another_life(machine: &RunMachine, sight: &Sight<'_>) -> bool {
+    sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation)
 }
 
 /// Returns the machine to its place in the queue after a refusal that is sure.
@@ -294,6 +310,16 @@ fn running(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
+    if is_another_life(machine, sight) {
+        let ended = matches!(
+            sight.answer,
+            Some(Answer::Operation(OperationState::Ended(_) | OperationState::Gone))
+        );
+        if ended || now - progress.since >= NO_END_AFTER {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("it was created again; the command to its earlier life runs".into());
+    }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen))
         && record.status.is_final()
     {
