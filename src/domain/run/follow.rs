@@ -497,6 +497,9 @@ fn verifying(
     let Some(Answer::Reading(reading)) = sight.answer else {
         return hold("it settles before it is judged");
     };
+    if now - ended < terms.health.settle {
+        return Next::Stay("it settles before it is judged".to_owned());
+    }
     if reading.incarnation != machine.incarnation {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
@@ -505,6 +508,12 @@ fn verifying(
         Health::Healthy => {}
         Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
         Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
+    }
+    // Resource Health is not in the reading, only in the inventory.
+    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
+        sight.machine.map(|seen| &seen.health)
+    {
+        return hold(&format!("not healthy by the inventory: {why}"));
     }
     if let Some(operation) = &reading.busy {
         return hold(&format!("an operation is on it: {operation}"));
