@@ -485,7 +485,14 @@ fn verifying(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
-    let ended = progress.ended_at.unwrap_or(progress.since);
+    let found = progress.ended_at.unwrap_or(progress.since);
+    let recorded = sight
+        .machine
+        .filter(|_| !is_another_life(machine, sight))
+        .and_then(|seen| our_record(progress, seen))
+        .filter(|record| record.status.is_final())
+        .map(|record| record.modified);
+    let ended = recorded.map_or(found, |own| own.min(found));
     let late = now - ended >= terms.health.unknown_after;
     let hold = |text: &str| {
         if late {
