@@ -1,13 +1,13 @@
 //! Looks at machines once more, and sends commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
 use super::runs::Work;
 use super::{Deeds, Intent};
-use crate::azure::Error;
+use crate::azure::{Cloud, Error, Scope};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::{Mirrors, Observed};
@@ -15,8 +15,8 @@ use crate::domain::clearance::{READING_AGE_MAX, clearance};
 use crate::domain::command::{Command, InstallOrder};
 use crate::domain::due::Action;
 use crate::domain::enrolment::ClaimIdentity;
-use crate::domain::evidence::{Operation, Reading};
-use crate::domain::machine::MachineId;
+use crate::domain::evidence::{LastActivity, Operation, Reading};
+use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, maximum_duration, permission};
 use crate::domain::plan::{Note, RunKey};
 use crate::domain::run::follow::{refused, unsent};
@@ -36,7 +36,7 @@ pub(super) async fn look(
     deeds: &mut Deeds,
 ) {
     let namespace = work.run.fleet.namespace.clone();
-    let Some(cloud) = observed.clouds.get(&namespace) else { return };
+    let Some(cloud) = observed.clouds.get(&namespace).cloned() else { return };
     let planned = std::mem::take(&mut work.planned);
     let looks = planned.into_iter().filter_map(|(id, command)| {
         let kind = work.run.terms.machines.get(&id)?.kind;
@@ -47,7 +47,8 @@ pub(super) async fn look(
             (id, command, asked_at, reading)
         })
     });
-    let looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
+    let mut looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
+    see_installs(&cloud, &mut looks).await;
     for (id, command, asked_at, reading) in looks {
         match cleared(shell, observed, work, &id, reading) {
             Ok(activity_before) => {
@@ -62,6 +63,50 @@ pub(super) async fn look(
                 tracing::info!(machine = %id, reason = %note.reason, "command withdrawn");
                 deeds.notes.insert((namespace.clone(), id), note);
             }
+        }
+    }
+}
+
+/// A machine that was looked at: what is planned for it, since when, and what was seen.
+type Look = (MachineId, Command, DateTime<Utc>, Result<Reading, Error>);
+
+/// Completes the looks at machines that do not show installs themselves: one page of Resource
+/// Graph for all of them. What cannot be seen there withdraws the command.
+async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
+    let blind: BTreeSet<MachineId> = looks
+        .iter()
+        .filter(|look| look.3.as_ref().is_ok_and(|reading| !reading.shows_installs))
+        .map(|look| look.0.clone())
+        .collect();
+    if blind.is_empty() {
+        return;
+    }
+    let subscriptions: BTreeSet<String> =
+        blind.iter().map(|id| id.subscription().to_owned()).collect();
+    let scope = Scope {
+        subscriptions: subscriptions.into_iter().collect(),
+        management_groups: Vec::new(),
+    };
+    let seen = cloud.progress(&scope, &blind).await;
+    for (id, _, _, look) in looks.iter_mut().filter(|look| blind.contains(&look.0)) {
+        let Ok(reading) = look else { continue };
+        match &seen {
+            Ok(seen) => match seen.get(id) {
+                Some(glimpse) => {
+                    if reading.health == Health::Healthy {
+                        reading.health = glimpse.health.clone();
+                    }
+                    reading.last_activity = glimpse.installs.first().map(|record| LastActivity {
+                        id: record.activity.clone(),
+                        started: Some(record.started),
+                        status: record.status,
+                    });
+                }
+                None => {
+                    *look = Err(Error::NotFound { what: format!("machine {}", id.name()) });
+                }
+            },
+            Err(error) => *look = Err(error.clone()),
         }
     }
 }
@@ -130,7 +175,7 @@ pub(super) async fn send(
         let Some(before) = own.run.progress.get(&intent.machine).cloned() else { continue };
         let now = shell.clock.now();
         let after = if may_send {
-            match still_allowed(mirrors, leadership, &own.run, &intent, now) {
+            match still_allowed(mirrors, leadership, observed, &own.run, &intent, now) {
                 Ok(until) => command(shell, observed, &own.run, &before, &intent, until).await,
                 Err(why) => unsent(&before, now, &why),
             }
@@ -150,6 +195,7 @@ pub(super) async fn send(
 fn still_allowed(
     mirrors: &Mirrors,
     leadership: &Leadership,
+    observed: &Observed,
     run: &Run,
     intent: &Intent,
     now: DateTime<Utc>,
@@ -160,7 +206,11 @@ fn still_allowed(
     if now - intent.looked_at > READING_AGE_MAX {
         return Err("the last look at the machine is too long ago".to_owned());
     }
-    let fleets = validate::fleets(&mirrors.declared(&intent.run.namespace), now);
+    let mut declared = mirrors.declared(&intent.run.namespace);
+    if let Some(known) = observed.declared.get(&intent.run.namespace) {
+        declared.machine_names.clone_from(&known.machine_names);
+    }
+    let fleets = validate::fleets(&declared, now);
     let found = fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
     let standing = match found.map(|view| &view.fleet) {
         Some(Ok(fleet)) => Standing::Ready(fleet),
@@ -208,7 +258,10 @@ async fn command(
 fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {
     match sent {
         Ok(operation) => Progress {
-            operation: Some(operation).filter(|own| !own.url.is_empty()),
+            // What can be asked on later is kept; an end that came at once shows on the machine.
+            operation: Some(operation)
+                .filter(|own| !own.url.is_empty())
+                .map(|own| Operation { outcome: None, ..own }),
             ..before.at(Step::Running, now, None, "the command was accepted")
         },
         Err(error) if error.is_sure_refusal() => refused(before, now, &error.to_string()),
