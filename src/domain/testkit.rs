@@ -257,6 +257,7 @@ pub(crate) fn fleet(name: &str) -> Fleet {
         pauses: Vec::new(),
         aborts: Vec::new(),
         retries: Vec::new(),
+        stage_retries: Vec::new(),
     }
 }
 
@@ -402,6 +403,8 @@ pub(crate) fn domain(
         runs: BTreeMap::new(),
         inventory: Ok(Inventory { at: read_at, machines: by_id(machines) }),
         answers: BTreeMap::new(),
+        held: BTreeMap::new(),
+        unreadable_runs: Vec::new(),
     }
 }
 
