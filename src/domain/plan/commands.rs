@@ -7,6 +7,7 @@ use super::runs::Wish;
 use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send};
 use crate::domain::batch::{domain_key, group_order, waits_for};
 use crate::domain::command::Command;
+use crate::domain::due::Cause;
 use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
@@ -124,7 +125,13 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if let Some(operation) = &member.machine.busy {
         return Some(("Busy", format!("an operation is on it: {operation}")));
     }
-    let still_due = member.due().is_some_and(|due| due.release == run.terms.release);
+    let settles = |cause| cause == Cause::RebootOwed;
+    let still_due = member.due().is_some_and(|due| {
+        due.release == run.terms.release
+            && due.action == run.terms.action
+            && settles(due.cause) == settles(run.terms.cause)
+            && !due.kbs.is_disjoint(&run.terms.kbs)
+    });
     let owes_restart =
         run.progress.get(id).is_some_and(|own| own.command == Some(Command::Restart));
     if !still_due && !owes_restart {
