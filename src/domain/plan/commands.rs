@@ -114,6 +114,12 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if let Some(blocker) = member.blockers.first() {
         return Some(("NotEligible", blocker.message.clone()));
     }
+    let fleet = pass.fleet(&run.fleet)?;
+    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
+    if stage.is_none_or(|own| own.name != run.terms.stage) {
+        let text = format!("stage {} does not take it any more", run.terms.stage);
+        return Some(("StageChanged", text));
+    }
     if member.dormant {
         return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
     }
@@ -137,7 +143,6 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if !still_due && !owes_restart {
         return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
     }
-    let fleet = pass.fleet(&run.fleet)?;
     let earlier = waits_for(fleet, member, run.terms.release, &outlook.roster, |other| {
         run.terms.machines.contains_key(&other.machine.id)
             || may_try(fleet, &pass.domain, other, pass.now)
