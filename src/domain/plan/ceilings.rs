@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Pass;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
 use crate::domain::machine::{Health, Machine, MachineId};
+use crate::domain::policy::Spread;
 use crate::domain::run::{LimitKey, Run};
 use crate::domain::snapshot::ARC_SILENT_AFTER;
 
@@ -34,6 +35,11 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
         .map(|machine| machine.id.clone())
         .chain(pass.domain.held.keys().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
+    for machine in pass.domain.held.keys().filter_map(|id| inventory.machines.get(id)) {
+        // What the run that names it froze is not known: every failure domain keeps apart.
+        let placement = &machine.placement;
+        budget.engage(&machine.id, &machine.name, machine.kind, placement, Spread::ALL);
+    }
     for run in pass.domain.runs.values().filter(|run| run.is_open()) {
         for (machine, _) in run.engaged() {
             budget.engage(

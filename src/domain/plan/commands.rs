@@ -108,6 +108,9 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     let Some(member) = outlook.roster.get(id) else {
         return Some(("NotSelected", "the fleet does not select it any more".to_owned()));
     };
+    if let Some(why) = pass.domain.held.get(id) {
+        return Some(("Quarantined", format!("held: {why}")));
+    }
     if let Some(why) = &member.excluded {
         return Some(("Excluded", format!("left out: {why}")));
     }
