@@ -111,6 +111,7 @@ fn sight<'a>(
             if *release == run.terms.release)
     });
     let until = fleet
+        .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
     let earlier = seen.map_or(0, |seen| earlier_attempts(pass, run, seen, fleet.zip(member)));
