@@ -11,6 +11,7 @@ use crate::domain::due::Cause;
 use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
+use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run};
 use crate::domain::spread::Place;
 
@@ -146,15 +147,25 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if !still_due && !owes_restart {
         return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
     }
-    let earlier = waits_for(fleet, member, run.terms.release, &outlook.roster, |other| {
-        run.terms.machines.contains_key(&other.machine.id)
-            || may_try(fleet, &pass.domain, other, pass.now)
-    })?;
-    // A member that is down or blocked for good must not hold up the rest of its group for ever;
-    // it counts as unavailable in the group's limit anyway.
-    (earlier.is_actionable() && !earlier.is_down()).then(|| {
-        ("GroupOrder", format!("{} of its group goes first", earlier.machine.name))
-    })
+    let may_go = |other: &Member| {
+        // A member that is down or blocked for good must not hold up the rest of its group for
+        // ever; it counts as unavailable in the group's limit anyway.
+        other.is_actionable()
+            && !other.is_down()
+            && (other.due().is_none()
+                || run.terms.machines.contains_key(&other.machine.id)
+                || may_try(fleet, &pass.domain, other, pass.now))
+    };
+    let is_worked_on = |other: &Member| {
+        let mut open = pass.domain.runs.values().filter(|run| run.is_open());
+        open.any(|run| {
+            run.progress.get(&other.machine.id).is_some_and(|own| own.step.is_engaged())
+        })
+    };
+    let roster = &outlook.roster;
+    let earlier =
+        waits_for(fleet, member, run.terms.release, roster, may_go, is_worked_on)?;
+    Some(("GroupOrder", format!("{} of its group goes first", earlier.machine.name)))
 }
 
 fn refuse(pass: &mut Pass<'_>, wish: &Wish, reason: &str, text: &str) {
