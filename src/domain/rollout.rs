@@ -120,6 +120,26 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
         && !is_retried(fleet, member, release, progress.since)
 }
 
+/// Tells since when a machine is proven to have a release: by its record, or by a run of ours
+/// that succeeded on this life of it, unless the release is due on it again.
+fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<DateTime<Utc>> {
+    if member.due().is_some_and(|due| due.release == release) {
+        return None;
+    }
+    let succeeded = runs_of(domain, &member.machine.id, release)
+        .filter(|run| is_of_this_life(run, member))
+        .filter_map(|run| run.progress.get(&member.machine.id))
+        .filter(|progress| progress.step == Step::Succeeded)
+        .map(|progress| progress.since)
+        .max();
+    member.has_release_since(release).or(succeeded)
+}
+
+fn is_of_this_life(run: &Run, member: &Member) -> bool {
+    let named = run.terms.machines.get(&member.machine.id);
+    named.is_some_and(|own| own.incarnation == member.machine.incarnation)
+}
+
 /// Tells whether a person asked, after a given time, to try a machine again for a release: the
 /// machine itself, or its stage.
 pub fn is_retried(
@@ -220,7 +240,7 @@ fn count(
     });
     for member in on_track {
         counted.progress.machines += 1;
-        if let Some(since) = member.has_release_since(release) {
+        if let Some(since) = proven_since(domain, member, release) {
             counted.progress.succeeded += 1;
             counted.last_success = counted.last_success.max(Some(since));
         }

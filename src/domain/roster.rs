@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::due::{Due, DueRules, UnplannedRule, Verdict, verdict};
+use super::due::{CurrentBy, Due, DueRules, UnplannedRule, Verdict, verdict};
 use super::eligibility::{Blocker, blockers};
 use super::fleet::{Fleet, FleetKey, Mode};
 use super::machine::{Health, Machine, MachineId};
@@ -62,10 +62,15 @@ impl Member {
         !self.dormant && self.machine.health != Health::Healthy
     }
 
-    /// Tells since when it has a release: none if it does not have it, or nobody knows since when.
+    /// Tells since when it has a release by its own record: none if it does not have it, or
+    /// nobody knows since when.
     pub fn has_release_since(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
         match &self.verdict {
-            Verdict::Current { release: own, since, .. } if *own == release => *since,
+            Verdict::Current { release: own, since, evidence: CurrentBy::Record }
+                if *own == release =>
+            {
+                *since
+            }
             _ => None,
         }
     }
