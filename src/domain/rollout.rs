@@ -100,6 +100,7 @@ pub fn last_verdict<'a>(
     release: ReleaseId,
 ) -> Option<(&'a Run, &'a Progress)> {
     runs_of(domain, &member.machine.id, release)
+        .filter(|run| is_of_this_life(run, member))
         .filter_map(|run| Some((run, run.progress.get(&member.machine.id)?)))
         .filter(|(_, progress)| progress.attempts > 0 || progress.step == Step::Failed)
         .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
