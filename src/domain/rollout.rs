@@ -102,7 +102,11 @@ pub fn last_verdict<'a>(
     runs_of(domain, &member.machine.id, release)
         .filter(|run| is_of_this_life(run, member))
         .filter_map(|run| Some((run, run.progress.get(&member.machine.id)?)))
-        .filter(|(_, progress)| progress.attempts > 0 || progress.step == Step::Failed)
+        .filter(|(_, progress)| {
+            progress.attempts > 0
+                || progress.step == Step::Failed
+                || progress.reason == Some(StepReason::Refused)
+        })
         .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
 }
 
