@@ -195,7 +195,11 @@ pub fn rollout(
         } else {
             counted.progress.failed
         };
-        let max = fleet.policy.failures.max.of(members);
+        let max = if counted.foreign {
+            0
+        } else {
+            fleet.policy.failures.max.of(members)
+        };
         counted.progress.state = if failed > max {
             StageState::Halted { failed, max }
         } else if !earlier_done {
@@ -213,6 +217,8 @@ struct Counted {
     progress: StageProgress,
     triable: u32,
     engaged: u32,
+    /// Whether something else was installed on a machine that counts as failed.
+    foreign: bool,
     last_success: Option<DateTime<Utc>>,
 }
 
@@ -236,6 +242,7 @@ fn count(
         },
         triable: 0,
         engaged: 0,
+        foreign: false,
         last_success: None,
     };
     let on_track = roster.values().filter(|member| {
@@ -262,6 +269,9 @@ fn count(
         }
         if has_failed(fleet, domain, member, release) {
             counted.progress.failed += 1;
+            let last = last_verdict(domain, member, release);
+            counted.foreign |= last
+                .is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
         }
         let busy = runs_of(domain, &member.machine.id, release)
             .filter_map(|run| run.progress.get(&member.machine.id))
