@@ -185,17 +185,23 @@ pub fn rollout(
 ) -> Rollout {
     let mut earlier_done = true;
     let mut stages: Vec<StageProgress> = Vec::with_capacity(fleet.policy.stages.len());
-    let mut failed_so_far = 0;
-    for (place, stage) in fleet.policy.stages.iter().enumerate() {
-        let mut counted = count(fleet, domain, roster, release, place, stage, now);
-        failed_so_far += counted.progress.failed;
-        let members = counted.progress.machines as usize;
-        let failed = if fleet.policy.failures.per_release {
-            failed_so_far
-        } else {
-            counted.progress.failed
-        };
-        let max = if counted.foreign {
+    let all: Vec<Counted> = fleet
+        .policy
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(place, stage)| count(fleet, domain, roster, release, place, stage, now))
+        .collect();
+    let of_release = all.iter().fold((0, 0, false), |(machines, failed, foreign), own| {
+        let progress = &own.progress;
+        (machines + progress.machines, failed + progress.failed, foreign || own.foreign)
+    });
+    for (stage, mut counted) in fleet.policy.stages.iter().zip(all) {
+        let of_stage = (counted.progress.machines, counted.progress.failed, counted.foreign);
+        let (machines, failed, foreign) =
+            if fleet.policy.failures.per_release { of_release } else { of_stage };
+        let members = machines as usize;
+        let max = if foreign {
             0
         } else {
             fleet.policy.failures.max.of(members)
