@@ -423,6 +423,9 @@ fn judge(
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
     if !installed && !only_a_reboot && !sight.is_current {
+        if progress.intent_at.is_none_or(|intent| sight.read_at < intent) {
+            return no_end(progress, now, "installed nothing; a newer inventory is awaited");
+        }
         let text = "the install ended well and installed nothing";
         return fail(progress, now, StepReason::NothingInstalled, text);
     }
