@@ -275,7 +275,9 @@ fn capacity(
     let at_once = i64::from(stage.max_unavailable.of(members)).max(1);
     let each = match lead.due.action {
         Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
-        Action::Baseline => fleet.policy.estimates.baseline,
+        Action::Baseline => {
+            fleet.policy.estimates.baseline.max(crate::domain::run::MAXIMUM_DURATION_FLOOR)
+        }
     };
     let left = span.end - span.start.max(now) - fleet.policy.estimates.reserve;
     let rounds = (left.num_minutes() / each.num_minutes().max(1)).max(1);

@@ -74,9 +74,6 @@ fn steps(pass: &Pass<'_>, run: &Run, machine: &RunMachine, before: &Progress) ->
     let mut progress = before.clone();
     for _ in 0..STEPS_PER_PASS_MAX {
         let sight = sight(pass, run, machine, &progress);
-        let Some(sight) = sight else {
-            return (progress, Said::Waits("the inventory could not be read".to_owned()));
-        };
         match next(run, machine, &progress, &sight, pass.now) {
             Next::Stay(why) => return (progress, Said::Waits(why)),
             Next::Command(command) => return (progress, Said::Wish(command)),
@@ -87,16 +84,16 @@ fn steps(pass: &Pass<'_>, run: &Run, machine: &RunMachine, before: &Progress) ->
     (progress, Said::Waits(said))
 }
 
-/// Gathers what is known of a machine; none while the inventory cannot be read, for then a
-/// machine that is not seen is not gone.
+/// Gathers what is known of a machine. An inventory that cannot be read is as old as can be, for
+/// then a machine that is not seen is not gone.
 fn sight<'a>(
     pass: &'a Pass<'_>,
     run: &Run,
     machine: &RunMachine,
     progress: &Progress,
-) -> Option<Sight<'a>> {
-    let inventory = pass.domain.inventory.as_ref().ok()?;
-    let seen = inventory.machines.get(&machine.id).map(AsRef::as_ref);
+) -> Sight<'a> {
+    let inventory = pass.domain.inventory.as_ref().ok();
+    let seen = inventory.and_then(|own| own.machines.get(&machine.id)).map(AsRef::as_ref);
     let fleet = match pass.domain.standing(run) {
         Standing::Ready(fleet) => Some(fleet),
         Standing::Unresolved(_) | Standing::Gone => None,
@@ -111,12 +108,13 @@ fn sight<'a>(
             if *release == run.terms.release)
     });
     let until = fleet
+        .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
     let earlier = seen.map_or(0, |seen| earlier_attempts(pass, run, seen, fleet.zip(member)));
-    Some(Sight {
+    Sight {
         machine: seen,
-        read_at: inventory.at,
+        read_at: inventory.map_or(DateTime::UNIX_EPOCH, |own| own.at),
         answer: pass.domain.answers.get(&run.name).and_then(|own| own.get(&machine.id)),
         is_current,
         let_go: fleet.is_some_and(|fleet| {
@@ -125,7 +123,7 @@ fn sight<'a>(
         aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         last_start: last_start(&run.terms, until),
         earlier_attempts: earlier,
-    })
+    }
 }
 
 /// Counts the tries of earlier runs; those before a person asked for another one count no more.

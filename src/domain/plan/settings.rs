@@ -1,7 +1,5 @@
 //! What is said of machines that no run concerns, and the settings and assessments they need.
 
-use chrono::TimeDelta;
-
 use super::{ASSESSMENTS_PER_PASS_MAX, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
 use crate::domain::due::Verdict;
 use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore};
@@ -9,7 +7,7 @@ use crate::domain::fleet::{Fleet, FleetKey, Mode};
 use crate::domain::machine::{Health, Machine, MachineId};
 use crate::domain::permission::open_span;
 use crate::domain::roster::{Member, in_open_runs};
-use crate::domain::run::Step;
+use crate::domain::run::{Step, StepReason};
 use crate::domain::snapshot::Snapshot;
 
 /// Writes the note of each machine by what it is alone; runs and drafts write over it.
@@ -137,24 +135,17 @@ fn released<'a>(
         .collect()
 }
 
-/// How long after a command ended Azure's own assessment is waited for before one is asked for.
-const ASSESSMENT_WAIT: TimeDelta = TimeDelta::minutes(15);
-
-/// Returns the machines to assess: those whose command ended and which nobody assessed since, and
-/// those whose last assessment is too old to say what is due, of
+/// Returns the machines to assess: first those that are judged after a command and were not
+/// assessed since it ended; then those whose last assessment is too old to say what is due, of
 /// fleets in Enforce, while none of the fleet's windows is open.
 pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
     if pass.domain.fresh_inventory(pass.now).is_none() {
         return;
     }
     let busy = in_open_runs(&pass.domain);
-    let mut left = ASSESSMENTS_PER_PASS_MAX;
-    for (fleet, id) in unjudged(pass) {
-        if left > 0 {
-            left -= 1;
-            plan.assessments.push((fleet, id));
-        }
-    }
+    plan.assessments.extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
+    let mine = plan.assessments.iter().filter(|(key, _)| key.namespace == pass.namespace);
+    let mut left = ASSESSMENTS_PER_PASS_MAX - mine.count();
     for view in &pass.domain.fleets {
         let Ok(fleet) = &view.fleet else { continue };
         let Some(outlook) = pass.outlooks.get(&fleet.key) else { continue };
@@ -177,27 +168,25 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
     }
 }
 
-/// Returns the machines of runs whose command ended a while ago and which show no assessment since:
-/// whether they owe a reboot is not known, and no machine is done before that is.
-fn unjudged(pass: &Pass<'_>) -> Vec<(FleetKey, MachineId)> {
-    let Ok(inventory) = &pass.domain.inventory else { return Vec::new() };
-    let mut found = Vec::new();
-    for run in pass.domain.runs.values().filter(|run| run.is_open()) {
-        for (id, progress) in &run.progress {
-            let ended = match (&progress.step, progress.ended_at) {
-                (Step::Verifying, Some(ended)) => ended,
-                _ => continue,
-            };
-            let Some(machine) = inventory.machines.get(id) else { continue };
-            let assessed = machine.assessment.as_ref().is_some_and(|own| own.at >= ended);
-            let waited = pass.now - ended >= run.terms.health.settle.max(ASSESSMENT_WAIT);
-            let fit = machine.health == Health::Healthy && machine.busy.is_none();
-            if waited && fit && !assessed {
-                found.push((run.fleet.clone(), id.clone()));
-            }
-        }
-    }
-    found
+/// Returns the machines that settled after a command and wait for an assessment newer than it.
+fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)> + 'a {
+    let inventory = pass.domain.inventory.as_ref().ok();
+    let open = pass.domain.runs.values().filter(|run| run.is_open());
+    open.flat_map(|run| run.engaged().map(move |(machine, progress)| (run, machine, progress)))
+        .filter(move |(run, machine, progress)| {
+            let awaits = progress.step == Step::Verifying
+                || progress.reason == Some(StepReason::NotHealthy);
+            let ended = progress.ended_at.unwrap_or(progress.since);
+            let seen = inventory.and_then(|own| own.machines.get(&machine.id));
+            awaits
+                && pass.now - ended >= run.terms.health.settle
+                && seen.is_some_and(|seen| {
+                    seen.health == Health::Healthy
+                        && seen.busy.is_none()
+                        && seen.assessment.as_ref().is_none_or(|own| own.at < ended)
+                })
+        })
+        .map(|(run, machine, _)| (run.fleet.clone(), machine.id.clone()))
 }
 
 fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {

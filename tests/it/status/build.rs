@@ -127,6 +127,7 @@ pub(crate) fn key() -> FleetKey {
 
 pub(crate) fn fleet() -> Fleet {
     Fleet {
+        stage_retries: Vec::new(),
         key: key(),
         uid: "fleet-uid".to_owned(),
         created_at: at("2025-01-01T00:00:00Z"),
@@ -413,6 +414,8 @@ impl Scene {
             fleet: self.fleet.clone(),
         };
         Domain {
+            held: BTreeMap::new(),
+            unreadable_runs: Vec::new(),
             fleets: vec![view],
             runs: self
                 .runs

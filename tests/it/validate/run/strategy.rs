@@ -210,6 +210,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         } else {
             PollStyle::AsyncOperation
         },
+        outcome: None,
     })
 }
 
@@ -371,6 +372,7 @@ fn at_step(step: &Step) -> Progress {
     let operation = Operation {
         url: "https://management.azure.com/operations/1".to_owned(),
         style: PollStyle::Location,
+        outcome: None,
     };
     Progress {
         step: step.clone(),
