@@ -3,4 +3,8 @@
 pub mod api;
 pub mod azure;
 pub mod cli;
+pub mod controller;
 pub mod domain;
+pub mod record;
+pub mod status;
+pub mod validate;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::arm::Arm;
+use super::arm::{Arm, Reply};
 use super::error::Error;
 use super::operation;
 use super::port::Operation;
@@ -200,7 +200,7 @@ async fn write_machine(
     let mut body = Map::new();
     let mut etag = None;
     if change.tag != TagChange::Keep {
-        // Both services give tags and etag in the same places. PATCH replaces all tags at once.
+        // Both services give tags and etag in the same places.
         let found: ArcMachine = arm.get(what, &path).await?.json(what)?;
         etag = found.etag;
         let tags = tags(found.tags.unwrap_or_default(), &change.tag);
@@ -210,15 +210,41 @@ async fn write_machine(
         let properties = json!({"osProfile": {"windowsConfiguration": {"patchSettings": patch}}});
         body.insert("properties".to_owned(), properties);
     }
-    arm.write(
-        what,
-        Method::PATCH,
-        &path,
-        etag.as_deref(),
-        &Value::Object(body),
-    )
-    .await?;
+    let body = Value::Object(body);
+    let reply = arm
+        .write(what, Method::PATCH, &path, etag.as_deref(), &body)
+        .await?;
+    if change.tag == TagChange::Remove {
+        remove_left(arm, what, &path, &reply).await?;
+    }
     Ok(())
+}
+
+/// Removes a claim that is still there after a PATCH without it. The documents leave open whether
+/// tags in a PATCH replace all tags or are merged into them; where they are merged, null removes
+/// one, and where they replace, this is never reached.
+async fn remove_left(arm: &Arm, what: &str, path: &str, reply: &Reply) -> Result<(), Error> {
+    let found: ArcMachine = match reply.json(what) {
+        Ok(machine) => machine,
+        // An accepted PATCH need not answer with the machine.
+        Err(_) => arm.get(what, path).await?.json(what)?,
+    };
+    let left = found.tags.unwrap_or_default();
+    let Some(name) = left
+        .keys()
+        .find(|name| name.eq_ignore_ascii_case(CLAIM_TAG))
+    else {
+        return Ok(());
+    };
+    let mut tags: Map<String, Value> = left
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    tags.insert(name.clone(), Value::Null);
+    let body = json!({"tags": tags});
+    arm.write(what, Method::PATCH, path, found.etag.as_deref(), &body)
+        .await
+        .map(|_| ())
 }
 
 fn tags(mut tags: BTreeMap<String, String>, change: &TagChange) -> BTreeMap<String, String> {

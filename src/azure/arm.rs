@@ -225,72 +225,86 @@ impl Arm {
             Err(TransportError::AnswerLost(why)) if effect == Effect::Write => {
                 Err(Error::Ambiguous {
                     what: what.to_owned(),
-                    why: bounded(&why),
+                    why: self.clean(&why),
                 })
             }
             Err(TransportError::NotSent(why) | TransportError::AnswerLost(why)) => {
                 Err(Error::Transient {
                     what: what.to_owned(),
-                    why: bounded(&why),
+                    why: self.clean(&why),
                 })
             }
         }
+    }
+
+    fn clean(&self, text: &str) -> String {
+        bounded(&self.token.redact(text))
     }
 
     fn accept(&self, what: &str, effect: Effect, reply: Reply) -> Result<Reply, Error> {
         if reply.status.is_success() {
             Ok(reply)
         } else {
-            Err(refusal(what, effect, &reply))
+            Err(self.refusal(what, effect, &reply))
         }
     }
-}
 
-/// Says what a refused read means.
-pub(super) fn refused_read(what: &str, reply: &Reply) -> Error {
-    refusal(what, Effect::Read, reply)
-}
+    /// Says what a refused read means.
+    pub(super) fn refused_read(&self, what: &str, reply: &Reply) -> Error {
+        self.refusal(what, Effect::Read, reply)
+    }
 
-/// Says what an answer outside the two hundreds means.
-fn refusal(what: &str, effect: Effect, reply: &Reply) -> Error {
-    let what = what.to_owned();
-    let Envelope {
-        code,
-        message,
-        target,
-    } = Envelope::read(&reply.body);
-    match reply.status.as_u16() {
-        401 => Error::Unauthorised { what },
-        403 => Error::Denied {
-            action: what,
-            message,
-        },
-        404 => Error::NotFound { what },
-        409 | 412 => Error::Conflict {
-            what,
+    /// Says what an answer outside the two hundreds means.
+    fn refusal(&self, what: &str, effect: Effect, reply: &Reply) -> Error {
+        let what = what.to_owned();
+        let Envelope {
             code,
             message,
-        },
-        429 => {
-            let until_seconds = reply.retry_after().unwrap_or(RETRY_AFTER_SECONDS_DEFAULT);
-            Error::Throttled {
-                until_seconds,
+            target,
+        } = self.envelope(reply);
+        match reply.status.as_u16() {
+            401 => Error::Unauthorised { what },
+            403 => Error::Denied {
+                action: what,
+                message,
+            },
+            404 => Error::NotFound { what },
+            409 | 412 => Error::Conflict {
                 what,
+                code,
+                message,
+            },
+            429 => {
+                let until_seconds = reply.retry_after().unwrap_or(RETRY_AFTER_SECONDS_DEFAULT);
+                Error::Throttled {
+                    until_seconds,
+                    what,
+                }
+            }
+            // A gateway's 408 does not say how far the request got.
+            400..=499 if reply.status != StatusCode::REQUEST_TIMEOUT => Error::Invalid {
+                what,
+                code,
+                target,
+                message,
+            },
+            status => {
+                let why = bounded(&format!("{status} {code}: {message}"));
+                match effect {
+                    Effect::Read => Error::Transient { what, why },
+                    Effect::Write => Error::Ambiguous { what, why },
+                }
             }
         }
-        // A gateway's 408 does not say how far the request got.
-        400..=499 if reply.status != StatusCode::REQUEST_TIMEOUT => Error::Invalid {
-            what,
-            code,
-            target,
-            message,
-        },
-        status => {
-            let why = bounded(&format!("{status} {code}: {message}"));
-            match effect {
-                Effect::Read => Error::Transient { what, why },
-                Effect::Write => Error::Ambiguous { what, why },
-            }
+    }
+
+    /// Reads what a refused answer says, without the token, should anybody have echoed it.
+    pub(super) fn envelope(&self, reply: &Reply) -> Envelope {
+        let found = Envelope::read(&reply.body);
+        Envelope {
+            code: self.clean(&found.code),
+            message: self.clean(&found.message),
+            target: found.target.map(|target| self.clean(&target)),
         }
     }
 }

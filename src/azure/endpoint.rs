@@ -122,19 +122,23 @@ impl Endpoint {
     }
 }
 
-/// Returns host and port, or none where the authority carries credentials or no known port.
+/// Returns host and port, or none where the authority is not just a host and a port that is
+/// written or known.
 fn place(scheme: &Scheme, authority: &Authority) -> Option<(String, u16)> {
-    if authority.as_str().contains('@') || authority.host().is_empty() {
-        return None;
-    }
-    let port = match authority.port_u16() {
-        Some(port) => port,
-        None if authority.port().is_some() || authority.as_str().ends_with(':') => return None,
+    let host = authority.host();
+    // Credentials before the host, or anything else around it, leave no such rest.
+    let rest = authority
+        .as_str()
+        .strip_prefix(host)
+        .filter(|_| !host.is_empty())?;
+    let port = match rest.strip_prefix(':') {
+        Some(port) => port.parse().ok()?,
+        None if !rest.is_empty() => return None,
         None if *scheme == Scheme::HTTPS => 443,
         None if *scheme == Scheme::HTTP => 80,
         None => return None,
     };
-    Some((authority.host().to_ascii_lowercase(), port))
+    Some((host.to_ascii_lowercase(), port))
 }
 
 /// A bearer token for the endpoint. It has no way to be shown: its `Debug` prints no part of it.
@@ -164,6 +168,16 @@ impl Token {
 
     pub(crate) fn header(&self) -> HeaderValue {
         self.0.clone()
+    }
+
+    /// Takes the token out of a text from outside: a proxy's answer may echo what it was sent.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        let secret = self
+            .0
+            .to_str()
+            .ok()
+            .and_then(|value| value.strip_prefix("Bearer "));
+        secret.map_or_else(String::new, |secret| text.replace(secret, "(token)"))
     }
 }
 

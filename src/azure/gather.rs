@@ -6,10 +6,9 @@ use serde::de::DeserializeOwned;
 use super::arm::Arm;
 use super::error::Error;
 use super::graph::{
-    ASSESSMENTS, HEALTH, INSTALLS, OFFERS, PAGES_MAX, PATCHES, Page, Query, RESOURCES, Target,
+    ASSESSMENTS, HEALTH, INSTALLS, INSTANCES, OFFERS, PAGES_MAX, PATCHES, Query, RESOURCES, Target,
     page, text,
 };
-use super::port::UnreadableRow;
 use super::resources::Resources;
 use super::tables::Tables;
 use crate::domain::machine::MachineId;
@@ -17,8 +16,9 @@ use crate::domain::machine::MachineId;
 /// The tables in the order they are read. Patches come before the installs they belong to, and
 /// offers before their assessments: an install seen between the two has no updates yet, which
 /// proves nothing, rather than updates without an install, which would be lost.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 7] = [
     Table::Resources,
+    Table::Instances,
     Table::Offers,
     Table::Assessments,
     Table::Patches,
@@ -29,6 +29,7 @@ const TABLES: [Table; 6] = [
 #[derive(Debug, Clone, Copy)]
 enum Table {
     Resources,
+    Instances,
     Assessments,
     Offers,
     Installs,
@@ -84,54 +85,37 @@ impl Gathering {
 
     /// Reads one page. After an error nothing is lost: the same page is read again.
     pub(super) async fn step(&mut self, arm: &Arm) -> Result<Step, Error> {
-        let (Some(table), Some(target)) = (
-            TABLES.get(self.table).copied(),
-            self.targets.get(self.target).cloned(),
-        ) else {
+        let Some(table) = TABLES.get(self.table).copied() else {
             return Ok(Step::Done);
-        };
-        let read = Read {
-            arm,
-            target: &target,
         };
         let (next, wait_seconds) = match table {
             Table::Resources => {
-                let page = read.page(self, RESOURCES).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| {
-                    own.resources.take(row, &mut own.tables)
-                });
-                end
+                let take = |own: &mut Self, row| own.resources.take(row, &mut own.tables);
+                self.read(arm, RESOURCES, take).await?
+            }
+            Table::Instances => {
+                let take = |own: &mut Self, row| own.resources.instance(row, &mut own.tables);
+                self.read(arm, INSTANCES, take).await?
             }
             Table::Assessments => {
-                let page = read.page(self, ASSESSMENTS).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| own.tables.assessment(&row));
-                end
+                let take = |own: &mut Self, row| own.tables.assessment(&row);
+                self.read(arm, ASSESSMENTS, take).await?
             }
             Table::Offers => {
-                let page = read.page(self, OFFERS).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| own.tables.offer(&row));
-                end
+                let take = |own: &mut Self, row| own.tables.offer(&row);
+                self.read(arm, OFFERS, take).await?
             }
             Table::Installs => {
-                let page = read.page(self, INSTALLS).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| own.tables.install(&row));
-                end
+                let take = |own: &mut Self, row| own.tables.install(&row);
+                self.read(arm, INSTALLS, take).await?
             }
             Table::Patches => {
-                let page = read.page(self, PATCHES).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| own.tables.patch(&row));
-                end
+                let take = |own: &mut Self, row| own.tables.patch(&row);
+                self.read(arm, PATCHES, take).await?
             }
             Table::Health => {
-                let page = read.page(self, HEALTH).await?;
-                let end = (page.next, page.wait_seconds);
-                self.take(page.rows, |own, row| own.tables.health(&row));
-                end
+                let take = |own: &mut Self, row| own.tables.health(&row);
+                self.read(arm, HEALTH, take).await?
             }
         };
         self.turn(next);
@@ -143,12 +127,39 @@ impl Gathering {
         })
     }
 
-    fn take<T>(&mut self, rows: Vec<Result<T, UnreadableRow>>, take: impl Fn(&mut Self, T)) {
-        for row in rows {
+    /// Reads a page of one table and takes its rows; returns where the next page begins, and the
+    /// seconds to wait for it.
+    async fn read<T: DeserializeOwned>(
+        &mut self,
+        arm: &Arm,
+        query: Query,
+        take: impl Fn(&mut Self, T),
+    ) -> Result<(Option<String>, Option<u64>), Error> {
+        let Some(target) = self.targets.get(self.target) else {
+            return Ok((None, None));
+        };
+        if self.pages >= PAGES_MAX {
+            let why = format!("more than {PAGES_MAX} pages");
+            return Err(Error::malformed(query.what, why));
+        }
+        let text = text(query, self.machines.as_deref());
+        let page = page(arm, query.what, target, &text, self.token.as_deref()).await?;
+        for row in page.rows {
             match row {
                 Ok(row) => take(self, row),
                 Err(row) => self.tables.lost(row),
             }
+        }
+        Ok((page.next, page.wait_seconds))
+    }
+
+    /// Instances are read where there is an Azure Local VM; offers not for some machines, whose
+    /// installs are what is asked for.
+    fn is_wanted(&self, table: Table) -> bool {
+        match table {
+            Table::Instances => self.resources.has_local(),
+            Table::Offers => self.machines.is_none(),
+            _ => true,
         }
     }
 
@@ -164,35 +175,12 @@ impl Gathering {
         if self.target == self.targets.len() {
             self.target = 0;
             self.table += 1;
+            while TABLES
+                .get(self.table)
+                .is_some_and(|table| !self.is_wanted(*table))
+            {
+                self.table += 1;
+            }
         }
-    }
-}
-
-struct Read<'a> {
-    arm: &'a Arm,
-    target: &'a Target,
-}
-
-impl Read<'_> {
-    async fn page<T: DeserializeOwned>(
-        &self,
-        gathering: &Gathering,
-        query: Query,
-    ) -> Result<Page<T>, Error> {
-        if gathering.pages >= PAGES_MAX {
-            return Err(Error::malformed(
-                query.what,
-                format!("more than {PAGES_MAX} pages"),
-            ));
-        }
-        let text = text(query, gathering.machines.as_deref());
-        page(
-            self.arm,
-            query.what,
-            self.target,
-            &text,
-            gathering.token.as_deref(),
-        )
-        .await
     }
 }

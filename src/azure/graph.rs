@@ -7,7 +7,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::arm::{Arm, RETRY_AFTER_SECONDS_DEFAULT, refused_read};
+use super::arm::{Arm, RETRY_AFTER_SECONDS_DEFAULT};
 use super::error::{Error, bounded};
 use super::port::{Scope, UnreadableRow};
 use super::wire::API_GRAPH;
@@ -60,6 +60,17 @@ osVersion = properties.osVersion, osSku = properties.osSku, \
 osEdition = properties.osEdition, cluster = properties.parentClusterResourceId, \
 licence = properties.licenseProfile.productProfile, product = properties.productProfile, \
 mode = properties.orchestrationMode
+| order by id asc",
+};
+
+/// The instances of Azure Local VMs: their machines do not tell their power.
+pub(super) const INSTANCES: Query = Query {
+    what: "the query for Azure Local instances",
+    from: "extensibilityresources
+| where type =~ 'microsoft.azurestackhci/virtualmachineinstances'
+| extend machine = tostring(split(tolower(id), '/providers/microsoft.azurestackhci/')[0])",
+    take: "| project id, power = tostring(properties.status.powerState), \
+provisioning = tostring(properties.provisioningState)
 | order by id asc",
 };
 
@@ -235,7 +246,7 @@ pub(super) async fn page<T: DeserializeOwned>(
         .header("x-ms-user-quota-resets-after")
         .and_then(clock_seconds);
     if !reply.status.is_success() {
-        let mut error = refused_read(what, &reply);
+        let mut error = arm.refused_read(what, &reply);
         if let Error::Throttled { until_seconds, .. } = &mut error
             && reply.retry_after().is_none()
             && let Some(seconds) = resets

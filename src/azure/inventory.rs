@@ -87,8 +87,9 @@ pub(super) async fn inventory(
         ..
     } = gathering;
     let zonal = resources.zonal_subscriptions();
-    let zones = cloud.zones.of(&cloud.arm, &zonal, now).await;
-    let machines = resources.join(&mut tables, &zones);
+    let in_sets = resources.subscriptions_with_sets();
+    let places = cloud.places.of(&cloud.arm, &zonal, &in_sets, now).await;
+    let machines = resources.join(&mut tables, &places);
     Ok(Inventory {
         at: began,
         machines,

@@ -12,16 +12,18 @@ mod evidence;
 mod gather;
 mod graph;
 mod inventory;
+mod kept;
 mod operation;
+mod places;
 mod port;
 mod progress;
 mod read;
 mod read_as;
 mod resources;
+mod row;
 mod tables;
 pub mod transport;
 pub mod wire;
-mod zones;
 
 use std::sync::Arc;
 
@@ -40,12 +42,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-/// Azure as one identity sees it. Cheap to clone; clones share what was learned (zones, quota,
+/// Azure as one identity sees it. Cheap to clone; clones share what was learned (places,
 /// half-read inventories).
 #[derive(Clone)]
 pub struct Cloud {
     arm: arm::Arm,
-    zones: Arc<zones::Zones>,
+    places: Arc<places::Places>,
     unfinished: Arc<inventory::Unfinished>,
 }
 
@@ -54,7 +56,7 @@ impl Cloud {
     pub fn new(transport: Arc<dyn Transport>, endpoint: Endpoint, token: Token) -> Self {
         Self {
             arm: arm::Arm::new(transport, endpoint, token),
-            zones: Arc::default(),
+            places: Arc::default(),
             unfinished: Arc::default(),
         }
     }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::arm::{Arm, RETRY_AFTER_SECONDS_DEFAULT, Reply, refused_read};
+use super::arm::{Arm, RETRY_AFTER_SECONDS_DEFAULT, Reply};
 use super::error::{Error, bounded};
 use super::port::{Operation, OperationState, Outcome, PollStyle};
 use super::read_as::{install_status, is, kb, reboot_status, some};
@@ -86,12 +86,12 @@ pub(super) async fn state(arm: &Arm, operation: &Operation) -> Result<OperationS
         // Behind a Location the operation's own failure comes as a status: nothing else about
         // this request can be wrong or in conflict.
         (400 | 409 | 412, PollStyle::Location) => {
-            let Envelope { code, message, .. } = Envelope::read(&reply.body);
+            let Envelope { code, message, .. } = arm.envelope(&reply);
             Ok(OperationState::Ended(failed(Some(bounded(&format!(
                 "{code}: {message}"
             ))))))
         }
-        _ => Err(refused_read(what, &reply)),
+        _ => Err(arm.refused_read(what, &reply)),
     }
 }
 

@@ -10,7 +10,7 @@ use super::gather::{Gathering, Step};
 use super::graph::{NAMES_PER_QUERY, targets};
 use super::port::{Progress, Scope};
 use super::read_as::{connection, some};
-use super::resources::{health, kind, power_of};
+use super::row::{health, kind};
 use crate::domain::machine::{MachineId, MachineKind};
 
 /// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
@@ -50,7 +50,7 @@ fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> R
         let assessment = tables.take_assessment(id);
         let progress = Progress {
             health: health(row, kind, tables.health_of(id)),
-            power: power_of(row, kind),
+            power: resources.power(id, row),
             connection: (kind != MachineKind::AzureVm)
                 .then(|| connection(row.status.as_deref(), some(row.changed.as_ref()))),
             reboot_pending: assessment.as_ref().map(|a| a.reboot_pending),

@@ -344,9 +344,10 @@ impl OsWords<'_> {
         }
     }
 
-    /// Reads the build, if there is a revision: Compute shows `….0` for all (azure.md §1.2).
+    /// Reads the build of a Windows, if there is a revision: Compute shows `….0` for all
+    /// (azure.md §1.2).
     pub(super) fn build(&self) -> Option<Build> {
-        let version = self.version?.rsplit(' ').next()?;
+        let version = self.version?.rsplit(' ').next()?.strip_prefix("10.0.")?;
         let build: Build = version.parse().ok()?;
         (build.revision() > 0).then_some(build)
     }

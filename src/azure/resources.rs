@@ -4,27 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::bounded;
+use super::places::Known;
 use super::port::UnreadableRow;
-use super::read_as::{
-    OsWords, Signs, agent, connection, is, licence, power, provisioning, settings, some,
-};
+use super::read_as::{agent, connection, is, licence, power, settings, some};
+use super::row::{busy, health, image, incarnation, instance_busy, is_managed, kind, os_words};
 use super::tables::Tables;
 use super::wire::arc::ProductProfile;
-use super::wire::graph::Resource;
-use super::wire::vm::ImageReference;
-use super::zones::PhysicalZones;
+use super::wire::graph::{InstanceRow, Resource};
 use crate::domain::machine::{
-    ArcFacts, AvailabilitySetPlace, Facts, Generation, Health, Image, Incarnation, InstallRecord,
-    InstallStatus, Machine, MachineId, MachineKind, OsProfile, Placement, Power, ScaleSet, Tags,
-    VmFacts, ZonePlace,
+    ArcFacts, AvailabilitySetPlace, Facts, Generation, Machine, MachineId, MachineKind, OsProfile,
+    Placement, Power, ScaleSet, Tags, VmFacts, ZonePlace,
 };
 use crate::domain::region;
 
 /// The tag that names an Arc machine's site.
 const SITE_TAG: &str = "site";
-
-/// The publisher and offer whose SKUs name a Windows Server.
-const WINDOWS_PUBLISHER: &str = "MicrosoftWindowsServer";
 
 /// The rows, by what they are.
 #[derive(Debug, Default)]
@@ -34,6 +28,8 @@ pub(super) struct Resources {
     licences: BTreeMap<MachineId, ProductProfile>,
     /// `orchestrationMode` of scale sets, by lower-cased id.
     scale_sets: BTreeMap<String, String>,
+    /// Instances of Azure Local VMs, by machine.
+    instances: BTreeMap<MachineId, InstanceRow>,
 }
 
 impl Resources {
@@ -72,6 +68,55 @@ impl Resources {
         }
     }
 
+    /// Takes the instance of an Azure Local VM.
+    pub(super) fn instance(&mut self, row: InstanceRow, tables: &mut Tables) {
+        let id = some(row.id.as_ref())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let machine = id
+            .split("/providers/microsoft.azurestackhci/")
+            .next()
+            .unwrap_or_default();
+        match MachineId::parse(machine) {
+            Ok(machine) => {
+                self.instances.insert(machine, row);
+            }
+            Err(error) => {
+                let why = bounded(&error.to_string());
+                tables.unreadable.insert(UnreadableRow {
+                    id: bounded(&id),
+                    why,
+                });
+            }
+        }
+    }
+
+    /// Tells whether there is an Azure Local VM.
+    pub(super) fn has_local(&self) -> bool {
+        self.machines
+            .iter()
+            .any(|(id, row)| kind(id, row) == MachineKind::AzureLocalVm)
+    }
+
+    /// Returns the power of a machine. An Arc machine's record does not say; one that answers
+    /// runs. An Azure Local VM's instance says.
+    pub(super) fn power(&self, id: &MachineId, row: &Resource) -> Power {
+        if kind(id, row) == MachineKind::AzureVm {
+            return power(row.view.as_ref()).0;
+        }
+        let instance = self
+            .instances
+            .get(id)
+            .and_then(|instance| some(instance.power.as_ref()));
+        match instance {
+            _ if is(instance, "Running") => Power::Running,
+            _ if is(instance, "Stopped") || is(instance, "Deallocated") => Power::Off,
+            Some(_) => Power::Unknown,
+            None if is(row.status.as_deref(), "Connected") => Power::Running,
+            None => Power::Unknown,
+        }
+    }
+
     /// Returns the ids of the machines.
     pub(super) fn ids(&self) -> impl Iterator<Item = &MachineId> {
         self.machines.keys()
@@ -84,10 +129,23 @@ impl Resources {
 
     /// Returns the subscriptions that have a VM in a zone.
     pub(super) fn zonal_subscriptions(&self) -> Vec<String> {
+        self.subscriptions(|row| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+    }
+
+    /// Returns the subscriptions that have a VM in an availability set and no word on its update
+    /// domain.
+    pub(super) fn subscriptions_with_sets(&self) -> Vec<String> {
+        self.subscriptions(|row| {
+            let shown = row.view.as_ref().and_then(|v| v.platform_update_domain);
+            some(row.availability_set.as_ref()).is_some() && shown.is_none()
+        })
+    }
+
+    fn subscriptions(&self, which: impl Fn(&Resource) -> bool) -> Vec<String> {
         let mut found: Vec<String> = self
             .machines
             .iter()
-            .filter(|(_, row)| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+            .filter(|(_, row)| which(row))
             .map(|(id, _)| id.subscription().to_owned())
             .collect();
         found.dedup();
@@ -95,10 +153,10 @@ impl Resources {
     }
 
     /// Joins everything into machines, by id; what cannot be read goes to the tables' list.
-    pub(super) fn join(mut self, tables: &mut Tables, zones: &PhysicalZones) -> Vec<Arc<Machine>> {
+    pub(super) fn join(mut self, tables: &mut Tables, places: &Known) -> Vec<Arc<Machine>> {
         let mut machines = Vec::with_capacity(self.machines.len());
         for (id, row) in std::mem::take(&mut self.machines) {
-            match self.machine(&id, row, tables, zones) {
+            match self.machine(&id, row, tables, places) {
                 Ok(machine) => machines.push(Arc::new(machine)),
                 Err(why) => {
                     let id = id.as_str().to_owned();
@@ -114,7 +172,7 @@ impl Resources {
         id: &MachineId,
         mut row: Resource,
         tables: &mut Tables,
-        zones: &PhysicalZones,
+        places: &Known,
     ) -> Result<Machine, String> {
         let kind = kind(id, &row);
         let words = os_words(&row, kind);
@@ -126,15 +184,16 @@ impl Resources {
             name: some(row.name.as_ref()).unwrap_or(id.name()).to_owned(),
             kind,
             incarnation: incarnation(&row, kind)?,
-            placement: self.placement(id, &row, kind, zones),
+            placement: self.placement(id, &row, kind, places),
             product,
             edition,
             build,
             facts: self.facts(id, &row, kind),
             settings: settings(patch_settings),
-            power: power_of(&row, kind),
+            power: self.power(id, &row),
             health: health(&row, kind, tables.health_of(id)),
-            busy: busy(&row, &installs, tables.is_dim(id)),
+            busy: busy(&row, &installs, tables.is_dim(id))
+                .or_else(|| self.instances.get(id).and_then(instance_busy)),
             assessment: tables.take_assessment(id),
             installs,
             tags: Tags::new(row.tags.take().unwrap_or_default()),
@@ -146,13 +205,13 @@ impl Resources {
         id: &MachineId,
         row: &Resource,
         kind: MachineKind,
-        zones: &PhysicalZones,
+        places: &Known,
     ) -> Placement {
         let region = region::normalise(row.location.as_deref().unwrap_or_default());
         let is_vm = kind == MachineKind::AzureVm;
         let zone = match row.zones.as_deref().unwrap_or_default() {
             [] => ZonePlace::Regional,
-            [one] => zones.place(id.subscription(), &region, one),
+            [one] => places.zone(id.subscription(), &region, one),
             // A VM in several zones is in none that can be named.
             _ => ZonePlace::Unknown,
         };
@@ -167,7 +226,9 @@ impl Resources {
             zone,
             availability_set: some(row.availability_set.as_ref()).map(|set| AvailabilitySetPlace {
                 id: set.to_ascii_lowercase(),
-                update_domain: view.and_then(|v| v.platform_update_domain),
+                update_domain: view
+                    .and_then(|v| v.platform_update_domain)
+                    .or_else(|| places.domain(id)),
             }),
             flexible_scale_set: set
                 .filter(|_| self.scale_set(row) == ScaleSet::Flexible)
@@ -248,127 +309,4 @@ impl Resources {
             enablement: status.and_then(|s| s.hotpatch_enablement_status.clone()),
         }
     }
-}
-
-pub(super) fn kind(id: &MachineId, row: &Resource) -> MachineKind {
-    if id.as_str().contains("/providers/microsoft.compute/") {
-        MachineKind::AzureVm
-    } else if is(row.kind.as_deref(), "HCI") {
-        MachineKind::AzureLocalVm
-    } else {
-        MachineKind::ArcServer
-    }
-}
-
-/// Without guest management there is no agent, and nothing that an agent would have reported.
-fn is_managed(row: &Resource) -> bool {
-    some(row.agent.as_ref()).is_some() || some(row.status.as_ref()).is_some()
-}
-
-fn incarnation(row: &Resource, kind: MachineKind) -> Result<Incarnation, String> {
-    let vm_id = some(row.vm_id.as_ref())
-        .ok_or("it has no vmId")?
-        .to_ascii_lowercase();
-    let body = match kind {
-        MachineKind::AzureVm => some(row.disk.as_ref()),
-        MachineKind::ArcServer | MachineKind::AzureLocalVm => some(row.vm_uuid.as_ref()),
-    };
-    Ok(Incarnation {
-        vm_id,
-        body: body.map(str::to_ascii_lowercase),
-    })
-}
-
-fn os_words(row: &Resource, kind: MachineKind) -> OsWords<'_> {
-    if kind != MachineKind::AzureVm {
-        return OsWords {
-            os_type: row.os_type.as_deref(),
-            name: some(row.os_sku.as_ref()),
-            edition: some(row.os_edition.as_ref()),
-            version: some(row.os_version.as_ref()),
-            image_sku: None,
-        };
-    }
-    let view = row.view.as_ref();
-    let image = row.image.as_ref();
-    let windows = is(
-        image.and_then(|i| i.publisher.as_deref()),
-        WINDOWS_PUBLISHER,
-    );
-    OsWords {
-        os_type: row.disk_os.as_deref(),
-        name: view.and_then(|v| some(v.os_name.as_ref())),
-        edition: None,
-        version: view.and_then(|v| some(v.os_version.as_ref())),
-        image_sku: image.filter(|_| windows).and_then(|i| some(i.sku.as_ref())),
-    }
-}
-
-fn image(image: Option<&ImageReference>) -> Image {
-    let Some(image) = image else {
-        return Image::Absent;
-    };
-    let ids = [
-        &image.id,
-        &image.community_gallery_image_id,
-        &image.shared_gallery_image_id,
-    ];
-    let id = ids.into_iter().find_map(|id| some(id.as_ref()));
-    let parts = (
-        some(image.publisher.as_ref()),
-        some(image.offer.as_ref()),
-        some(image.sku.as_ref()),
-    );
-    match (id, parts) {
-        (Some(id), _) => Image::Custom(id.to_owned()),
-        (None, (Some(publisher), Some(offer), Some(sku))) => Image::Marketplace {
-            publisher: publisher.to_owned(),
-            offer: offer.to_owned(),
-            sku: sku.to_owned(),
-        },
-        (None, _) => Image::Absent,
-    }
-}
-
-/// The power of a machine. An Arc machine's record does not say; one that answers runs.
-pub(super) fn power_of(row: &Resource, kind: MachineKind) -> Power {
-    match kind {
-        MachineKind::AzureVm => power(row.view.as_ref()).0,
-        MachineKind::ArcServer | MachineKind::AzureLocalVm => {
-            if is(row.status.as_deref(), "Connected") {
-                Power::Running
-            } else {
-                Power::Unknown
-            }
-        }
-    }
-}
-
-/// The health of a machine by all sources in Resource Graph. The VM agent is not among what the
-/// tables are known to hold (azure.md §4), so its silence there says nothing; Resource Health is
-/// needed for a VM and taken where it is present for the others (azure.md §11).
-pub(super) fn health(row: &Resource, kind: MachineKind, state: Option<&str>) -> Health {
-    let mut signs = Signs::default();
-    if kind == MachineKind::AzureVm {
-        signs.vm(row.view.as_ref(), false);
-        signs.resource_health(state, true);
-    } else {
-        if is_managed(row) {
-            signs.arc(connection(row.status.as_deref(), None));
-        } else {
-            signs.silent("Arc agent");
-        }
-        signs.resource_health(state, false);
-    }
-    signs.judge()
-}
-
-/// The operation that shows on a machine. An install that could not be read may be running.
-fn busy(row: &Resource, installs: &[InstallRecord], is_dim: bool) -> Option<String> {
-    let running = installs
-        .iter()
-        .find(|record| record.status == InstallStatus::InProgress);
-    provisioning(row.provisioning.as_deref())
-        .or_else(|| running.map(|record| format!("installPatches {}", record.activity)))
-        .or_else(|| is_dim.then(|| "an install record that cannot be read".to_owned()))
 }

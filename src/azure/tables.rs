@@ -145,6 +145,9 @@ impl Tables {
         // The same update twice: what it asks for at most is what it asks for.
         old.reboot = old.reboot.max(new.reboot);
         old.security |= new.security;
+        if old.class != new.class {
+            old.class = OfferClass::Unknown;
+        }
     }
 
     /// Takes an install.

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 mod https;
+mod sim;
 
 pub use https::{BODY_BYTES_MAX, HttpsError, HttpsTransport, REQUEST_TIMEOUT, Roots};
+pub use sim::SimTransport;
 
 /// Sends one request to Azure and waits for its answer.
 pub trait Transport: Send + Sync {

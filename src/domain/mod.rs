@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod budget;
 pub mod calendar;
+pub mod clearance;
 pub mod command;
 pub mod due;
 pub mod duration;

@@ -117,12 +117,24 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
     let held_sick = progress.step == Step::Unknown
         && progress.reason != Some(StepReason::OutcomeUnknown);
     (progress.step == Step::Failed || held_sick)
-        && !is_retried(fleet, member, progress.since)
+        && !is_retried(fleet, member, release, progress.since)
 }
 
-/// Tells whether a person asked to try a machine again after a given time.
-pub fn is_retried(fleet: &Fleet, member: &Member, since: DateTime<Utc>) -> bool {
+/// Tells whether a person asked, after a given time, to try a machine again for a release: the
+/// machine itself, or its stage.
+pub fn is_retried(
+    fleet: &Fleet,
+    member: &Member,
+    release: ReleaseId,
+    since: DateTime<Utc>,
+) -> bool {
+    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
     fleet.retries.iter().any(|word| word.id == member.machine.id && word.at >= since)
+        || stage.is_some_and(|stage| {
+            fleet.stage_retries.iter().any(|(word, at)| {
+                *at >= since && word.covers(release, &stage.name)
+            })
+        })
 }
 
 /// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
@@ -130,7 +142,7 @@ pub fn is_retried(fleet: &Fleet, member: &Member, since: DateTime<Utc>) -> bool 
 pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
     let Some(due) = member.due() else { return false };
     let Some((run, progress)) = last_verdict(domain, member, due.release) else { return true };
-    if is_retried(fleet, member, progress.since) {
+    if is_retried(fleet, member, due.release, progress.since) {
         return true;
     }
     attempts(domain, &member.machine, due.release) <= fleet.policy.failures.retries

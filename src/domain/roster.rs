@@ -191,5 +191,6 @@ pub fn in_open_runs(domain: &Domain) -> BTreeSet<MachineId> {
         .flat_map(|run| run.progress.iter())
         .filter(|(_, progress)| !progress.step.is_final())
         .map(|(id, _)| id.clone())
+        .chain(domain.held.keys().cloned())
         .collect()
 }

@@ -1,4 +1,6 @@
 //! The integration tests of the operator, in one binary so that it is linked once.
 
 mod api;
+mod azure;
 mod crds;
+mod status;

@@ -59,7 +59,7 @@ impl World {
             return;
         }
         if !machine.reachable() && !matches!(job.work, Work::Restart) {
-            let event = Event::JobExpires {
+            let event = Event::WaitExpires {
                 machine: key.to_owned(),
                 job: job.id,
             };
@@ -123,7 +123,7 @@ impl World {
 
     pub(crate) fn give_up_later(&mut self, key: &str, job: u64) {
         let minutes = self.options.timings.reboot_given_up_minutes;
-        let event = Event::JobExpires {
+        let event = Event::RebootExpires {
             machine: key.to_owned(),
             job,
         };
@@ -189,28 +189,32 @@ impl World {
         self.touch(key);
     }
 
-    pub(crate) fn expire_job(&mut self, key: &str, id: u64) {
-        let Some(job) = self.current(key, id) else {
+    /// Gives up a job that still waits to be taken up.
+    pub(crate) fn expire_wait(&mut self, key: &str, id: u64) {
+        let message = "The machine's agent did not take up the operation in time.";
+        self.expire(
+            key,
+            id,
+            Phase::Waiting,
+            ("ExtensionOperationTimeout", message),
+        );
+    }
+
+    /// Gives up a job whose guest is still down.
+    pub(crate) fn expire_reboot(&mut self, key: &str, id: u64) {
+        let message = "The machine did not come back from its reboot in time.";
+        self.expire(key, id, Phase::Rebooting, ("RebootTimeout", message));
+    }
+
+    fn expire(&mut self, key: &str, id: u64, phase: Phase, (code, message): (&str, &str)) {
+        let Some(job) = self.current(key, id).filter(|job| job.phase == phase) else {
             return;
         };
-        match job.phase {
-            Phase::Waiting => {
-                let error = PatchError {
-                    code: "ExtensionOperationTimeout".into(),
-                    message: "The machine's agent did not take up the operation in time.".into(),
-                };
-                self.end_job_failed(key, &job, error);
-            }
-            Phase::Rebooting => {
-                let error = PatchError {
-                    code: "RebootTimeout".into(),
-                    message: "The machine did not come back from its reboot in time.".into(),
-                };
-                self.end_job_failed(key, &job, error);
-            }
-            // The patch or scan under way has its own step to come.
-            Phase::Scanning | Phase::Installing(_) => {}
-        }
+        let error = PatchError {
+            code: code.to_owned(),
+            message: message.to_owned(),
+        };
+        self.end_job_failed(key, &job, error);
     }
 
     /// Ends a job with an error inside its result, as Azure shows what went wrong in a guest.

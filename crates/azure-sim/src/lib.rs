@@ -33,6 +33,7 @@ mod populate;
 mod power;
 mod regions;
 mod releases;
+mod run_command;
 mod shapes;
 mod sim;
 mod spec;

@@ -187,7 +187,8 @@ fn definition(guest: &Guest, now: DateTime<Utc>) -> Option<Offered> {
     Some(Offered {
         patch_id: patch_id(&format!("{kb}/{date}")),
         name: format!(
-            "Security Intelligence Update for Microsoft Defender Antivirus - KB{kb} (Version 1.{}.{}.0)",
+            "Security Intelligence Update for Microsoft Defender Antivirus - KB{kb} \
+             (Version 1.{}.{}.0)",
             date.year() - 1600,
             date.ordinal()
         ),

@@ -25,7 +25,7 @@ pub struct Options {
     /// Releases beyond the recorded history, for stories about the future.
     pub extra_releases: Vec<Release>,
     /// Invents monthly releases by the calendar rule from the end of the history through this
-    /// date, with KB numbers from [`crate::releases::INVENTED_KB_FIRST`] on.
+    /// date, with KB numbers from [`crate::INVENTED_KB_FIRST`] on.
     pub invent_releases_through: Option<NaiveDate>,
 }
 

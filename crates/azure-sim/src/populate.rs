@@ -145,6 +145,7 @@ impl World {
             hang_next: false,
             health: None,
             health_since: now - AGE,
+            run_commands: BTreeMap::new(),
             assess_timer: false,
             patch_timer: false,
         };
@@ -245,6 +246,7 @@ impl World {
         machine.guest = bare_guest(&guest, now);
         machine.assessment = None;
         machine.installs = Vec::new();
+        machine.run_commands = BTreeMap::new();
         (machine.assess_timer, machine.patch_timer) = (false, false);
         match &mut machine.facts {
             Facts::Vm(vm) => vm.os_disk_id = format!("{}_OsDisk_{disk}", vm.os_disk_id),

@@ -19,8 +19,10 @@ use crate::releases::History;
 pub(crate) enum Event {
     /// The next step of a job is due.
     JobStep { machine: String, job: u64 },
-    /// A job that nobody took up, or a reboot that never ended, is given up.
-    JobExpires { machine: String, job: u64 },
+    /// A job that nobody took up is given up.
+    WaitExpires { machine: String, job: u64 },
+    /// A job whose reboot never ended is given up.
+    RebootExpires { machine: String, job: u64 },
     /// A guest is back from the reboot with this number.
     RebootEnds { machine: String, boot: u32 },
     /// The platform assesses a machine with periodic assessment.
@@ -35,6 +37,12 @@ pub(crate) enum Event {
     },
     /// A release comes on offer.
     Release,
+    /// A run command's script is to run.
+    ScriptDue {
+        machine: String,
+        name: String,
+        operation: String,
+    },
     /// An operation without a job has had its time.
     OperationEnds { id: String },
     /// A setting that takes its time shows its result; for Resource Graph alone.
@@ -121,7 +129,8 @@ impl World {
     fn process(&mut self, event: Event) {
         match event {
             Event::JobStep { machine, job } => self.step_job(&machine, job),
-            Event::JobExpires { machine, job } => self.expire_job(&machine, job),
+            Event::WaitExpires { machine, job } => self.expire_wait(&machine, job),
+            Event::RebootExpires { machine, job } => self.expire_reboot(&machine, job),
             Event::RebootEnds { machine, boot } => self.end_reboot(&machine, boot),
             Event::PeriodicAssessment {
                 machine,
@@ -136,6 +145,13 @@ impl World {
                 self.self_patching(&machine, &incarnation);
             }
             Event::Release => self.release_published(),
+            Event::ScriptDue {
+                machine,
+                name,
+                operation,
+            } => {
+                self.script_due(&machine, &name, &operation);
+            }
             Event::OperationEnds { id } => self.close_operation(&id, None, None),
             Event::Settles { machine } => self.touch(&machine),
         }

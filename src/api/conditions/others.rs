@@ -44,6 +44,10 @@ const fn ready(kind: &'static str) -> ConditionType {
 
 const RECONCILING_REASONS: &[Reason] = &[
     yes("NewGeneration", "The spec changed and was not read yet."),
+    yes(
+        "Waiting",
+        "Something beside the spec is missing; condition Accepted says what.",
+    ),
     no("UpToDate", "The spec is read as it stands."),
 ];
 
@@ -96,6 +100,10 @@ pub(super) const WINDOW: &[ConditionType] = &[
                 "InvalidSchedule",
                 "A date or time does not exist; the message names it.",
             ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
         ],
     )),
     row(
@@ -138,8 +146,25 @@ pub(super) const POLICY: &[ConditionType] = &[
                 "EndpointNotFound",
                 "A health check names an endpoint that is not configured.",
             ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
         ],
     )),
+    row(
+        P,
+        "NotYetSupported",
+        Polarity::Negative,
+        "The policy asks for something that this version does not do yet.",
+        &[
+            yes(
+                "FieldsIgnored",
+                "Fields are read and have no effect; the message names them.",
+            ),
+            no("AllSupported", "Every field of the policy has its effect."),
+        ],
+    ),
 ];
 
 const Q: &str = "HotpatchRequest";
@@ -171,6 +196,18 @@ pub(super) const REQUEST: &[ConditionType] = &[
                 "The identity of the fleet lacks a right that the verb needs.",
             ),
             no("Expired", "expiresAt has passed."),
+            no(
+                "NotYetSupported",
+                "This version does not do yet what the verb asks for.",
+            ),
+            no(
+                "InvalidSpec",
+                "A field has a value that cannot be used; the message names it.",
+            ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
             unknown(
                 "FleetNotReady",
                 "The fleet could not be read; the request waits.",
@@ -242,17 +279,14 @@ pub(super) const RUN: &[ConditionType] = &[
         R,
         "Failed",
         Polarity::Negative,
-        "More machines failed than the run survives.",
+        "At least one machine failed.",
         &[
-            yes(
-                "TooManyFailures",
-                "More machines failed than the run allows.",
-            ),
+            yes("MachinesFailed", "Machines failed; the message names them."),
             yes(
                 "ForeignContent",
                 "An installation brought an update that the run did not allow.",
             ),
-            no("NotFailed", "Failures, if any, are within the limit."),
+            no("NotFailed", "No machine failed."),
         ],
     ),
     row(
@@ -353,6 +387,10 @@ pub(super) const MACHINE: &[ConditionType] = &[
                 "OffTrack",
                 "The machine left its hotpatch track until the next baseline.",
             ),
+            no(
+                "Waiting",
+                "The release is missing and the machine waits; status.message says why.",
+            ),
             unknown("NotKnown", "What is installed could not be read."),
         ],
     ),
@@ -386,6 +424,10 @@ pub(super) const MACHINE: &[ConditionType] = &[
                 "Somebody else can reboot it; the message says who.",
             ),
             unknown("NotVisible", "A source could not be read."),
+            unknown(
+                "NotChecked",
+                "This version does not look everywhere yet; the message names where not.",
+            ),
         ],
     ),
 ];

@@ -169,7 +169,21 @@ fn chain(error: &dyn std::error::Error) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Takes one connection, reads from it once and answers with `answer`.
+    fn serve(answer: &'static str) -> (u16, std::thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut read = [0; 1024];
+            let _ = stream.read(&mut read).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        (port, server)
+    }
 
     fn request(port: u16) -> http::Request<Bytes> {
         http::Request::post(format!("http://127.0.0.1:{port}/x"))
@@ -193,17 +207,10 @@ mod tests {
     #[tokio::test]
     async fn a_refused_connection_is_not_sent_and_a_broken_one_is_an_answer_lost() {
         let transport = HttpsTransport::new(Roots::System).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut read = [0; 64];
-            let _ = stream.read(&mut read).await.unwrap();
-            stream.shutdown().await.unwrap();
-        });
+        let (port, server) = serve("");
         let lost = transport.send(request(port)).await.unwrap_err();
         assert!(matches!(lost, TransportError::AnswerLost(_)), "{lost}");
-        server.await.unwrap();
+        server.join().unwrap();
         let refused = transport.send(request(port)).await.unwrap_err();
         assert!(matches!(refused, TransportError::NotSent(_)), "{refused}");
     }
@@ -211,21 +218,15 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_carried_whole_and_redirects_are_not_followed() {
         let transport = HttpsTransport::new(Roots::System).unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut read = [0; 1024];
-            let _ = stream.read(&mut read).await.unwrap();
-            let answer = "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.invalid/\r\n\
-                          Content-Length: 2\r\n\r\n{}";
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        });
+        let (port, server) = serve(
+            "HTTP/1.1 302 Found\r\nLocation: http://elsewhere.invalid/\r\n\
+             Content-Length: 2\r\n\r\n{}",
+        );
         let answer = transport.send(request(port)).await.unwrap();
         assert_eq!(
             (answer.status().as_u16(), answer.body().as_ref()),
             (302, &b"{}"[..])
         );
-        server.await.unwrap();
+        server.join().unwrap();
     }
 }

@@ -46,15 +46,15 @@ pub(crate) struct Envelope {
 
 impl Envelope {
     /// Reads a body that may be anything. One that is no envelope is not quoted: it may be the
-    /// page of a proxy, and whatever it echoes.
+    /// page of a proxy, and whatever it echoes. The texts are not yet bounded.
     pub(crate) fn read(body: &[u8]) -> Self {
         let error = serde_json::from_slice::<Body>(body)
             .map(|body| body.error)
             .unwrap_or_default();
         Self {
-            code: bounded(&error.code.unwrap_or_default()),
-            message: bounded(&error.message.unwrap_or_default()),
-            target: error.target.map(|target| bounded(&target)),
+            code: error.code.unwrap_or_default(),
+            message: error.message.unwrap_or_default(),
+            target: error.target,
         }
     }
 }

@@ -103,6 +103,18 @@ pub struct Resource {
     pub mode: Option<String>,
 }
 
+/// A row of the query for Azure Local instances.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InstanceRow {
+    /// `<machine>/providers/Microsoft.AzureStackHCI/virtualMachineInstances/default`.
+    pub id: Option<String>,
+    /// `properties.status.powerState`.
+    pub power: Option<String>,
+    /// `properties.provisioningState`.
+    pub provisioning: Option<String>,
+}
+
 /// A row of the query for assessments.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -26,6 +26,16 @@ pub struct Vm {
     pub properties: Option<VmProperties>,
 }
 
+/// One page of a subscription's virtual machines.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct VmList {
+    /// The machines; with `statusOnly=true` each with its instance view.
+    pub value: Vec<Vm>,
+    /// Where the next page is.
+    pub next_link: Option<String>,
+}
+
 /// `properties` of a virtual machine.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -31,7 +31,8 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
     let down = awake
         .iter()
         .filter(|machine| machine.health != Health::Healthy)
-        .map(|machine| machine.id.clone());
+        .map(|machine| machine.id.clone())
+        .chain(pass.domain.held.keys().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
     for run in pass.domain.runs.values().filter(|run| run.is_open()) {
         for (machine, _) in run.engaged() {

@@ -74,6 +74,10 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     if fleet.suspended {
         return found.wait("Suspended", "the fleet is suspended");
     }
+    if let Some(run) = pass.domain.unreadable_runs.first() {
+        let text = format!("run {run} cannot be read: delete it once it is known what it did");
+        return found.wait("RunUnreadable", text);
+    }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
     let mut spans: BTreeMap<(usize, Action), Option<(Span, String)>> = BTreeMap::new();

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use super::{EVIDENCE_EVERY, Note, Move, PROGRESS_EVERY, Pass, Plan, RunKey};
 use crate::domain::command::Command;
 use crate::domain::due::Verdict;
-use crate::domain::machine::MachineId;
+use crate::domain::fleet::Fleet;
+use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Standing, is_aborted, last_start, open_span};
-use crate::domain::roster::attempts;
+use crate::domain::rollout::is_retried;
+use crate::domain::roster::{Member, runs_of};
 use crate::domain::run::follow::{Next, Sight, next};
 use crate::domain::run::{Progress, Run, RunMachine, Step, is_held};
 
@@ -111,8 +113,7 @@ fn sight<'a>(
     let until = fleet
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
-    let all = seen.map_or(0, |seen| attempts(&pass.domain, seen, run.terms.release));
-    let here = run.progress.get(&machine.id).map_or(0, |own| own.attempts);
+    let earlier = seen.map_or(0, |seen| earlier_attempts(pass, run, seen, fleet.zip(member)));
     Some(Sight {
         machine: seen,
         read_at: inventory.at,
@@ -123,8 +124,31 @@ fn sight<'a>(
         }),
         aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         last_start: last_start(&run.terms, until),
-        earlier_attempts: all.saturating_sub(here),
+        earlier_attempts: earlier,
     })
+}
+
+/// Counts the tries of earlier runs; those before a person asked for another one count no more.
+fn earlier_attempts(
+    pass: &Pass<'_>,
+    run: &Run,
+    seen: &Machine,
+    known: Option<(&Fleet, &Member)>,
+) -> u32 {
+    runs_of(&pass.domain, &seen.id, run.terms.release)
+        .filter(|other| other.name != run.name)
+        .filter(|other| {
+            let named = other.terms.machines.get(&seen.id);
+            named.is_some_and(|own| own.incarnation == seen.incarnation)
+        })
+        .filter_map(|other| other.progress.get(&seen.id))
+        .filter(|own| {
+            !known.is_some_and(|(fleet, member)| {
+                is_retried(fleet, member, run.terms.release, own.since)
+            })
+        })
+        .map(|own| own.attempts)
+        .sum()
 }
 
 fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {

@@ -11,11 +11,19 @@ use crate::domain::snapshot::Snapshot;
 
 /// Writes the note of each machine by what it is alone; runs and drafts write over it.
 pub(super) fn explain(pass: &mut Pass<'_>) {
+    let held = &pass.domain.held;
     for outlook in pass.outlooks.values_mut() {
         let notes = outlook
             .roster
             .values()
-            .map(|member| (member.machine.id.clone(), explanation(member, pass.namespace)))
+            .map(|member| {
+                let id = &member.machine.id;
+                let note = match held.get(id) {
+                    Some(why) => Note::new("Quarantined", format!("held: {why}")),
+                    None => explanation(member, pass.namespace),
+                };
+                (id.clone(), note)
+            })
             .collect();
         outlook.notes = notes;
     }

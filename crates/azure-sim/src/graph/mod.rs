@@ -13,10 +13,13 @@ use crate::machine::Machine;
 /// newer one that the lag has let through.
 const STATES_BOUND: usize = 256;
 
+/// Since when, and what; `None` is a machine that is gone.
+type State = (DateTime<Utc>, Option<Machine>);
+
 /// Past states of machines, so that the graph can lag behind.
 #[derive(Debug, Default)]
 pub(crate) struct GraphHistory {
-    states: BTreeMap<String, VecDeque<(DateTime<Utc>, Option<Machine>)>>,
+    states: BTreeMap<String, VecDeque<State>>,
 }
 
 impl GraphHistory {

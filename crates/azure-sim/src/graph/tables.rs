@@ -41,7 +41,11 @@ impl Table {
         if self == Self::Containers {
             return containers(machines);
         }
-        let rows = |machine: &&Machine| match self {
+        let mut rows = Vec::new();
+        if self == Self::Resources {
+            rows.extend(scale_sets(machines));
+        }
+        let own = |machine: &&Machine| match self {
             Self::Resources => resources(machine, now),
             Self::PatchAssessment => assessment(machine, now),
             Self::PatchInstallation => installation(machine, now),
@@ -49,7 +53,8 @@ impl Table {
             Self::Extensibility => instances(machine),
             Self::Maintenance | Self::Containers => Vec::new(),
         };
-        machines.iter().flat_map(rows).collect()
+        rows.extend(machines.iter().flat_map(own));
+        rows
     }
 }
 
@@ -72,6 +77,23 @@ fn head(machine: &Machine, id: &str, name: &str, kind: &str) -> Value {
         "zones": null,
         "extendedLocation": null,
     })
+}
+
+/// Writes one row for each scale set that a machine belongs to.
+fn scale_sets(machines: &[&Machine]) -> Vec<Value> {
+    let mut rows: BTreeMap<String, Value> = BTreeMap::new();
+    for machine in machines {
+        let Some(vm) = machine.vm() else { continue };
+        let Some(id) = &vm.scale_set else { continue };
+        rows.entry(id.to_lowercase()).or_insert_with(|| {
+            let name = id.rsplit('/').next().unwrap_or_default();
+            let mut row = head(machine, id, name, "microsoft.compute/virtualmachinescalesets");
+            let mode = if vm.uniform { "Uniform" } else { "Flexible" };
+            row["properties"] = json!({"orchestrationMode": mode});
+            row
+        });
+    }
+    rows.into_values().collect()
 }
 
 fn machine_type(machine: &Machine) -> &'static str {

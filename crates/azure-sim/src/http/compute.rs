@@ -22,12 +22,20 @@ pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
     if call.method != "GET" {
         return Err(ArmError::method_not_allowed());
     }
+    let with_views = call.query("statusonly").is_some_and(|only| only.eq_ignore_ascii_case("true"));
     let rows: Vec<Value> = world
         .machines
         .values()
         .filter(|machine| machine.vm().is_some())
         .filter(|machine| machine.subscription.eq_ignore_ascii_case(sub))
-        .map(|machine| crate::shapes::vm::model(machine, world.now))
+        .map(|machine| {
+            let mut row = crate::shapes::vm::model(machine, world.now);
+            if with_views {
+                row["properties"]["instanceView"] =
+                    crate::shapes::instance_view::instance_view(machine, world.now);
+            }
+            row
+        })
         .collect();
     Ok(Reply::ok(json!({"value": rows})))
 }

@@ -12,6 +12,7 @@ mod polling;
 mod reply;
 mod request;
 mod resource_graph;
+mod run_command;
 pub(crate) mod settings;
 mod tags;
 
@@ -165,6 +166,7 @@ fn machine(
             "default",
             rest @ ..,
         ] => local::route(world, call, key, rest),
+        ["runcommands", name] => run_command::route(world, call, key, name),
         _ if provider == "microsoft.compute" => compute::route(world, call, key, rest),
         _ => hybrid::route(world, call, key, rest),
     }

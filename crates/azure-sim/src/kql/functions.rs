@@ -84,20 +84,17 @@ fn arity(name: &str) -> Option<(usize, usize)> {
 
 /// `iff(condition, then, else)` and `case(condition, then, …, else)`.
 fn choose(scope: &Scope<'_>, arguments: &[Expr]) -> Result<Val, KqlError> {
-    if arguments.len() < 3 || arguments.len() % 2 == 0 {
+    if arguments.len() < 3 || arguments.len().is_multiple_of(2) {
         return Err(KqlError::Semantic(
             "case() needs pairs and a last value".to_owned(),
         ));
     }
     for pair in arguments.chunks(2) {
-        match pair {
-            [condition, then] => {
-                if scope.eval(condition)?.is_true() {
-                    return scope.eval(then);
-                }
-            }
-            [otherwise] => return scope.eval(otherwise),
-            _ => {}
+        let [condition, then] = pair else {
+            return scope.eval(&pair[0]);
+        };
+        if scope.eval(condition)?.is_true() {
+            return scope.eval(then);
         }
     }
     Ok(Val::Null)

@@ -44,6 +44,7 @@ fn properties(machine: &Machine, arc: &ArcFacts, now: DateTime<Utc>) -> Value {
         "parentClusterResourceId": machine.local().map(|local| local.cluster.clone()),
         "licenseProfile": licence_view(machine, now),
         "errorDetails": null,
+        "hardwareResourceId": null,
     });
     // Without guest management there is no agent that could report any of this.
     if arc.managed {

@@ -36,6 +36,7 @@ pub(crate) fn availability(
 pub(crate) fn current(machine: &Machine, now: DateTime<Utc>) -> Value {
     let (health, reason, since) = availability(machine, now);
     let state = health.as_str();
+    let by_user = reason == "UserInitiated";
     json!({
         "id": format!("{}{SUFFIX}", machine.id),
         "name": "current",
@@ -46,8 +47,8 @@ pub(crate) fn current(machine: &Machine, now: DateTime<Utc>) -> Value {
             "title": state,
             "summary": summary(health),
             "reasonType": reason,
-            "context": if reason == "UserInitiated" { "Customer Initiated" } else { "Platform Initiated" },
-            "category": if reason == "UserInitiated" { "Planned" } else { "Unplanned" },
+            "context": if by_user { "Customer Initiated" } else { "Platform Initiated" },
+            "category": if by_user { "Planned" } else { "Unplanned" },
             "reasonChronicity": "Transient",
             "occuredTime": instant(since),
             "reportedTime": instant(now),

@@ -18,6 +18,9 @@ pub(crate) fn instance_view(machine: &Machine, now: DateTime<Utc>) -> Value {
             "statuses": [status("ProvisioningState/succeeded", "Provisioning succeeded",
                                 Some(machine.created))],
         }],
+        "bootDiagnostics": {},
+        "extensions": [],
+        "isVMInStandbyPool": false,
         "hyperVGeneration": format!("V{}", vm.generation),
         "statuses": statuses(machine, now),
     });
