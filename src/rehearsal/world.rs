@@ -14,7 +14,7 @@ use super::facts::Facts;
 use super::shelf::{Name, Shelf};
 use super::truth::{Cause, Install, Reboot, Sent, Truth, cause_of, request_of};
 use crate::api::{
-    BaselinePolicy, HotpatchFleet, HotpatchMachine, HotpatchRequest, HotpatchRun,
+    BaselinePolicy, HotpatchFleet, HotpatchRequest, HotpatchRun,
     MaintenanceWindow,
 };
 use crate::domain::enrolment::CLAIM_TAG;
