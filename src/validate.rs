@@ -54,6 +54,16 @@ pub enum Found<K> {
     },
 }
 
+impl<K> Found<K> {
+    /// Returns the object, if it could be read.
+    pub fn object(&self) -> Option<&Arc<K>> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Unreadable { .. } => None,
+        }
+    }
+}
+
 impl<K: Resource<DynamicType = ()>> Found<K> {
     /// Returns its name; empty where the metadata has none.
     pub fn name(&self) -> &str {

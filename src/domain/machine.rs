@@ -672,3 +672,67 @@ impl Machine {
             .find(|record| record.installed.contains(kb))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_is_classed_by_its_title_and_classifications() {
+        let rows = [
+            (
+                "2026-10 .NET 8.0.11 Security Update for x64",
+                "Security Updates",
+                "DotNet",
+            ),
+            (
+                "2026-10 Cumulative Update for .NET Framework 3.5 and 4.8.1 for Microsoft server \
+                 operating system version 24H2 for x64 (KB5087051)",
+                "Security Updates",
+                "DotNet",
+            ),
+            (
+                "Security Update for SQL Server 2022 RTM GDR",
+                "Security Updates",
+                "Sql",
+            ),
+            ("Intel - net - 1.2.3", "Drivers", "Driver"),
+            ("Surface Firmware Update", "Updates", "Driver"),
+            (
+                "Security Intelligence Update for Microsoft Defender",
+                "Definition Updates",
+                "Other",
+            ),
+            (
+                "Windows Malicious Software Removal Tool x64",
+                "Update Rollups",
+                "Other",
+            ),
+            (
+                "2026-10 Servicing Stack Update for Windows Server",
+                "Security",
+                "ServicingStack",
+            ),
+            (
+                "2026-10 Cumulative Update for Microsoft server operating system version 24H2",
+                "Security Updates",
+                "OperatingSystem",
+            ),
+            (
+                "2026-11 Hotpatch for Windows Server 2025",
+                "Security Updates",
+                "OperatingSystem",
+            ),
+            (
+                "2026-10 Security Update for something new",
+                "Security Updates",
+                "Unknown",
+            ),
+            ("", "", "Unknown"),
+        ];
+        for (title, classification, expected) in rows {
+            let class = OfferClass::of(title, &[classification.to_owned()]);
+            assert_eq!(format!("{class:?}"), expected, "{title}");
+        }
+    }
+}

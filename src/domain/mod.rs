@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod budget;
 pub mod calendar;
+pub mod clearance;
 pub mod command;
 pub mod due;
 pub mod duration;
@@ -25,6 +26,8 @@ pub mod roster;
 pub mod run;
 pub mod snapshot;
 pub mod spread;
+#[cfg(test)]
+pub(crate) mod testkit;
 pub mod track;
 pub mod window;
 pub mod zone;

@@ -17,11 +17,13 @@ use super::release::{Catalogue, Kb, OsTrack, ReleaseId, StandardKind};
 pub(in crate::domain) mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(in crate::domain) mod offer;
 #[cfg(test)]
 mod tests;
 
 pub use evidence::{ASSESSMENT_MAX, ASSESSMENT_PATIENCE, INSTALL_SILENT_MAX, SKEW_MAX};
-use evidence::{Evidence, Freshness, Offer, Reboot};
+use evidence::{Evidence, Freshness, Reboot};
+use offer::Offer;
 
 /// Why a machine left the hotpatch track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -324,7 +326,9 @@ fn by_offer(evidence: &Evidence<'_>, offer: &Offer) -> Track {
         Offer::Release { .. } if evidence.release.is_baseline() => Track::BaselineDue {
             release: evidence.release.id,
         },
-        // Who is offered the hotpatch is on the baseline it builds on (azure.md §8).
+        // Who is offered the hotpatch is on the baseline it builds on (azure.md §8), unless
+        // something was installed since.
+        Offer::Release { .. } if evidence.left_since_assessed() => standing(evidence, None),
         Offer::Release { .. } => Track::OnTrack {
             baseline: evidence.baseline.id,
         },
@@ -385,7 +389,7 @@ fn owing_kb(evidence: &Evidence<'_>, record: &InstallRecord) -> Option<Kb> {
     installed(evidence.release.kb)
         .or_else(|| installed(evidence.baseline.kb))
         .or_else(|| record.installed.iter().find(listed).copied())
-        .or_else(|| match record.installed.as_slice() {
+        .or(match record.installed.as_slice() {
             [only] => Some(*only),
             _ => None,
         })

@@ -130,7 +130,7 @@ fn entry(
             .filter(|operation| fits(&operation.url, MAX_OPERATION_URL))
             .map(|operation| RunOperation {
                 url: operation.url.clone(),
-                style: words::style(operation.style).to_owned(),
+                style: operation.style.to_string(),
             }),
         ended_at: progress.ended_at,
         finished_at: is_final.then_some(progress.since),

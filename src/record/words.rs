@@ -6,7 +6,6 @@ use crate::api::policy::Spread as Part;
 use crate::api::run::RunAction;
 use crate::domain::command::Command;
 use crate::domain::due::{Action, Cause};
-use crate::domain::evidence::PollStyle;
 use crate::domain::machine::{MachineKind, ZonePlace};
 use crate::domain::policy::Spread;
 use crate::domain::run::LimitKey;
@@ -152,19 +151,4 @@ pub(crate) fn command(own: Command) -> &'static str {
 pub(crate) fn command_of(word: &str) -> Option<Command> {
     let all = [Command::Stage, Command::Finish, Command::Restart];
     all.into_iter().find(|own| command(*own) == word)
-}
-
-/// Writes how an operation is polled.
-pub(crate) fn style(own: PollStyle) -> &'static str {
-    match own {
-        PollStyle::AsyncOperation => "AsyncOperation",
-        PollStyle::Location => "Location",
-    }
-}
-
-/// Reads how an operation is polled.
-pub(crate) fn style_of(word: &str) -> Option<PollStyle> {
-    [PollStyle::AsyncOperation, PollStyle::Location]
-        .into_iter()
-        .find(|own| style(*own) == word)
 }

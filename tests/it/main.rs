@@ -1,5 +1,7 @@
 //! The integration tests of the operator, in one binary so that it is linked once.
 
 mod api;
+mod azure;
 mod crds;
+mod status;
 mod validate;

@@ -171,8 +171,9 @@ pub struct RunOperation {
     /// URL under which Azure tells how the operation goes.
     #[schemars(length(max = MAX_OPERATION_URL))]
     pub url: String,
-    /// How it is asked: `AsyncOperation` (a status document) or `Location` (202 until the result
-    /// is there). A word that is none of these holds the machine.
+    /// How it is asked: `AsyncOperation` (a status document), `Location` (202 until the result is
+    /// there) or `Immediate` (it had ended when it was answered). A word that is none of these
+    /// holds the machine.
     #[schemars(length(max = 32))]
     pub style: String,
 }

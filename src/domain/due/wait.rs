@@ -5,7 +5,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Verdict;
-use crate::domain::track::{Doubt, Track};
+use crate::domain::eligibility::Blocker;
+use crate::domain::enrolment::Pending;
+use crate::domain::track::Doubt;
 
 /// Why nothing is done to a machine. Displayed in CamelCase, as a condition's reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -73,23 +75,6 @@ impl WaitReason {
                 | Self::ReleaseNotOffered
         )
     }
-
-    pub(super) fn of_doubt(doubt: &Doubt) -> Self {
-        match doubt {
-            Doubt::FactsMissing(_) => Self::FactsMissing,
-            Doubt::NoRelease => Self::NoRelease,
-            Doubt::NoAssessment => Self::NoAssessment,
-            Doubt::AssessmentFromFuture => Self::AssessmentFromFuture,
-            Doubt::AssessmentOlderThanRelease => Self::AssessmentOlderThanRelease,
-            Doubt::AssessmentStale => Self::AssessmentStale,
-            Doubt::InstallInProgress => Self::InstallInProgress,
-            Doubt::InstallUnclear => Self::InstallUnclear,
-            Doubt::RebootUnclear => Self::RebootUnclear,
-            Doubt::OffersUnclear(_) => Self::ReleaseNotOffered,
-            Doubt::Superseded(_) => Self::Superseded,
-            Doubt::BuildAhead => Self::BuildAhead,
-        }
-    }
 }
 
 impl fmt::Display for WaitReason {
@@ -117,66 +102,82 @@ impl Wait {
             assess: false,
         }
     }
+
+    pub(super) fn ineligible(blockers: &[Blocker]) -> Self {
+        Self::new(WaitReason::Ineligible, joined(blockers))
+    }
+
+    pub(super) fn not_enrolled(pending: Option<&Pending>) -> Self {
+        let message = match pending {
+            None => "hotpatching is not turned on; set the fleet's mode to Enrol or Enforce".into(),
+            Some(pending) => {
+                format!("hotpatching is asked for and not yet in force: {pending}")
+            }
+        };
+        Self::new(WaitReason::NotEnrolled, message)
+    }
+
+    pub(super) fn in_doubt(doubt: &Doubt) -> Self {
+        use WaitReason as Reason;
+        let (reason, message) = match doubt {
+            Doubt::FactsMissing(blockers) => {
+                return Self::new(Reason::FactsMissing, joined(blockers));
+            }
+            Doubt::OffersUnclear(kb) => {
+                let message = format!(
+                    "the release is not offered, but {kb} is, of which nothing certain is known"
+                );
+                return Self::new(Reason::ReleaseNotOffered, message);
+            }
+            Doubt::Superseded(kb) => {
+                let message = format!(
+                    "{kb} is offered and newer than any release known; add it to the catalogue"
+                );
+                return Self::new(Reason::Superseded, message);
+            }
+            Doubt::NoRelease => (
+                Reason::NoRelease,
+                "the catalogue has no published release of its track",
+            ),
+            Doubt::NoAssessment => (Reason::NoAssessment, "it has no assessment"),
+            Doubt::AssessmentFromFuture => (
+                Reason::AssessmentFromFuture,
+                "its assessment lies in the future; see that its clock is right",
+            ),
+            Doubt::AssessmentOlderThanRelease => (
+                Reason::AssessmentOlderThanRelease,
+                "its assessment is older than the latest release",
+            ),
+            Doubt::AssessmentStale => (
+                Reason::AssessmentStale,
+                "its assessment is older than 48 hours",
+            ),
+            Doubt::InstallInProgress => (Reason::InstallInProgress, "an install runs on it"),
+            Doubt::InstallUnclear => (
+                Reason::InstallUnclear,
+                "Azure does not say how its last install ended",
+            ),
+            Doubt::RebootUnclear => (
+                Reason::RebootUnclear,
+                "Azure does not say whether its last install owes a reboot",
+            ),
+            Doubt::BuildAhead => (
+                Reason::BuildAhead,
+                "its build is newer than the latest release gives, so something that no record \
+                 shows is installed",
+            ),
+        };
+        Self::new(reason, message)
+    }
+}
+
+fn joined(blockers: &[Blocker]) -> String {
+    let messages: Vec<&str> = blockers.iter().map(|b| b.message.as_str()).collect();
+    messages.join(" | ")
 }
 
 impl From<Wait> for Verdict {
     fn from(wait: Wait) -> Self {
         Self::Wait(wait)
-    }
-}
-
-/// The wait that a track alone decides.
-pub(super) fn by_track(track: &Track) -> Option<Wait> {
-    match track {
-        Track::Ineligible(blockers) => {
-            let messages: Vec<&str> = blockers.iter().map(|b| b.message.as_str()).collect();
-            Some(Wait::new(WaitReason::Ineligible, messages.join(" | ")))
-        }
-        Track::NotEnrolled { pending: None } => Some(Wait::new(
-            WaitReason::NotEnrolled,
-            "hotpatching is not turned on; set the fleet's mode to Enrol or Enforce",
-        )),
-        Track::NotEnrolled {
-            pending: Some(pending),
-        } => Some(Wait::new(
-            WaitReason::NotEnrolled,
-            format!("hotpatching is asked for and not yet in force: {pending}"),
-        )),
-        Track::Regressed(what) => Some(Wait::new(WaitReason::Regressed, what.to_string())),
-        Track::OnTrack { .. }
-        | Track::BaselineDue { .. }
-        | Track::RebootOwed { .. }
-        | Track::OffTrack { .. }
-        | Track::Unknown(_) => None,
-    }
-}
-
-pub(super) fn doubt_message(doubt: &Doubt) -> String {
-    match doubt {
-        Doubt::FactsMissing(blockers) => {
-            let messages: Vec<&str> = blockers.iter().map(|b| b.message.as_str()).collect();
-            messages.join(" | ")
-        }
-        Doubt::NoRelease => "the catalogue has no published release of its track".to_owned(),
-        Doubt::NoAssessment => "it has no assessment".to_owned(),
-        Doubt::AssessmentFromFuture => "its assessment lies in the future".to_owned(),
-        Doubt::AssessmentOlderThanRelease => {
-            "its assessment is older than the latest release".to_owned()
-        }
-        Doubt::AssessmentStale => "its assessment is older than 48 hours".to_owned(),
-        Doubt::InstallInProgress => "an install runs on it".to_owned(),
-        Doubt::InstallUnclear => "Azure does not say how its last install ended".to_owned(),
-        Doubt::RebootUnclear => {
-            "Azure does not say whether its last install owes a reboot".to_owned()
-        }
-        Doubt::OffersUnclear(kb) => {
-            format!("the release is not offered, but {kb} is, of which nothing certain is known")
-        }
-        Doubt::Superseded(kb) => {
-            format!("{kb} is offered and newer than any release known; add it to the catalogue")
-        }
-        Doubt::BuildAhead => "its build is newer than the latest release gives, so something that \
-                              no record shows is installed"
-            .to_owned(),
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Ques
 use crate::domain::machine::{
     Health, InstallRecord, InstallStatus, Machine, MachineKind, RebootStatus,
 };
+use crate::domain::snapshot::INVENTORY_AGE_MAX;
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -86,7 +87,11 @@ pub fn question(
             _ => None,
         },
         Step::Running => {
-            let finished = machine.and_then(|machine| our_record(progress, machine));
+            let same_life = machine.filter(|seen| {
+                let own = terms.machines.get(&seen.id);
+                own.is_none_or(|own| own.incarnation == seen.incarnation)
+            });
+            let finished = same_life.and_then(|machine| our_record(progress, machine));
             if finished.is_some_and(|record| record.status.is_final()) {
                 return None;
             }
@@ -129,7 +134,7 @@ pub fn next(
         }
         Step::Unknown => unknown(terms, machine, progress, sight, now),
         Step::Running => running(terms, machine, progress, sight, now),
-        Step::Verifying => verifying(terms, progress, sight, now),
+        Step::Verifying => verifying(terms, machine, progress, sight, now),
         Step::Succeeded | Step::Failed | Step::Skipped => Next::Stay(String::new()),
         Step::NotUnderstood(word) => {
             if sight.let_go {
@@ -162,16 +167,21 @@ fn planned(
     if sight.aborted {
         return skip(progress, now, StepReason::Aborted, "the run was aborted before its turn");
     }
-    let Some(seen) = sight.machine else {
+    let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
+    if sight.machine.is_none() && fresh {
         return skip(progress, now, StepReason::MachineGone, "it is not in the inventory any more");
-    };
-    if seen.incarnation != machine.incarnation {
+    }
+    if sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation) {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
     let follows_a_finish = progress.command == Some(Command::Restart);
-    if sight.is_current && !follows_a_finish {
-        let text = "it has the release already";
+    if sight.is_current {
+        let text = if follows_a_finish {
+            "it has the release, and its reboot is not owed any more"
+        } else {
+            "it has the release already"
+        };
         return skip(progress, now, StepReason::AlreadyCurrent, text);
     }
     if now > sight.last_start {
@@ -181,6 +191,9 @@ fn planned(
             (StepReason::WindowClosed, "the window closed before its turn")
         };
         return skip(progress, now, why, text);
+    }
+    if sight.machine.is_none() {
+        return Next::Stay("not seen, and the inventory is too old to say that it is gone".into());
     }
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
@@ -213,10 +226,17 @@ fn unknown(
         return let_go(progress, now);
     }
     if progress.reason == Some(StepReason::NotHealthy) {
-        return match verifying(terms, progress, sight, now) {
+        return match verifying(terms, machine, progress, sight, now) {
             Next::Become(further) if further.step != Step::Unknown => Next::Become(further),
             _ => Next::Stay("held until it is healthy again".to_owned()),
         };
+    }
+    if is_another_life(machine, sight) {
+        let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+        if now >= horizon && sight.read_at >= horizon {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("held: it was created again, and the command may yet arrive".into());
     }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen)) {
         let text = format!("install {} began after the intent", record.activity);
@@ -246,6 +266,11 @@ fn unknown(
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
     }
+}
+
+/// Tells whether the inventory shows another machine under the id of the one planned for.
+fn is_another_life(machine: &RunMachine, sight: &Sight<'_>) -> bool {
+    sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation)
 }
 
 /// Returns the machine to its place in the queue after a refusal that is sure.
@@ -285,6 +310,16 @@ fn running(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
+    if is_another_life(machine, sight) {
+        let ended = matches!(
+            sight.answer,
+            Some(Answer::Operation(OperationState::Ended(_) | OperationState::Gone))
+        );
+        if ended || now - progress.since >= NO_END_AFTER {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("it was created again; the command to its earlier life runs".into());
+    }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen))
         && record.status.is_final()
     {
@@ -297,25 +332,32 @@ fn running(
             window_exceeded: record.window_exceeded,
             error: None,
         };
-        return judge(terms, progress, &outcome, record.modified, sight, now);
+        return judge(terms, machine, progress, &outcome, record.modified, sight, now);
     }
     match sight.answer {
         Some(Answer::Operation(OperationState::Ended(outcome))) => {
             if progress.command == Some(Command::Restart) {
                 return restarted(progress, outcome, now);
             }
-            // Arc's result carries no list of patches; its install record does (azure.md §0.6).
-            if outcome.installed.is_empty() && machine.kind != MachineKind::AzureVm {
+            // Arc's result carries no list of patches, and an Azure-AsyncOperation may end
+            // without any result; the install record tells (azure.md §0.6, §5).
+            let tells = machine.kind == MachineKind::AzureVm && outcome.activity.is_some();
+            let failed = outcome.status == InstallStatus::Failed;
+            if outcome.installed.is_empty() && !tells && !failed {
                 return no_end(progress, now, "ended; its install record is awaited");
             }
-            judge(terms, progress, outcome, now, sight, now)
+            judge(terms, machine, progress, outcome, now, sight, now)
         }
         Some(Answer::Operation(OperationState::Gone)) => Next::Become(Progress {
             operation: None,
             message: "Azure forgot the operation; its traces on the machine are followed".into(),
             ..progress.clone()
         }),
-        Some(Answer::Reading(reading)) if settled_after(reading, progress.intent_at) => {
+        Some(Answer::Reading(reading))
+            if progress.command == Some(Command::Restart)
+                && reading.incarnation == machine.incarnation
+                && settled_after(reading, sight.machine, progress.intent_at) =>
+        {
             Next::Become(Progress {
                 ended_at: Some(now),
                 ..progress.at(Step::Verifying, now, None, "restarted; settling")
@@ -326,6 +368,9 @@ fn running(
 }
 
 fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the restart ended is not known yet");
+    }
     if outcome.status == InstallStatus::Failed {
         let text = outcome.error.as_deref().unwrap_or("the restart failed");
         return fail(progress, now, StepReason::RebootOwed, text);
@@ -346,6 +391,7 @@ fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {
 
 fn judge(
     terms: &Terms,
+    machine: &RunMachine,
     progress: &Progress,
     outcome: &Outcome,
     ended_at: DateTime<Utc>,
@@ -362,6 +408,9 @@ fn judge(
         let text = format!("the install also put {} on the machine", foreign.join(", "));
         return fail(progress, now, StepReason::ForeignContent, &text);
     }
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the command ended is not known yet");
+    }
     if !matches!(outcome.status, InstallStatus::Succeeded | InstallStatus::Warnings) {
         let why = if outcome.window_exceeded {
             StepReason::OutOfTime
@@ -374,6 +423,9 @@ fn judge(
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
     if !installed && !only_a_reboot && !sight.is_current {
+        if progress.intent_at.is_none_or(|intent| sight.read_at < intent) {
+            return no_end(progress, now, "installed nothing; a newer inventory is awaited");
+        }
         let text = "the install ended well and installed nothing";
         return fail(progress, now, StepReason::NothingInstalled, text);
     }
@@ -382,7 +434,7 @@ fn judge(
             ended_at: Some(ended_at),
             ..progress.at(Step::Verifying, now, None, "installed; settling")
         }),
-        RebootStatus::Required | RebootStatus::Failed => owed(terms, progress, sight, now),
+        RebootStatus::Required | RebootStatus::Failed => owed(terms, machine.kind, progress, sight, now),
         RebootStatus::Started | RebootStatus::Unknown => {
             no_end(progress, now, "installed; its reboot is awaited")
         }
@@ -390,10 +442,18 @@ fn judge(
 }
 
 /// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
-/// its own; a hotpatch run commands no reboot.
-fn owed(terms: &Terms, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) -> Next {
+/// its own; a hotpatch run commands no reboot, and Azure Resource Manager has no restart for Arc
+/// servers (azure.md §2): there a Finish in the next window settles it.
+fn owed(
+    terms: &Terms,
+    kind: MachineKind,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
     let tried = sight.earlier_attempts + progress.attempts;
     let may_restart = terms.action == Action::Baseline
+        && kind != MachineKind::ArcServer
         && progress.command == Some(Command::Finish)
         && tried <= terms.retries;
     if !may_restart {
@@ -410,20 +470,32 @@ fn owed(terms: &Terms, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc
     })
 }
 
-fn settled_after(reading: &Reading, intent: Option<DateTime<Utc>>) -> bool {
+fn settled_after(
+    reading: &Reading,
+    machine: Option<&Machine>,
+    intent: Option<DateTime<Utc>>,
+) -> bool {
     reading.health == Health::Healthy
         && reading.busy.is_none()
-        && matches!((reading.reboot_pending, intent),
+        && matches!((reading.reboot_word(machine), intent),
             (Some(word), Some(intent)) if !word.pending && word.at >= intent)
 }
 
 fn verifying(
     terms: &Terms,
+    machine: &RunMachine,
     progress: &Progress,
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
-    let ended = progress.ended_at.unwrap_or(progress.since);
+    let found = progress.ended_at.unwrap_or(progress.since);
+    let recorded = sight
+        .machine
+        .filter(|_| !is_another_life(machine, sight))
+        .and_then(|seen| our_record(progress, seen))
+        .filter(|record| record.status.is_final())
+        .map(|record| record.modified);
+    let ended = recorded.map_or(found, |own| own.min(found));
     let late = now - ended >= terms.health.unknown_after;
     let hold = |text: &str| {
         if late {
@@ -435,9 +507,10 @@ fn verifying(
     let Some(Answer::Reading(reading)) = sight.answer else {
         return hold("it settles before it is judged");
     };
-    if let Some(seen) = sight.machine
-        && seen.incarnation != reading.incarnation
-    {
+    if now - ended < terms.health.settle {
+        return Next::Stay("it settles before it is judged".to_owned());
+    }
+    if reading.incarnation != machine.incarnation {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
@@ -446,13 +519,19 @@ fn verifying(
         Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
         Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
     }
+    // Resource Health is not in the reading, only in the inventory.
+    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
+        sight.machine.map(|seen| &seen.health)
+    {
+        return hold(&format!("not healthy by the inventory: {why}"));
+    }
     if let Some(operation) = &reading.busy {
         return hold(&format!("an operation is on it: {operation}"));
     }
-    match reading.reboot_pending {
+    match reading.reboot_word(sight.machine) {
         Some(word) if word.at < ended => hold("no assessment since the command ended"),
         None => hold("whether it still owes a reboot is not known"),
-        Some(word) if word.pending => owed(terms, progress, sight, now),
+        Some(word) if word.pending => owed(terms, machine.kind, progress, sight, now),
         Some(_) => {
             let text = match terms.action {
                 Action::Hotpatch => "hotpatched, healthy, no reboot",

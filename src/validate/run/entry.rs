@@ -135,12 +135,11 @@ fn operation(entry: &RunMachineStatus) -> Result<Option<Operation>, String> {
     let Some(operation) = &entry.operation else {
         return Ok(None);
     };
-    let style = words::style_of(&operation.style)
-        .ok_or_else(|| format!("operation style {:?} is not known", operation.style))?;
-    Ok(Some(Operation {
-        url: operation.url.clone(),
-        style,
-    }))
+    let style = operation
+        .style
+        .parse()
+        .map_err(|error| format!("operation: {error}"))?;
+    Ok(Some(Operation::resume(operation.url.clone(), style)))
 }
 
 fn understood(entry: &RunMachineStatus, step: Step) -> Result<Progress, String> {

@@ -221,14 +221,12 @@ fn reason(step: &Step, pick: usize) -> Option<StepReason> {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    (text(), any::<bool>()).prop_map(|(url, by_location)| Operation {
-        url,
-        style: if by_location {
-            PollStyle::Location
-        } else {
-            PollStyle::AsyncOperation
-        },
-    })
+    let styles = vec![
+        PollStyle::AsyncOperation,
+        PollStyle::Location,
+        PollStyle::Immediate,
+    ];
+    (text(), select(styles)).prop_map(|(url, style)| Operation::resume(url, style))
 }
 
 /// A machine at a step, with the marks that the step has.
@@ -393,6 +391,7 @@ fn at_step(step: &Step) -> Progress {
     let operation = Operation {
         url: "https://management.azure.com/operations/1".to_owned(),
         style: PollStyle::Location,
+        outcome: None,
     };
     Progress {
         step: step.clone(),

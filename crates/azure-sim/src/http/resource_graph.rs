@@ -1,0 +1,173 @@
+//! Answers Resource Graph queries: scopes, paging, quota headers (azure.md 4).
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::graph::tables::Table;
+use crate::http::reply::{ArmError, Reply};
+use crate::http::request::Call;
+use crate::kql;
+use crate::machine::Machine;
+use crate::world::World;
+
+const DEFAULT_TOP: usize = 100;
+const MAX_TOP: usize = 1000;
+/// Queries of one user in one quota period.
+const QUOTA: usize = 15;
+const QUOTA_PERIOD: TimeDelta = TimeDelta::seconds(5);
+
+/// Answers one query.
+pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
+    if call.method != "POST" {
+        return Err(ArmError::method_not_allowed());
+    }
+    let body = call.json()?;
+    let text = body["query"]
+        .as_str()
+        .ok_or_else(|| bad("InvalidQuery", "The query is missing."))?;
+    let rows = run(world, &body, text)?;
+    let page = Page::read(&body, text)?;
+    let total = rows.len();
+    let paged = rows
+        .iter()
+        .all(|row| row.get("id").is_some_and(Value::is_string));
+    let data: Vec<Value> = rows.into_iter().skip(page.from).take(page.top).collect();
+    let next = page.from + data.len();
+    let more = next < total;
+    let mut out = json!({
+        "totalRecords": total,
+        "count": data.len(),
+        // Without ids there is no token, and the rest of the rows is lost.
+        "resultTruncated": if more && !paged { "true" } else { "false" },
+        "facets": [],
+    });
+    if more && paged {
+        out["$skipToken"] = json!(page.token(next));
+    }
+    let table = body["options"]["resultFormat"]
+        .as_str()
+        .unwrap_or("objectArray");
+    out["data"] = if table.eq_ignore_ascii_case("table") {
+        as_table(&data)
+    } else {
+        json!(data)
+    };
+    let (remaining, resets) = quota(world, &call.caller);
+    Ok(Reply::ok(out)
+        .with("x-ms-user-quota-remaining", remaining)
+        .with("x-ms-user-quota-resets-after", resets))
+}
+
+fn bad(code: &str, message: &str) -> ArmError {
+    ArmError::new(400, "BadRequest")
+        .saying("Please provide below info when asking for support: timestamp, correlationId.")
+        .detail(code, message)
+}
+
+/// Runs the query over the machines in scope, as the graph knows them.
+fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
+    let names = |key: &str| -> Vec<String> {
+        let list = body[key].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter()
+            .filter_map(Value::as_str)
+            .map(str::to_lowercase)
+            .collect()
+    };
+    let subscriptions = names("subscriptions");
+    if !subscriptions.is_empty() && !names("managementGroups").is_empty() {
+        return Err(bad(
+            "InvalidScope",
+            "Use subscriptions or managementGroups, not both.",
+        ));
+    }
+    let lag = world.graph_lag();
+    // Management groups hold every subscription of the emulated tenant.
+    let in_scope = |machine: &&Machine| {
+        subscriptions.is_empty() || subscriptions.contains(&machine.subscription.to_lowercase())
+    };
+    let machines: Vec<&Machine> = world
+        .graph
+        .machines(world.now, lag)
+        .filter(in_scope)
+        .collect();
+    let tables = |name: &str| Table::parse(name).map(|table| table.rows(&machines, world.now));
+    kql::run(text, world.now, &tables).map_err(|error| bad("InvalidQuery", &error.to_string()))
+}
+
+/// Which part of the rows is asked for.
+struct Page {
+    from: usize,
+    top: usize,
+    digest: String,
+}
+
+impl Page {
+    fn read(body: &Value, text: &str) -> Result<Self, ArmError> {
+        let options = &body["options"];
+        let number = |name: &str| options[name].as_u64().and_then(|n| usize::try_from(n).ok());
+        let top = number("$top").unwrap_or(DEFAULT_TOP);
+        if top == 0 || top > MAX_TOP {
+            return Err(bad("InvalidParameter", "$top must be between 1 and 1000."));
+        }
+        let scope = format!(
+            "{text}/{}/{}",
+            body["subscriptions"], body["managementGroups"]
+        );
+        let digest = Uuid::new_v5(&Uuid::NAMESPACE_OID, scope.as_bytes())
+            .simple()
+            .to_string();
+        let mut page = Self {
+            from: number("$skip").unwrap_or(0),
+            top,
+            digest,
+        };
+        if let Some(token) = options["$skipToken"].as_str() {
+            let parts = token
+                .split_once('-')
+                .filter(|(digest, _)| *digest == page.digest);
+            let from = parts.and_then(|(_, from)| from.parse().ok());
+            page.from = from.ok_or_else(|| {
+                bad(
+                    "InvalidSkipToken",
+                    "The token does not belong to this query and scope.",
+                )
+            })?;
+        }
+        Ok(page)
+    }
+
+    fn token(&self, next: usize) -> String {
+        format!("{}-{next}", self.digest)
+    }
+}
+
+fn as_table(data: &[Value]) -> Value {
+    let columns: Vec<String> = data
+        .first()
+        .and_then(Value::as_object)
+        .map(|row| row.keys().cloned().collect())
+        .unwrap_or_default();
+    let rows: Vec<Value> = data
+        .iter()
+        .map(|row| columns.iter().map(|column| row[column].clone()).collect())
+        .collect();
+    let columns: Vec<Value> = columns
+        .iter()
+        .map(|name| json!({"name": name, "type": "object"}))
+        .collect();
+    json!({"columns": columns, "rows": rows})
+}
+
+/// Counts the query against the caller's quota; this router reports the quota and leaves
+/// refusing to whoever serves it.
+fn quota(world: &mut World, caller: &str) -> (String, String) {
+    let now = world.now;
+    let queries = world.graph_queries.entry(caller.to_owned()).or_default();
+    queries.retain(|at| now - *at < QUOTA_PERIOD);
+    queries.push(now);
+    let remaining = QUOTA.saturating_sub(queries.len());
+    let oldest = queries.first().copied().unwrap_or(now);
+    let seconds = (QUOTA_PERIOD - (now - oldest)).num_seconds().max(0);
+    (remaining.to_string(), format!("00:00:{seconds:02}"))
+}

@@ -1,0 +1,276 @@
+//! Runs tabular operators over rows.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::kql::ast::{Column, Expr, Operator, Query};
+use crate::kql::eval::Scope;
+use crate::kql::value::Val;
+use crate::kql::{KqlError, Tables};
+
+/// Rows an operator may produce at most; more is an error, never a silent cut.
+const ROWS_BOUND: usize = 2_000_000;
+
+type Rows = Vec<Value>;
+
+/// Runs a query.
+pub(crate) fn run(query: &Query, now: DateTime<Utc>, tables: Tables<'_>) -> Result<Rows, KqlError> {
+    let mut rows = tables(&query.table).ok_or_else(|| KqlError::Unsupported {
+        what: "table",
+        name: query.table.clone(),
+    })?;
+    for operator in &query.operators {
+        rows = apply(operator, rows, now, tables)?;
+        if rows.len() > ROWS_BOUND {
+            return Err(KqlError::Semantic("the query has too many rows".to_owned()));
+        }
+    }
+    Ok(rows)
+}
+
+fn apply(
+    operator: &Operator,
+    mut rows: Rows,
+    now: DateTime<Utc>,
+    tables: Tables<'_>,
+) -> Result<Rows, KqlError> {
+    match operator {
+        Operator::Where(condition) => filter(rows, condition, now),
+        Operator::Extend(columns) => {
+            for row in &mut rows {
+                extend(row, columns, now)?;
+            }
+            Ok(rows)
+        }
+        Operator::Project(columns) => rows.iter().map(|row| project(row, columns, now)).collect(),
+        Operator::ProjectAway(names) => {
+            for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+                row.retain(|name, _| !names.contains(name));
+            }
+            Ok(rows)
+        }
+        Operator::Order(by) => order(rows, by, now),
+        Operator::Take(count) => {
+            rows.truncate(*count);
+            Ok(rows)
+        }
+        Operator::Count => Ok(vec![json!({"Count": rows.len()})]),
+        Operator::Distinct(columns) => distinct(&rows, columns, now),
+        Operator::Summarize { values, by } => summarize(&rows, values, by, now),
+        Operator::Join { inner, query, on } => {
+            let right = run(query, now, tables)?;
+            Ok(join(rows, &right, *inner, on))
+        }
+        Operator::MvExpand(column) => mv_expand(&rows, column, now),
+        Operator::Union(queries) => {
+            for query in queries {
+                rows.extend(run(query, now, tables)?);
+            }
+            Ok(rows)
+        }
+    }
+}
+
+fn filter(rows: Rows, condition: &Expr, now: DateTime<Utc>) -> Result<Rows, KqlError> {
+    let mut out = Vec::new();
+    for row in rows {
+        if (Scope { row: &row, now }).eval(condition)?.is_true() {
+            out.push(row);
+        }
+    }
+    Ok(out)
+}
+
+fn extend(row: &mut Value, columns: &[Column], now: DateTime<Utc>) -> Result<(), KqlError> {
+    for column in columns {
+        let value = Scope { row, now }.eval(&column.expr)?.into_json();
+        row[&column.name] = value;
+    }
+    Ok(())
+}
+
+fn project(row: &Value, columns: &[Column], now: DateTime<Utc>) -> Result<Value, KqlError> {
+    let mut out = Map::new();
+    for column in columns {
+        let value = Scope { row, now }.eval(&column.expr)?.into_json();
+        out.insert(column.name.clone(), value);
+    }
+    Ok(Value::Object(out))
+}
+
+/// Orders rows; rows that compare equal keep their order. Nulls are lowest.
+fn order(rows: Rows, by: &[(Expr, bool)], now: DateTime<Utc>) -> Result<Rows, KqlError> {
+    let mut keyed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let scope = Scope { row: &row, now };
+        let keys: Vec<Val> = by
+            .iter()
+            .map(|(expr, _)| scope.eval(expr))
+            .collect::<Result<_, _>>()?;
+        keyed.push((keys, row));
+    }
+    keyed.sort_by(|(left, _), (right, _)| {
+        for ((left, right), (_, ascending)) in left.iter().zip(right).zip(by) {
+            let order = match (left, right) {
+                (Val::Null, Val::Null) => Ordering::Equal,
+                (Val::Null, _) => Ordering::Less,
+                (_, Val::Null) => Ordering::Greater,
+                _ => left.compare(right).unwrap_or(Ordering::Equal),
+            };
+            let order = if *ascending { order } else { order.reverse() };
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+        Ordering::Equal
+    });
+    Ok(keyed.into_iter().map(|(_, row)| row).collect())
+}
+
+fn distinct(rows: &[Value], columns: &[Column], now: DateTime<Utc>) -> Result<Rows, KqlError> {
+    let mut seen: BTreeMap<String, Value> = BTreeMap::new();
+    for row in rows {
+        let row = project(row, columns, now)?;
+        seen.entry(row.to_string()).or_insert(row);
+    }
+    Ok(seen.into_values().collect())
+}
+
+fn summarize(
+    rows: &[Value],
+    values: &[Column],
+    by: &[Column],
+    now: DateTime<Utc>,
+) -> Result<Rows, KqlError> {
+    let mut groups: BTreeMap<String, (Value, Vec<&Value>)> = BTreeMap::new();
+    if by.is_empty() {
+        groups.insert(String::new(), (json!({}), Vec::new()));
+    }
+    for row in rows {
+        let key = project(row, by, now)?;
+        let name = if by.is_empty() {
+            String::new()
+        } else {
+            key.to_string()
+        };
+        groups
+            .entry(name)
+            .or_insert_with(|| (key, Vec::new()))
+            .1
+            .push(row);
+    }
+    let mut out = Vec::new();
+    for (mut row, members) in groups.into_values() {
+        for value in values {
+            row[&value.name] = aggregate(&value.expr, &members, now)?.into_json();
+        }
+        out.push(row);
+    }
+    Ok(out)
+}
+
+fn aggregate(expr: &Expr, members: &[&Value], now: DateTime<Utc>) -> Result<Val, KqlError> {
+    let unsupported = |name: &str| KqlError::Unsupported {
+        what: "aggregate",
+        name: name.to_owned(),
+    };
+    let Expr::Call(name, arguments) = expr else {
+        return Err(unsupported("expression"));
+    };
+    let mut values = Vec::new();
+    for row in members {
+        values.push(match arguments.first() {
+            Some(argument) => Scope { row, now }.eval(argument)?,
+            None => Val::Null,
+        });
+    }
+    let present = || values.iter().filter(|value| **value != Val::Null);
+    let least = |left: &&Val, right: &&Val| left.compare(right).unwrap_or(Ordering::Equal);
+    Ok(match name.as_str() {
+        "count" => Val::Number(members.len() as f64),
+        "countif" => Val::Number(values.iter().filter(|value| value.is_true()).count() as f64),
+        "dcount" => {
+            let texts: std::collections::BTreeSet<String> = present().map(Val::text).collect();
+            Val::Number(texts.len() as f64)
+        }
+        "sum" => Val::Number(present().filter_map(Val::number).sum()),
+        "min" => present().min_by(least).cloned().unwrap_or(Val::Null),
+        "max" => present().max_by(least).cloned().unwrap_or(Val::Null),
+        "any" | "take_any" => present().next().cloned().unwrap_or(Val::Null),
+        "make_list" => Val::Dynamic(present().cloned().map(Val::into_json).collect()),
+        "make_set" => {
+            let texts: BTreeMap<String, Value> = present()
+                .map(|value| (value.text(), value.clone().into_json()))
+                .collect();
+            Val::Dynamic(texts.into_values().collect())
+        }
+        other => return Err(unsupported(other)),
+    })
+}
+
+fn join(left: Rows, right: &[Value], inner: bool, on: &[(String, String)]) -> Rows {
+    let key = |row: &Value, right: bool| {
+        let names = on.iter().map(|(l, r)| if right { r } else { l });
+        names
+            .map(|name| row[name].to_string())
+            .collect::<Vec<_>>()
+            .join("\u{1f}")
+    };
+    let mut index: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for row in right {
+        index.entry(key(row, true)).or_default().push(row);
+    }
+    let names: Vec<String> = right
+        .first()
+        .and_then(Value::as_object)
+        .map(|r| r.keys().cloned().collect())
+        .unwrap_or_default();
+    let nothing: Value = names
+        .iter()
+        .map(|name| (name.clone(), Value::Null))
+        .collect();
+    let mut out = Vec::new();
+    for row in left {
+        match index.get(&key(&row, false)) {
+            Some(found) => out.extend(found.iter().map(|other| joined(&row, other))),
+            None if inner => {}
+            None => out.push(joined(&row, &nothing)),
+        }
+    }
+    out
+}
+
+/// Puts two rows together; a name both have gets a 1 on the right side.
+fn joined(left: &Value, right: &Value) -> Value {
+    let mut out = left.clone();
+    for (name, value) in right.as_object().into_iter().flatten() {
+        let name = if left.get(name).is_some() {
+            format!("{name}1")
+        } else {
+            name.clone()
+        };
+        out[&name] = value.clone();
+    }
+    out
+}
+
+fn mv_expand(rows: &[Value], column: &Column, now: DateTime<Utc>) -> Result<Rows, KqlError> {
+    let mut out = Vec::new();
+    for row in rows {
+        let value = Scope { row, now }.eval(&column.expr)?.into_json();
+        let items = match value {
+            Value::Array(items) if !items.is_empty() => items,
+            Value::Array(_) => vec![Value::Null],
+            other => vec![other],
+        };
+        for item in items {
+            let mut row = row.clone();
+            row[&column.name] = item;
+            out.push(row);
+        }
+    }
+    Ok(out)
+}

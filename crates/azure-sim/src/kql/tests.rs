@@ -1,0 +1,182 @@
+//! Tables of queries and what they give.
+#![allow(clippy::unwrap_used)] // tests may unwrap
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+
+use super::run;
+
+fn rows(text: &str) -> Result<Vec<Value>, String> {
+    let now = DateTime::parse_from_rfc3339("2026-01-10T00:00:00Z")
+        .unwrap()
+        .to_utc();
+    let tables = |name: &str| match name.to_lowercase().as_str() {
+        "t" => Some(vec![
+            json!({"id": "/A/x", "n": 1, "tags": {"App": "web", "my-tag": "q"},
+                   "at": "2026-01-09T00:00:00Z", "on": true}),
+            json!({"id": "/a/y", "n": 2, "tags": {"App": "db"}, "at": "2025-01-01", "on": "false"}),
+            json!({"id": "/B/z", "n": null, "tags": null, "at": null, "on": null}),
+        ]),
+        "u" => Some(vec![
+            json!({"key": "/A/x", "v": 10}),
+            json!({"key": "/none", "v": 11}),
+        ]),
+        _ => None,
+    };
+    run(text, now, &tables).map_err(|error| error.to_string())
+}
+
+/// Gives the column `r` of the rows a query gives.
+fn column(text: &str) -> Value {
+    let found = rows(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    found.into_iter().map(|row| row["r"].clone()).collect()
+}
+
+#[test]
+fn conditions_keep_the_rows_they_hold_for() {
+    for (condition, expected) in [
+        ("id == '/A/x'", json!(["/A/x"])),
+        ("id =~ '/a/X'", json!(["/A/x"])),
+        ("id != '/A/x'", json!(["/a/y", "/B/z"])),
+        ("id !~ '/a/X'", json!(["/a/y", "/B/z"])),
+        ("id in ('/A/x', '/b/z')", json!(["/A/x"])),
+        ("id in~ ('/A/x', '/b/z')", json!(["/A/x", "/B/z"])),
+        ("id !in ('/A/x')", json!(["/a/y", "/B/z"])),
+        ("id startswith '/a/'", json!(["/A/x", "/a/y"])),
+        ("id endswith 'Z'", json!(["/B/z"])),
+        ("id contains 'a'", json!(["/A/x", "/a/y"])),
+        ("id !contains 'a'", json!(["/B/z"])),
+        ("id has 'a'", json!(["/A/x", "/a/y"])),
+        ("n > 1", json!(["/a/y"])),
+        ("n >= 1 and n < 2", json!(["/A/x"])),
+        ("n == 1 or n == 2", json!(["/A/x", "/a/y"])),
+        ("not(n == 1)", json!(["/a/y", "/B/z"])),
+        ("isnull(n)", json!(["/B/z"])),
+        ("isnotnull(n)", json!(["/A/x", "/a/y"])),
+        ("isnotempty(tags.App)", json!(["/A/x", "/a/y"])),
+        ("isempty(tags.App)", json!(["/B/z"])),
+        ("tags['my-tag'] == 'q'", json!(["/A/x"])),
+        ("todatetime(at) > datetime(2025-06-01)", json!(["/A/x"])),
+        (
+            "todatetime(at) > datetime('2025-06-01T00:00:00Z')",
+            json!(["/A/x"]),
+        ),
+        ("todatetime(at) >= ago(2d)", json!(["/A/x"])),
+        (
+            "todatetime(at) between (datetime(2025-01-01) .. now())",
+            json!(["/A/x", "/a/y"]),
+        ),
+        ("tobool(on)", json!(["/A/x"])),
+        ("tobool(on) == false", json!(["/a/y"])),
+        ("n == 1 // a comment\n", json!(["/A/x"])),
+    ] {
+        assert_eq!(
+            column(&format!("t | where {condition} | project r = id")),
+            expected,
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn functions_give_values() {
+    for (expression, expected) in [
+        ("tolower(id)", json!("/a/x")),
+        ("toupper(id)", json!("/A/X")),
+        ("tostring(n)", json!("1")),
+        ("toint('7')", json!(7)),
+        ("strcat(id, '-', n)", json!("/A/x-1")),
+        ("split(id, '/')[1]", json!("A")),
+        ("split(id, '/')[-1]", json!("x")),
+        ("tostring(split(id, '/')[9])", json!("")),
+        ("coalesce(tags.none, tags.App)", json!("web")),
+        ("iff(n > 1, 'many', 'one')", json!("one")),
+        ("case(n == 5, 'a', n == 1, 'b', 'c')", json!("b")),
+        ("n + 2", json!(3)),
+        ("array_length(split(id, '/'))", json!(3)),
+        ("substring(id, 1, 1)", json!("A")),
+        ("tags.App", json!("web")),
+        ("todatetime(at)", json!("2026-01-09T00:00:00Z")),
+    ] {
+        let text = format!("t | where id == '/A/x' | project r = {expression}");
+        assert_eq!(column(&text), json!([expected]), "{expression}");
+    }
+}
+
+#[test]
+fn operators_shape_rows() {
+    assert_eq!(
+        column("t | order by n asc | project r = n"),
+        json!([null, 1, 2])
+    );
+    assert_eq!(
+        column("t | sort by n desc | project r = n"),
+        json!([2, 1, null])
+    );
+    assert_eq!(
+        column("t | order by n | take 1 | project r = n"),
+        json!([2])
+    );
+    assert_eq!(rows("t | limit 2 | count").unwrap(), [json!({"Count": 2})]);
+    assert_eq!(
+        rows("t | summarize count() by tostring(tags.App)").unwrap(),
+        [
+            json!({"tags_App": "", "count_": 1}),
+            json!({"tags_App": "db", "count_": 1}),
+            json!({"tags_App": "web", "count_": 1}),
+        ]
+    );
+    assert_eq!(
+        rows("t | summarize top = max(n), s = sum(n), c = countif(n > 1)").unwrap(),
+        [json!({"top": 2, "s": 3, "c": 1})]
+    );
+    let join = "t | project key = id, n | join kind=leftouter (u | project key, r = v) on key \
+                | project r";
+    assert_eq!(column(join), json!([10, null, null]));
+    let join = "t | join kind=inner (u) on $left.id == $right.key | project r = v";
+    assert_eq!(column(join), json!([10]));
+    assert_eq!(
+        column("t | where n == 1 | mv-expand r = split('a,b', ',') | project r"),
+        json!(["a", "b"])
+    );
+    assert_eq!(
+        rows("t | project id | union (u | project id = key) | count").unwrap(),
+        [json!({"Count": 5})]
+    );
+}
+
+#[test]
+fn errors_say_what_is_not_known() {
+    for (text, expected) in [
+        ("x | take 1", "table 'x' is not supported"),
+        ("t | render", "operator 'render' is not supported"),
+        ("t | where foo(id)", "function 'foo' is not supported"),
+        ("t | where bar == 1", "failed to resolve column 'bar'"),
+        (
+            "t | where id ==",
+            "syntax error at character 15: an expression expected",
+        ),
+        (
+            "t | where id == 'x",
+            "syntax error at character 16: text without an end",
+        ),
+        (
+            "t | take x",
+            "syntax error at character 10: a number expected",
+        ),
+        (
+            "t | join kind=rightanti (u) on id",
+            "join kind 'rightanti' is not supported",
+        ),
+        (
+            "t | where tolower()",
+            "tolower() has a wrong number of arguments",
+        ),
+        (
+            "t extra",
+            "syntax error at character 2: unexpected text after the query",
+        ),
+    ] {
+        assert_eq!(rows(text).unwrap_err(), expected, "{text}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Holds the handle on an emulated Azure: calls, time, and what tests may do and see.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, Response};
+
+use crate::effects::Effect;
+use crate::fault::{Disconnected, Fault, Hooks, status_response};
+use crate::options::Options;
+use crate::spec::{ArcSpec, LocalSpec, VmSpec};
+use crate::views::{MachineView, view};
+use crate::world::World;
+
+/// The clock an emulator reads; it may jump forward, and going back is ignored.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// An emulated Azure. Clones share one world.
+#[derive(Clone)]
+pub struct AzureSim {
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    hooks: Hooks,
+}
+
+impl std::fmt::Debug for AzureSim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AzureSim").finish_non_exhaustive()
+    }
+}
+
+impl AzureSim {
+    /// Makes an empty Azure at the time the clock shows.
+    #[must_use]
+    pub fn new(clock: Clock, options: Options) -> Self {
+        let world = World::new(clock(), options);
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            clock,
+            hooks: Hooks::default(),
+        }
+    }
+
+    /// Processes everything due, then gives the world to a closure and publishes its changes.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        let now = (self.clock)();
+        let mut world = self.lock();
+        world.advance_to(now);
+        let out = act(&mut world);
+        world.publish();
+        out
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request as Azure Resource Manager does, without faults.
+    #[must_use]
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.with(|world| crate::http::route(world, &request))
+    }
+
+    /// Answers a request through the hooks.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] when a hook drops the call; after [`Fault::DropAfter`] it was handled
+    /// all the same.
+    pub fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Disconnected> {
+        let method = request.method().to_string();
+        let path = request.uri().path().to_owned();
+        let (response, lost) = match self.hooks.fault(&request) {
+            Fault::None => (self.handle(request), false),
+            Fault::Status(status, body, retry) => (status_response(status, &body, retry), false),
+            Fault::DropBefore => return Err(Disconnected),
+            Fault::DropAfter => (self.handle(request), true),
+        };
+        self.hooks.done(&method, &path, response.status().as_u16());
+        if lost {
+            Err(Disconnected)
+        } else {
+            Ok(response)
+        }
+    }
+
+    /// Adds a hook that is asked before each [`AzureSim::call`] which fault befalls it.
+    pub fn on_call(&self, hook: impl Fn(&Request<Bytes>) -> Fault + Send + Sync + 'static) {
+        self.hooks.add_before(Arc::new(hook));
+    }
+
+    /// Adds a hook that is told method, path and status after each [`AzureSim::call`].
+    pub fn after_call(&self, hook: impl Fn(&str, &str, u16) + Send + Sync + 'static) {
+        self.hooks.add_after(Arc::new(hook));
+    }
+
+    /// Takes all hooks away.
+    pub fn clear_hooks(&self) {
+        self.hooks.clear();
+    }
+
+    /// Processes all events up to the time the clock shows.
+    pub fn advance(&self) {
+        self.with(|_| ());
+    }
+
+    /// Gives the instant of the next event, after processing what is due.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<DateTime<Utc>> {
+        self.with(|world| world.next_event_at())
+    }
+
+    /// Adds an Azure VM and gives its resource id.
+    pub fn add_vm(&self, spec: VmSpec) -> String {
+        self.with(|world| world.add_vm(spec))
+    }
+
+    /// Adds an Arc-enabled server and gives its resource id.
+    pub fn add_arc(&self, spec: ArcSpec) -> String {
+        self.with(|world| world.add_arc(spec))
+    }
+
+    /// Adds an Azure Local VM and gives the resource id of its HybridCompute machine.
+    pub fn add_local(&self, spec: LocalSpec) -> String {
+        self.with(|world| world.add_local(spec))
+    }
+
+    /// Sets the physical zones behind the logical zones 1, 2 and 3 of a region as one
+    /// subscription sees them.
+    pub fn set_zone_mapping(&self, subscription: &str, region: &str, physical: [u8; 3]) {
+        let key = (subscription.to_lowercase(), region.to_lowercase());
+        self.with(|world| world.zones.insert(key, physical));
+    }
+
+    /// Shows the truth about all machines, in order of their lower-cased ids.
+    #[must_use]
+    pub fn machines(&self) -> Vec<MachineView> {
+        self.with(|world| {
+            world
+                .machines
+                .values()
+                .map(|found| view(world, found))
+                .collect()
+        })
+    }
+
+    /// Shows the truth about one machine.
+    #[must_use]
+    pub fn machine(&self, id: &str) -> Option<MachineView> {
+        self.with(|world| world.machine(id).map(|found| view(world, found)))
+    }
+
+    /// Gives the effects from a sequence number on.
+    #[must_use]
+    pub fn effects_since(&self, seq: u64) -> Vec<Effect> {
+        self.with(|world| {
+            let from = usize::try_from(seq).unwrap_or(usize::MAX);
+            world.effects.get(from..).unwrap_or_default().to_vec()
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! What the emulated Azure must do, module by module.
+#![allow(clippy::unwrap_used, missing_docs)] // tests may unwrap; modules name what they prove
+
+mod activity;
+mod arc;
+mod builders;
+mod determinism;
+mod graph;
+mod history;
+mod installs;
+mod operations;
+mod platform;
+mod shapes;
+mod support;
+mod vm;

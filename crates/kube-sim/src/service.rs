@@ -1,0 +1,136 @@
+//! The HTTP face: a tower service that runs hooks around each request and renders its answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header, request::Parts};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tower::BoxError;
+
+use crate::body::{ConnectionLost, Kind, SimBody};
+use crate::discovery;
+use crate::hooks::Fault;
+use crate::request::{Asked, Reply};
+use crate::sim::Inner;
+use crate::status_error::ApiError;
+
+/// The server as a [`tower::Service`]; clones serve the same state.
+#[derive(Clone)]
+pub struct SimService {
+    inner: Arc<Inner>,
+}
+
+impl SimService {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+}
+
+impl<B> tower::Service<Request<B>> for SimService
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<SimBody>;
+    type Error = ConnectionLost;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(|error| {
+                let error: BoxError = error.into();
+                ConnectionLost::Body(error.to_string())
+            })?;
+            answer(&inner, &parts, body.to_bytes()).await
+        })
+    }
+}
+
+async fn answer(
+    inner: &Arc<Inner>,
+    parts: &Parts,
+    body: Bytes,
+) -> Result<Response<SimBody>, ConnectionLost> {
+    let asked = match Asked::read(inner, parts, &body) {
+        Ok(Some(asked)) => asked,
+        Ok(None) => {
+            return Ok(render(
+                inner
+                    .with(|state| discovery::answer(state, parts.uri.path()))
+                    .map(|found| Reply::Object(200, Arc::new(found))),
+            ));
+        }
+        Err(error) => return Ok(render(Err(error))),
+    };
+    let Some(hooks) = inner.hooks().filter(|hooks| !hooks.is_empty()) else {
+        return Ok(render(asked.apply(inner)));
+    };
+    let call = asked.call();
+    let fault = hooks.fault(&call);
+    let result = match &fault {
+        Fault::DropBefore => return Err(ConnectionLost::Before),
+        Fault::Status {
+            code,
+            reason,
+            message,
+            retry_after_seconds,
+        } => {
+            let mut error = ApiError::new(*code, reason, message.as_str());
+            error.retry_after_seconds = *retry_after_seconds;
+            Err(error)
+        }
+        Fault::Delay(wait) => {
+            tokio::time::sleep(*wait).await;
+            asked.apply(inner)
+        }
+        Fault::None | Fault::DropAfter => asked.apply(inner),
+    };
+    let response = render(result);
+    for hook in &hooks.after {
+        hook(&call, response.status().as_u16());
+    }
+    match fault {
+        Fault::DropAfter => Err(ConnectionLost::After),
+        _ => Ok(response),
+    }
+}
+
+fn render(result: Result<Reply, ApiError>) -> Response<SimBody> {
+    let (code, retry_after, body) = match result {
+        Ok(Reply::Object(code, object)) => {
+            (code, None, Kind::Whole(Some(object.to_string().into())))
+        }
+        Ok(Reply::Raw(bytes)) => (200, None, Kind::Whole(Some(bytes.into()))),
+        Ok(Reply::Watch(watch)) => (200, None, Kind::Watch(watch)),
+        Err(error) => {
+            let text = error.to_json().to_string();
+            (
+                error.code,
+                error.retry_after_seconds,
+                Kind::Whole(Some(text.into())),
+            )
+        }
+    };
+    let mut response = Response::new(SimBody(body));
+    *response.status_mut() =
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/json"),
+    );
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

@@ -1,0 +1,12 @@
+//! The simulated API server, driven through a real `kube::Client`.
+#![allow(clippy::unwrap_used)] // tests may unwrap
+
+mod support;
+
+mod builtins;
+mod collections;
+mod deletion;
+mod hooks;
+mod objects;
+mod schemas;
+mod watches;

@@ -1,0 +1,63 @@
+//! What changes on machines while commands run on them, from Resource Graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::arm::Arm;
+use super::error::Error;
+use super::gather::{Gathering, Step};
+use super::graph::{NAMES_PER_QUERY, targets};
+use super::port::{Progress, Scope};
+use super::read_as::{connection, some};
+use super::row::{health, kind};
+use crate::domain::machine::{MachineId, MachineKind};
+
+/// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
+pub(super) async fn progress(
+    arm: &Arm,
+    scope: &Scope,
+    machines: &BTreeSet<MachineId>,
+) -> Result<BTreeMap<MachineId, Progress>, Error> {
+    let targets = targets(scope)?;
+    let machines: Vec<MachineId> = machines.iter().cloned().collect();
+    let mut found = BTreeMap::new();
+    for part in machines.chunks(NAMES_PER_QUERY) {
+        // No age is asked of it: it lives only within this call.
+        let began = DateTime::<Utc>::MIN_UTC;
+        let mut gathering = Gathering::new(began, targets.clone(), Some(part.to_vec()));
+        while gathering.step(arm).await? != Step::Done {}
+        collect(gathering, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> Result<(), Error> {
+    let Gathering {
+        resources,
+        mut tables,
+        ..
+    } = gathering;
+    if let Some(row) = tables.unreadable.first() {
+        let why = format!("the row {}: {}", row.id, row.why);
+        return Err(Error::malformed("the progress of machines", why));
+    }
+    for id in resources.ids() {
+        let Some(row) = resources.row(id) else {
+            continue;
+        };
+        let kind = kind(id, row);
+        let assessment = tables.take_assessment(id);
+        let progress = Progress {
+            health: health(row, kind, tables.health_of(id)),
+            power: resources.power(id, row),
+            connection: (kind != MachineKind::AzureVm)
+                .then(|| connection(row.status.as_deref(), some(row.changed.as_ref()))),
+            reboot_pending: assessment.as_ref().map(|a| a.reboot_pending),
+            assessed_at: assessment.as_ref().map(|a| a.at),
+            installs: tables.take_installs(id),
+        };
+        found.insert(id.clone(), progress);
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The writes of a pass: runs, commands, settings.
+//!
+//! The order is the run protocol's and is what makes a crash at any instant harmless: a last look
+//! at each machine, the intents in one write, a renewal of the lease, the commands, their
+//! outcomes. Decides nothing: a plan allowed each command, and whatever turns up on the way only
+//! withdraws it.
+
+mod runs;
+mod send;
+mod settings;
+
+use std::collections::BTreeMap;
+
+use super::Shell;
+use super::lease::Leadership;
+use super::observe::{Mirrors, Observed};
+use crate::domain::command::Command;
+use crate::domain::machine::MachineId;
+use crate::domain::plan::{Note, Plan, RunKey};
+use crate::domain::run::Run;
+
+pub use runs::{fence, raise_epochs};
+pub use settings::Rests;
+
+/// What acting came to, for status and for the next pass.
+#[derive(Default)]
+pub struct Deeds {
+    /// Runs as they stood before the pass and as they stand now, where they changed.
+    pub runs: Vec<(Run, Run)>,
+    /// Runs that were announced.
+    pub announced: Vec<Run>,
+    /// Why a command or a change that the plan allowed was withdrawn or failed, by machine.
+    pub notes: BTreeMap<(String, MachineId), Note>,
+    /// Whether anything was done that the next pass should follow up soon.
+    pub follow_up: bool,
+    /// Whether leadership was found lost.
+    pub lost: bool,
+}
+
+/// A command with its intent written, about to be sent.
+struct Intent {
+    run: RunKey,
+    machine: MachineId,
+    command: Command,
+    /// When the machine was last looked at.
+    looked_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Carries out a plan. (writes)
+pub async fn act(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    leadership: &mut Leadership,
+    observed: &Observed,
+    plan: &Plan,
+    rests: &mut Rests,
+) -> Deeds {
+    let mut deeds = Deeds::default();
+    let mut work = runs::gather(observed, plan);
+    for own in work.values_mut() {
+        send::look(shell, observed, own, &mut deeds).await;
+    }
+    let mut intents = Vec::new();
+    for (key, own) in &mut work {
+        let written = runs::write(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
+        if written {
+            intents.extend(own.cleared.drain(..).map(|(machine, command, looked_at)| Intent {
+                run: key.clone(),
+                machine,
+                command,
+                looked_at,
+            }));
+        }
+    }
+    if !intents.is_empty() {
+        let renewed = leadership.renew(shell.clock.now()).await;
+        if let Err(error) = &renewed {
+            tracing::warn!(%error, "the lease could not be renewed: nothing is sent");
+            deeds.lost = !leadership.is_held();
+        }
+        let may_send = renewed.is_ok();
+        send::send(shell, mirrors, leadership, observed, &mut work, intents, may_send, &mut deeds)
+            .await;
+        for own in work.values_mut().filter(|own| own.is_touched()) {
+            runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
+        }
+    }
+    if !deeds.lost {
+        runs::announce(shell, mirrors, plan, &mut deeds).await;
+        runs::let_go(shell, mirrors, observed).await;
+        settings::change(shell, observed, plan, rests, &mut deeds).await;
+        settings::assess(shell, observed, plan, rests, &mut deeds).await;
+    }
+    for own in work.into_values() {
+        if let Some(pair) = own.changed() {
+            deeds.runs.push(pair);
+        }
+    }
+    deeds
+}

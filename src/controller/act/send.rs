@@ -1,0 +1,272 @@
+//! Looks at machines once more, and sends commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+
+use super::runs::Work;
+use super::{Deeds, Intent};
+use crate::azure::{Cloud, Error, Scope};
+use crate::controller::Shell;
+use crate::controller::lease::Leadership;
+use crate::controller::observe::{Mirrors, Observed};
+use crate::domain::clearance::{READING_AGE_MAX, clearance};
+use crate::domain::command::{Command, InstallOrder};
+use crate::domain::due::Action;
+use crate::domain::enrolment::ClaimIdentity;
+use crate::domain::evidence::{LastActivity, Operation, Reading};
+use crate::domain::machine::{Health, MachineId};
+use crate::domain::permission::{Standing, maximum_duration, permission};
+use crate::domain::plan::{Note, RunKey};
+use crate::domain::run::follow::{refused, unsent};
+use crate::domain::run::{Progress, Run, Step, StepReason};
+use crate::record::request_id;
+use crate::validate;
+
+/// Machines looked at at the same time.
+const LOOKS_AT_ONCE: usize = 8;
+
+/// Looks at every machine of a run that is to be commanded, and turns those that pass into
+/// intents, in the run's copy.
+pub(super) async fn look(
+    shell: &Shell,
+    observed: &Observed,
+    work: &mut Work,
+    deeds: &mut Deeds,
+) {
+    let namespace = work.run.fleet.namespace.clone();
+    let Some(cloud) = observed.clouds.get(&namespace).cloned() else { return };
+    let planned = std::mem::take(&mut work.planned);
+    let looks = planned.into_iter().filter_map(|(id, command)| {
+        let kind = work.run.terms.machines.get(&id)?.kind;
+        let cloud = cloud.clone();
+        let asked_at = shell.clock.now();
+        Some(async move {
+            let reading = cloud.read(&id, kind).await;
+            (id, command, asked_at, reading)
+        })
+    });
+    let mut looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
+    see_installs(&cloud, &mut looks).await;
+    for (id, command, asked_at, reading) in looks {
+        match cleared(shell, observed, work, &id, reading) {
+            Ok(activity_before) => {
+                let now = shell.clock.now();
+                let progress = intent(&work.run, &id, command, activity_before, now);
+                if let Some(progress) = progress {
+                    work.set(&id, progress);
+                    work.cleared.push((id, command, asked_at));
+                }
+            }
+            Err(note) => {
+                tracing::info!(machine = %id, reason = %note.reason, "command withdrawn");
+                deeds.notes.insert((namespace.clone(), id), note);
+            }
+        }
+    }
+}
+
+/// A machine that was looked at: what is planned for it, since when, and what was seen.
+type Look = (MachineId, Command, DateTime<Utc>, Result<Reading, Error>);
+
+/// Completes the looks at machines that do not show installs themselves: one page of Resource
+/// Graph for all of them. What cannot be seen there withdraws the command.
+async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
+    let blind: BTreeSet<MachineId> = looks
+        .iter()
+        .filter(|look| look.3.as_ref().is_ok_and(|reading| !reading.shows_installs))
+        .map(|look| look.0.clone())
+        .collect();
+    if blind.is_empty() {
+        return;
+    }
+    let subscriptions: BTreeSet<String> =
+        blind.iter().map(|id| id.subscription().to_owned()).collect();
+    let scope = Scope {
+        subscriptions: subscriptions.into_iter().collect(),
+        management_groups: Vec::new(),
+    };
+    let seen = cloud.progress(&scope, &blind).await;
+    for (id, _, _, look) in looks.iter_mut().filter(|look| blind.contains(&look.0)) {
+        let Ok(reading) = look else { continue };
+        match &seen {
+            Ok(seen) => match seen.get(id) {
+                Some(glimpse) => {
+                    if reading.health == Health::Healthy {
+                        reading.health = glimpse.health.clone();
+                    }
+                    reading.last_activity = glimpse.installs.first().map(|record| LastActivity {
+                        id: record.activity.clone(),
+                        started: Some(record.started),
+                        status: record.status,
+                    });
+                }
+                None => {
+                    *look = Err(Error::NotFound { what: format!("machine {}", id.name()) });
+                }
+            },
+            Err(error) => *look = Err(error.clone()),
+        }
+    }
+}
+
+fn cleared(
+    shell: &Shell,
+    observed: &Observed,
+    work: &Work,
+    id: &MachineId,
+    reading: Result<Reading, Error>,
+) -> Result<Option<String>, Note> {
+    let reading = reading.map_err(|error| note("Unreadable", &error.to_string()))?;
+    let gone = || note("MachineGone", "it is not in the inventory");
+    let planned = work.run.terms.machines.get(id).ok_or_else(gone)?;
+    let domain = observed.snapshot.domains.get(&work.run.fleet.namespace).ok_or_else(gone)?;
+    let inventory = domain.inventory.as_ref().map_err(|_| gone())?;
+    let seen = inventory.machines.get(id).ok_or_else(gone)?;
+    let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
+        .map_err(|error| note("ClaimUnreadable", &error.to_string()))?;
+    clearance(planned, seen, &reading, &own, shell.clock.now())
+        .map_err(|withdrawn| note(withdrawn.reason(), &withdrawn.to_string()))?;
+    let of_reading = reading.last_activity.map(|last| last.id);
+    Ok(of_reading.or_else(|| seen.last_install().map(|record| record.activity.clone())))
+}
+
+fn note(reason: &str, message: &str) -> Note {
+    Note { reason: reason.to_owned(), message: message.to_owned() }
+}
+
+fn intent(
+    run: &Run,
+    id: &MachineId,
+    command: Command,
+    activity_before: Option<String>,
+    now: DateTime<Utc>,
+) -> Option<Progress> {
+    let before = run.progress.get(id)?;
+    let attempts = before.attempts + 1;
+    let request = request_id(&run.uid, id, attempts, before.refusals);
+    Some(Progress {
+        attempts,
+        command: Some(command),
+        request: Some(request),
+        intent_at: Some(now),
+        activity_before,
+        operation: None,
+        ended_at: None,
+        ..before.at(Step::Starting, now, None, "about to be commanded")
+    })
+}
+
+/// Sends the commands whose intents stand, one after another, and puts down what became of each.
+#[expect(clippy::too_many_arguments, reason = "the protocol touches all of these in one breath")]
+pub(super) async fn send(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    leadership: &Leadership,
+    observed: &Observed,
+    work: &mut BTreeMap<RunKey, Work>,
+    intents: Vec<Intent>,
+    may_send: bool,
+    deeds: &mut Deeds,
+) {
+    for intent in intents {
+        let Some(own) = work.get_mut(&intent.run) else { continue };
+        let Some(before) = own.run.progress.get(&intent.machine).cloned() else { continue };
+        let now = shell.clock.now();
+        let after = if may_send {
+            match still_allowed(mirrors, leadership, observed, &own.run, &intent, now) {
+                Ok(until) => command(shell, observed, &own.run, &before, &intent, until).await,
+                Err(why) => unsent(&before, now, &why),
+            }
+        } else {
+            unsent(&before, now, "the lease could not be renewed")
+        };
+        if after.step != Step::Running {
+            let text = note(after.reason.as_ref().map_or("NotSent", |own| own.word()), &after.message);
+            let key = (intent.run.namespace.clone(), intent.machine.clone());
+            deeds.notes.insert(key, text);
+        }
+        own.set(&intent.machine, after);
+    }
+}
+
+/// Asks everything that can change within seconds once more, just before a command is sent.
+fn still_allowed(
+    mirrors: &Mirrors,
+    leadership: &Leadership,
+    observed: &Observed,
+    run: &Run,
+    intent: &Intent,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, String> {
+    if !leadership.may_send() {
+        return Err("the lease could run out before the command is answered".to_owned());
+    }
+    if now - intent.looked_at > READING_AGE_MAX {
+        return Err("the last look at the machine is too long ago".to_owned());
+    }
+    let mut declared = mirrors.declared(&intent.run.namespace);
+    if let Some(known) = observed.declared.get(&intent.run.namespace) {
+        declared.machine_names.clone_from(&known.machine_names);
+    }
+    let fleets = validate::fleets(&declared, now);
+    let found = fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
+    let standing = match found.map(|view| &view.fleet) {
+        Some(Ok(fleet)) => Standing::Ready(fleet),
+        Some(Err(fault)) => Standing::Unresolved(&fault.message),
+        None => Standing::Gone,
+    };
+    permission(run, standing, None, now).map_err(|withheld| withheld.to_string())
+}
+
+async fn command(
+    shell: &Shell,
+    observed: &Observed,
+    run: &Run,
+    before: &Progress,
+    intent: &Intent,
+    until: DateTime<Utc>,
+) -> Progress {
+    let now = shell.clock.now();
+    let terms = &run.terms;
+    let machine = terms.machines.get(&intent.machine);
+    let cloud = observed.clouds.get(&intent.run.namespace);
+    let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
+    else {
+        return unsent(before, now, "there is nothing to send it with");
+    };
+    let sent = match intent.command {
+        Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
+        Command::Stage | Command::Finish => {
+            let Some(maximum_duration) = maximum_duration(terms, until, now) else {
+                return unsent(before, now, "the window closes too soon");
+            };
+            let order = InstallOrder {
+                kbs: terms.kbs.iter().copied().collect(),
+                may_reboot: intent.command == Command::Finish,
+                exclude_rebooting: terms.action == Action::Hotpatch,
+                published_until: terms.published_until,
+                maximum_duration,
+            };
+            cloud.install(&machine.id, machine.kind, &order, request).await
+        }
+    };
+    outcome(before, sent, shell.clock.now())
+}
+
+fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {
+    match sent {
+        Ok(operation) => Progress {
+            // What can be asked on later is kept; an end that came at once shows on the machine.
+            operation: Some(operation)
+                .filter(|own| !own.url.is_empty())
+                .map(|own| Operation { outcome: None, ..own }),
+            ..before.at(Step::Running, now, None, "the command was accepted")
+        },
+        Err(error) if error.is_sure_refusal() => refused(before, now, &error.to_string()),
+        Err(error) => {
+            before.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), &error.to_string())
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A local view of one kind, kept by a watch, that knows how fresh it is.
+//!
+//! After a write nothing may be decided from a view older than that write: [`Mirror::wrote`] notes
+//! the write, [`Mirror::is_fresh`] tells whether the watch has come that far. Resource versions
+//! compare as integers within a kind (Kubernetes, KEP-5504, "Comparable Resource Version").
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::StreamExt;
+use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::{self, Event};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+
+use crate::api::time::from_k8s;
+use crate::validate::Found;
+
+/// How long one watch request lasts, in seconds.
+const WATCH_SECONDS: u32 = 1_800;
+
+/// Own writes that are remembered so that their echo wakes nobody.
+const OWN_WRITES_MAX: usize = 4_096;
+
+/// An object's namespace and name.
+pub type Key = (String, String);
+
+/// A local view of one kind.
+pub struct Mirror<K> {
+    state: Mutex<State<K>>,
+    advanced: Notify,
+}
+
+struct State<K> {
+    objects: BTreeMap<Key, Found<K>>,
+    /// What a list that is being received has brought so far.
+    arriving: Option<BTreeMap<Key, Found<K>>>,
+    /// Our last write when that list was asked for: it is at least as new as that.
+    written_before: u64,
+    listed: bool,
+    seen: u64,
+    written: u64,
+    own: BTreeSet<u64>,
+}
+
+impl<K> Default for Mirror<K> {
+    fn default() -> Self {
+        let state = State {
+            objects: BTreeMap::new(),
+            arriving: None,
+            written_before: 0,
+            listed: false,
+            seen: 0,
+            written: 0,
+            own: BTreeSet::new(),
+        };
+        Self { state: Mutex::new(state), advanced: Notify::new() }
+    }
+}
+
+/// Reads a resource version; an object without one is as old as can be.
+pub fn version(text: Option<String>) -> u64 {
+    text.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+impl<K> Mirror<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    fn lock(&self) -> MutexGuard<'_, State<K>> {
+        // The state is whole between any two statements that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns all objects, by namespace and name.
+    pub fn objects(&self) -> BTreeMap<Key, Found<K>> {
+        self.lock().objects.clone()
+    }
+
+    /// Returns the objects of a namespace.
+    pub fn of_namespace(&self, namespace: &str) -> Vec<Found<K>> {
+        let state = self.lock();
+        let from = (namespace.to_owned(), String::new());
+        let own = state.objects.range(from..).take_while(|((other, _), _)| other == namespace);
+        own.map(|(_, found)| found.clone()).collect()
+    }
+
+    /// Returns one object.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Found<K>> {
+        self.lock().objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Notes a write of ours, by the object that the server returned.
+    pub fn wrote(&self, object: &K) {
+        let version = version(object.resource_version());
+        let mut state = self.lock();
+        state.written = state.written.max(version);
+        state.own.insert(version);
+        while state.own.len() > OWN_WRITES_MAX {
+            state.own.pop_first();
+        }
+    }
+
+    /// Tells whether the view has come as far as our last write.
+    pub fn is_fresh(&self) -> bool {
+        let state = self.lock();
+        state.listed && state.seen >= state.written
+    }
+
+    /// Waits until the view has come as far as our last write.
+    pub async fn fresh(&self) {
+        loop {
+            let advanced = self.advanced.notified();
+            if self.is_fresh() {
+                return;
+            }
+            advanced.await;
+        }
+    }
+
+    /// Takes one event of the watch; tells whether somebody else's change came with it.
+    fn take(&self, event: Event<DeserializeGuard<K>>) -> bool {
+        let mut state = self.lock();
+        let foreign = match event {
+            Event::Init => {
+                state.arriving = Some(BTreeMap::new());
+                state.written_before = state.written;
+                false
+            }
+            Event::InitApply(object) => {
+                let (key, version, found) = found(object);
+                state.seen = state.seen.max(version);
+                if let Some(arriving) = &mut state.arriving {
+                    arriving.insert(key, found);
+                }
+                false
+            }
+            Event::InitDone => {
+                state.objects = state.arriving.take().unwrap_or_default();
+                state.seen = state.seen.max(state.written_before);
+                state.listed = true;
+                true
+            }
+            Event::Apply(object) => {
+                let (key, version, found) = found(object);
+                state.seen = state.seen.max(version);
+                state.objects.insert(key, found);
+                !state.own.remove(&version)
+            }
+            Event::Delete(object) => {
+                let (key, version, _) = found(object);
+                state.seen = state.seen.max(version);
+                state.objects.remove(&key);
+                true
+            }
+        };
+        drop(state);
+        self.advanced.notify_waiters();
+        foreign
+    }
+}
+
+fn found<K>(guard: DeserializeGuard<K>) -> (Key, u64, Found<K>)
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    match guard.0 {
+        Ok(object) => {
+            let key = (object.namespace().unwrap_or_default(), object.name_any());
+            let version = version(object.resource_version());
+            (key, version, Found::Object(Arc::new(object)))
+        }
+        Err(invalid) => {
+            let meta = invalid.metadata;
+            let key = (meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default());
+            let found = Found::Unreadable {
+                namespace: key.0.clone(),
+                name: key.1.clone(),
+                uid: meta.uid,
+                created_at: meta.creation_timestamp.as_ref().and_then(from_k8s),
+                why: invalid.error.to_string(),
+            };
+            (key, version(meta.resource_version), found)
+        }
+    }
+}
+
+/// Keeps a mirror up to date for ever, and wakes `dirty` on every change that is not ours.
+pub async fn keep<K>(mirror: Arc<Mirror<K>>, client: Client, dirty: Arc<Notify>)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let api: Api<DeserializeGuard<K>> = Api::all(client);
+    let mut events = watcher::watcher(api, config).boxed();
+    let mut failures: u32 = 0;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                failures = 0;
+                if mirror.take(event) {
+                    dirty.notify_one();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(kind = %K::kind(&()), %error, "watch failed");
+                failures = failures.saturating_add(1);
+                tokio::time::sleep(pause_after(failures)).await;
+            }
+        }
+    }
+}
+
+/// How long to wait after so many failures in a row: from one second, doubled, to one minute.
+fn pause_after(failures: u32) -> std::time::Duration {
+    const FIRST_SECONDS: u64 = 1;
+    const LAST_SECONDS: u64 = 60;
+    let doubled = FIRST_SECONDS << failures.saturating_sub(1).min(6);
+    std::time::Duration::from_secs(doubled.min(LAST_SECONDS))
+}

@@ -1,0 +1,312 @@
+//! The shell around the core: it reads, asks the core what is right, writes, and waits.
+//!
+//! One planning pass at a time plans all fleets; watches only say that something changed. Nothing
+//! that is needed survives in memory: whatever is here can be lost at any instant. Must never
+//! decide; `domain` does.
+
+pub mod act;
+pub mod audit;
+pub mod clock;
+pub mod clouds;
+pub mod events;
+pub mod lease;
+pub mod mirror;
+pub mod observe;
+pub mod publish;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::api::Api;
+use kube::{Client, ResourceExt};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use self::act::{Rests, act, fence, raise_epochs};
+use self::audit::Audit;
+use self::clock::Clock;
+use self::clouds::Clouds;
+use self::events::Emitter;
+use self::lease::{Leadership, Tenure};
+use self::mirror::keep;
+use self::observe::{Memory, Mirrors, observe};
+use self::publish::publish;
+use crate::domain::plan::plan;
+use crate::domain::release::Catalogue;
+use crate::validate;
+
+/// The ConfigMap in the operator's namespace that adds releases: keys `hotpatch-releases.csv` and
+/// `standard-lcu-releases.csv`, with the columns of the embedded files.
+pub const RELEASES_CONFIGMAP: &str = "hotpatch-releases";
+
+/// How long changes are gathered before a pass looks at them.
+const DEBOUNCE: Duration = Duration::from_secs(1);
+
+/// How soon a pass follows one that wrote something it must follow up.
+const FOLLOW_UP: Duration = Duration::from_secs(2);
+
+/// How long to wait after a failure of the API server.
+const API_PAUSE: Duration = Duration::from_secs(5);
+
+/// How this process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Its name in the lease; another one for every life of the process.
+    pub holder: String,
+    /// The operator's own namespace.
+    pub namespace: String,
+    /// How long leadership holds.
+    pub tenure: Tenure,
+}
+
+/// Everything outside the core.
+#[derive(Clone)]
+pub struct Shell {
+    /// Kubernetes.
+    pub kube: Client,
+    /// Azure.
+    pub clouds: Arc<dyn Clouds>,
+    /// The time.
+    pub clock: Clock,
+    /// Where verdicts are put down.
+    pub audit: Arc<dyn Audit>,
+    /// How this process runs.
+    pub settings: Settings,
+}
+
+/// Why the controller cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cluster's uid is part of every claim on a machine.
+    #[error("cannot read namespace kube-system, whose uid names the cluster: {0}")]
+    Cluster(#[source] Box<kube::Error>),
+}
+
+/// Runs the controller until `shutdown` resolves, then gives the lease up.
+///
+/// All memory is in the future: dropping it is as good as a crash, and a crash is harmless.
+///
+/// # Errors
+/// [`Error`] where it cannot start.
+pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let namespaces: Api<Namespace> = Api::all(shell.kube.clone());
+    let system =
+        namespaces.get("kube-system").await.map_err(|error| Error::Cluster(Box::new(error)))?;
+    let dirty = Arc::new(Notify::new());
+    let mirrors = Mirrors::default();
+    let watches = watch(&shell.kube, &mirrors, &dirty);
+    let settings = &shell.settings;
+    let leadership = Leadership::new(
+        shell.kube.clone(),
+        &settings.namespace,
+        &settings.holder,
+        settings.tenure,
+    );
+    let mut controller = Controller {
+        cluster_uid: system.uid().unwrap_or_default(),
+        events: Emitter::new(&settings.holder),
+        memory: Memory::default(),
+        rests: Rests::default(),
+        shell,
+        mirrors,
+        leadership,
+    };
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            () = controller.turn(&dirty) => {}
+        }
+    }
+    drop(watches);
+    let now = controller.shell.clock.now();
+    if let Err(error) = controller.leadership.release(now).await {
+        tracing::info!(%error, "the lease could not be given up; it runs out by itself");
+    }
+    Ok(())
+}
+
+fn watch(client: &Client, mirrors: &Mirrors, dirty: &Arc<Notify>) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    watches.spawn(keep(Arc::clone(&mirrors.fleets), client.clone(), Arc::clone(dirty)));
+    watches.spawn(keep(Arc::clone(&mirrors.windows), client.clone(), Arc::clone(dirty)));
+    watches.spawn(keep(Arc::clone(&mirrors.policies), client.clone(), Arc::clone(dirty)));
+    watches.spawn(keep(Arc::clone(&mirrors.requests), client.clone(), Arc::clone(dirty)));
+    watches.spawn(keep(Arc::clone(&mirrors.runs), client.clone(), Arc::clone(dirty)));
+    // Nothing is decided from machine records, so their changes wake nobody.
+    watches.spawn(keep(Arc::clone(&mirrors.machines), client.clone(), Arc::new(Notify::new())));
+    watches
+}
+
+struct Controller {
+    cluster_uid: String,
+    shell: Shell,
+    mirrors: Mirrors,
+    leadership: Leadership,
+    memory: Memory,
+    rests: Rests,
+    events: Emitter,
+}
+
+impl Controller {
+    /// One turn: leads if it can, passes once, and waits for the next reason to.
+    async fn turn(&mut self, dirty: &Notify) {
+        if !self.leadership.is_held() {
+            if let Err(error) = self.lead().await {
+                tracing::debug!(%error, "not leading");
+                sleep(self.shell.settings.tenure.renew_every).await;
+            }
+            return;
+        }
+        self.mirrors.fresh().await;
+        let next = self.pass().await;
+        self.rest(dirty, next).await;
+    }
+
+    /// Wins the lease, takes the open runs over, and waits until nothing an earlier leader sent
+    /// can still be on its way.
+    async fn lead(&mut self) -> Result<(), lease::Error> {
+        self.leadership.acquire(self.shell.clock.now()).await?;
+        let taken = self.take_over().await;
+        if let Err(error) = taken {
+            tracing::warn!(%error, "the open runs could not be taken over");
+            let now = self.shell.clock.now();
+            self.leadership.release(now).await?;
+            sleep(API_PAUSE).await;
+            return Ok(());
+        }
+        let quiet = self.leadership.quiet_for();
+        tracing::info!(
+            epoch = self.leadership.epoch(),
+            quiet_seconds = quiet.as_secs(),
+            "leading"
+        );
+        let until = Instant::now() + quiet;
+        while Instant::now() < until {
+            let due = self.leadership.renewal_due().unwrap_or(until);
+            sleep_until(due.min(until)).await;
+            self.leadership.renew(self.shell.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_over(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let found = fence(&self.shell.kube).await?;
+        let highest = found
+            .iter()
+            .filter_map(|object| validate::run(object).ok())
+            .map(|run| run.epoch)
+            .max()
+            .unwrap_or(0);
+        self.leadership.raise_epoch(highest + 1, self.shell.clock.now()).await?;
+        let epoch = self.leadership.epoch();
+        raise_epochs(&self.shell, &self.mirrors, found, epoch).await?;
+        Ok(())
+    }
+
+    /// The six steps of a pass. Returns when the next one is due.
+    async fn pass(&mut self) -> Instant {
+        let catalogue = self.catalogue().await;
+        // observe (reads), validate (pure)
+        let observed = observe(
+            &self.shell,
+            &self.mirrors,
+            &mut self.memory,
+            &self.cluster_uid,
+            &catalogue,
+        )
+        .await;
+        // plan (pure)
+        let now = self.shell.clock.now();
+        let mut plan = plan(&observed.snapshot, now);
+        // act (writes)
+        let deeds = act(
+            &self.shell,
+            &self.mirrors,
+            &mut self.leadership,
+            &observed,
+            &plan,
+            &mut self.rests,
+        )
+        .await;
+        audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
+        if deeds.lost {
+            return Instant::now();
+        }
+        // status (pure), publish (writes)
+        let more = publish(
+            &self.shell,
+            &self.mirrors,
+            &self.memory,
+            &observed,
+            &mut plan,
+            &deeds,
+            &mut self.events,
+        )
+        .await;
+        self.instant_of(plan.wake_at, deeds.follow_up || more)
+    }
+
+    fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {
+        let now = self.shell.clock.now();
+        let pause = (wake_at - now).to_std().unwrap_or(FOLLOW_UP).max(FOLLOW_UP);
+        Instant::now() + if soon { FOLLOW_UP } else { pause }
+    }
+
+    /// Waits until the next pass is due or something changes, renewing the lease meanwhile.
+    async fn rest(&mut self, dirty: &Notify, next: Instant) {
+        while let Some(due) = self.leadership.renewal_due() {
+            tokio::select! {
+                biased;
+                () = dirty.notified() => {
+                    sleep(DEBOUNCE).await;
+                    return;
+                }
+                () = sleep_until(next) => return,
+                () = sleep_until(due) => {}
+            }
+            if let Err(error) = self.leadership.renew(self.shell.clock.now()).await {
+                tracing::warn!(%error, "the lease could not be renewed");
+                if self.leadership.is_held() {
+                    sleep(API_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Returns the embedded releases and those that the installation's ConfigMap adds. What cannot
+    /// be understood there is left out whole, loudly.
+    async fn catalogue(&self) -> Arc<Catalogue> {
+        let embedded = Catalogue::embedded();
+        let api: Api<ConfigMap> =
+            Api::namespaced(self.shell.kube.clone(), &self.shell.settings.namespace);
+        let found = match api.get_opt(RELEASES_CONFIGMAP).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(%error, "the ConfigMap of releases could not be read");
+                None
+            }
+        };
+        let Some(data) = found.and_then(|own| own.data) else {
+            return Arc::new(embedded.clone());
+        };
+        let mut catalogue = embedded.clone();
+        if let Some(csv) = data.get("hotpatch-releases.csv") {
+            match catalogue.with_releases(csv) {
+                Ok(more) => catalogue = more,
+                Err(error) => tracing::error!(%error, "hotpatch-releases.csv is left out"),
+            }
+        }
+        if let Some(csv) = data.get("standard-lcu-releases.csv") {
+            match catalogue.with_standard_updates(csv) {
+                Ok(more) => catalogue = more,
+                Err(error) => tracing::error!(%error, "standard-lcu-releases.csv is left out"),
+            }
+        }
+        Arc::new(catalogue)
+    }
+}

@@ -1,0 +1,11 @@
+//! The Azure port against official documents, against scripted answers, and against the emulator.
+
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+mod documents;
+mod graph;
+mod operations;
+mod refusals;
+mod script;
+mod sim;
+mod writes;

@@ -1,0 +1,602 @@
+//! The client against the emulator in process.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use azure_sim::{
+    ArcSpec, AzureSim, Clock, DEFAULT_SUBSCRIPTION, Fault, LicenceState, LocalSpec, Options,
+    PatchLevel, TagsPatch, VmSpec,
+};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
+use hotpatch_operator::azure::transport::SimTransport;
+use hotpatch_operator::azure::{
+    Cloud, Endpoint, Error, Inventory, LogEvidence, Operation, OperationState, Outcome, Scope,
+    Token,
+};
+use hotpatch_operator::domain::command::{InstallOrder, RequestId};
+use hotpatch_operator::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
+use hotpatch_operator::domain::machine::{
+    Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId, MachineKind,
+    PatchMode, Power, Product, RebootStatus, ScaleSet, ZonePlace,
+};
+
+/// Polls of one operation before a test gives up.
+const POLLS_MAX: usize = 200;
+
+struct World {
+    sim: AzureSim,
+    cloud: Cloud,
+    time: Arc<Mutex<DateTime<Utc>>>,
+}
+
+impl World {
+    fn new(options: Options) -> Self {
+        let start = Utc.with_ymd_and_hms(2025, 11, 20, 6, 0, 0).unwrap();
+        let time = Arc::new(Mutex::new(start));
+        let read = time.clone();
+        let clock: Clock = Arc::new(move || *read.lock().unwrap());
+        let sim = AzureSim::new(clock, options);
+        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
+        let transport = Arc::new(SimTransport::new(sim.clone()));
+        let cloud = Cloud::new(transport, endpoint, Token::new("operator").unwrap());
+        Self { sim, cloud, time }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        *self.time.lock().unwrap()
+    }
+
+    fn pass(&self, delta: TimeDelta) {
+        *self.time.lock().unwrap() += delta;
+        self.sim.advance();
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            subscriptions: vec![DEFAULT_SUBSCRIPTION.to_owned()],
+            management_groups: vec![],
+        }
+    }
+
+    /// Reads the inventory as a caller does that obeys the quota.
+    async fn inventory(&self) -> Inventory {
+        for _ in 0..POLLS_MAX {
+            match self.cloud.inventory(&self.scope(), self.now()).await {
+                Ok(inventory) => return inventory,
+                Err(Error::Throttled { until_seconds, .. }) => {
+                    self.pass(TimeDelta::seconds(i64::try_from(until_seconds).unwrap()));
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("no inventory");
+    }
+
+    async fn end(&self, operation: &Operation) -> Outcome {
+        for _ in 0..POLLS_MAX {
+            match self.cloud.operation(operation).await.unwrap() {
+                OperationState::Ended(outcome) => return outcome,
+                OperationState::Running { again_seconds } => {
+                    let seconds = i64::try_from(again_seconds).unwrap();
+                    self.pass(TimeDelta::seconds(seconds.max(60)));
+                }
+                OperationState::Gone => panic!("gone"),
+            }
+        }
+        panic!("it does not end");
+    }
+}
+
+fn machine<'a>(inventory: &'a Inventory, name: &str) -> &'a Machine {
+    inventory
+        .machines
+        .iter()
+        .find(|machine| machine.name == name)
+        .unwrap_or_else(|| panic!("{name}: {:?}", inventory.unreadable))
+}
+
+fn vm_facts(machine: &Machine) -> &hotpatch_operator::domain::machine::VmFacts {
+    let Facts::AzureVm(facts) = &machine.facts else {
+        panic!("{:?}", machine.facts)
+    };
+    facts
+}
+
+fn request(number: u8) -> RequestId {
+    RequestId(format!("5f2c2d0e-9d0a-5c6c-8f6a-0123456789{number:02x}"))
+}
+
+#[tokio::test]
+async fn a_mixed_fleet_is_read_whole() {
+    let world = World::new(Options::default());
+    let sim = &world.sim;
+    sim.set_zone_mapping(DEFAULT_SUBSCRIPTION, "westeurope", [3, 1, 2]);
+    sim.add_vm(
+        VmSpec::ws2025_azure_edition("web-1")
+            .zone(1)
+            .tag("ring", "canary"),
+    );
+    sim.add_vm(VmSpec::ws2022_azure_edition("web-2").availability_set("as-1", 2));
+    sim.add_vm(VmSpec::ws2019("old-1").os_patching());
+    sim.add_vm(VmSpec::linux("tux-1"));
+    sim.add_vm(VmSpec::ws2025_azure_edition("off-1").deallocated());
+    sim.add_vm(VmSpec::ws2025_azure_edition("bare-1").without_os_profile());
+    sim.add_vm(VmSpec::ws2025_azure_edition("own-1").gallery_image("/gallery/mine"));
+    sim.add_vm(VmSpec::ws2025_azure_edition("uni-1").uniform_scale_set("set-1"));
+    sim.add_arc(ArcSpec::ws2025_datacenter("arc-1").tag("site", "Hamburg"));
+    sim.add_arc(ArcSpec::ws2022("arc-2"));
+    sim.add_arc(ArcSpec::ws2025_standard("arc-3").licence(LicenceState::Failed));
+    sim.add_arc(ArcSpec::ws2025_standard("arc-4").disconnected());
+    sim.add_local(LocalSpec::ws2025_azure_edition("hci-1").cluster("c-1"));
+    sim.add_local(LocalSpec::ws2025_azure_edition("hci-2").without_guest_management());
+    world.pass(TimeDelta::minutes(5));
+    let inventory = world.inventory().await;
+    assert!(
+        inventory.unreadable.is_empty(),
+        "{:?}",
+        inventory.unreadable
+    );
+    assert_eq!(inventory.machines.len(), 14);
+    assert!(inventory.machines.is_sorted_by(|a, b| a.id < b.id));
+
+    let web = machine(&inventory, "web-1");
+    assert_eq!(
+        (web.kind, web.product),
+        (MachineKind::AzureVm, Product::Ws2025)
+    );
+    assert!(matches!(&web.placement.zone, ZonePlace::Physical(zone) if zone.ends_with("3")));
+    assert_eq!((&web.health, web.power), (&Health::Healthy, Power::Running));
+    assert_eq!(web.settings.patch_mode, PatchMode::AutomaticByPlatform);
+    assert!(web.settings.hotpatch);
+    assert_eq!(web.tags.get("RING"), Some("canary"));
+    assert!(web.incarnation.body.is_some());
+    let set = machine(&inventory, "web-2")
+        .placement
+        .availability_set
+        .as_ref()
+        .unwrap();
+    assert!(set.id.ends_with("/as-1"), "{set:?}");
+    assert_eq!(machine(&inventory, "web-2").product, Product::Ws2022);
+    assert_eq!(machine(&inventory, "old-1").product, Product::OtherWindows);
+    assert_eq!(machine(&inventory, "tux-1").product, Product::NotWindows);
+    assert_eq!(machine(&inventory, "off-1").power, Power::Off);
+    assert_eq!(
+        machine(&inventory, "off-1").product,
+        Product::Ws2025,
+        "by its image"
+    );
+    assert!(vm_facts(machine(&inventory, "bare-1")).os_profile.is_none());
+    assert!(matches!(
+        vm_facts(machine(&inventory, "own-1")).image,
+        Image::Custom(_)
+    ));
+    assert_eq!(
+        vm_facts(machine(&inventory, "uni-1")).scale_set,
+        ScaleSet::Uniform
+    );
+
+    let arc = machine(&inventory, "arc-1");
+    let Facts::ArcServer(facts) = &arc.facts else {
+        panic!("{:?}", arc.facts)
+    };
+    assert_eq!(
+        (facts.licence, facts.connection),
+        (Licence::Enabled, Connection::Connected)
+    );
+    assert_eq!(arc.placement.site.as_deref(), Some("Hamburg"));
+    assert!(
+        arc.build.is_some_and(|build| build.build() == 26100),
+        "{:?}",
+        arc.build
+    );
+    let licence = |name: &str| match &machine(&inventory, name).facts {
+        Facts::ArcServer(facts) => facts.licence,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (licence("arc-2"), licence("arc-3")),
+        (Licence::Absent, Licence::Failed)
+    );
+    let silent = machine(&inventory, "arc-4");
+    assert!(matches!(&silent.facts, Facts::ArcServer(facts)
+        if matches!(facts.connection, Connection::Disconnected { since: Some(_) })));
+
+    let local = machine(&inventory, "hci-1");
+    assert!(
+        matches!(&local.facts, Facts::AzureLocalVm(Some(_))),
+        "{:?}",
+        local.facts
+    );
+    assert_eq!(local.power, Power::Running);
+    assert!(
+        local
+            .placement
+            .cluster
+            .as_deref()
+            .is_some_and(|id| id.ends_with("/c-1"))
+    );
+    let bare = machine(&inventory, "hci-2");
+    assert_eq!(
+        (bare.kind, &bare.facts),
+        (MachineKind::AzureLocalVm, &Facts::AzureLocalVm(None))
+    );
+}
+
+#[tokio::test]
+async fn a_large_fleet_is_read_page_by_page_within_the_quota() {
+    let world = World::new(Options::default());
+    for number in 0..1500 {
+        world
+            .sim
+            .add_vm(VmSpec::ws2025_azure_edition(&format!("vm-{number:04}")));
+    }
+    world.pass(TimeDelta::minutes(5));
+    let inventory = world.inventory().await;
+    assert_eq!(inventory.machines.len(), 1500);
+    assert!(inventory.unreadable.is_empty());
+}
+
+/// Assesses a machine and returns what is offered to it.
+async fn offered(world: &World, id: &MachineId, kind: MachineKind) -> InstallOrder {
+    let operation = world.cloud.assess(id, kind, request(1)).await.unwrap();
+    let outcome = world.end(&operation).await;
+    assert_eq!(outcome.status, InstallStatus::Succeeded, "{outcome:?}");
+    world.pass(TimeDelta::minutes(5));
+    let inventory = world.inventory().await;
+    let found = inventory
+        .machines
+        .iter()
+        .find(|machine| machine.id == *id)
+        .unwrap();
+    let assessment = found.assessment.as_ref().expect("an assessment");
+    let security: Vec<_> = assessment
+        .offered
+        .iter()
+        .filter(|offer| offer.security)
+        .collect();
+    assert!(!security.is_empty(), "{assessment:?}");
+    InstallOrder {
+        kbs: security.iter().map(|offer| offer.kb).collect(),
+        may_reboot: true,
+        exclude_rebooting: false,
+        published_until: world.now().date_naive(),
+        maximum_duration: TimeDelta::minutes(235),
+    }
+}
+
+#[tokio::test]
+async fn an_install_runs_to_its_end_on_every_kind() {
+    let world = World::new(Options::default());
+    let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
+    let vm = VmSpec::ws2025_azure_edition("vm").patched(behind);
+    let arc = ArcSpec::ws2025_datacenter("arc").patched(behind);
+    let local = LocalSpec::ws2025_azure_edition("hci").patched(behind);
+    let ids = [
+        (world.sim.add_vm(vm), MachineKind::AzureVm),
+        (world.sim.add_arc(arc), MachineKind::ArcServer),
+        (world.sim.add_local(local), MachineKind::AzureLocalVm),
+    ];
+    world.pass(TimeDelta::minutes(5));
+    for (text, kind) in ids {
+        let id = MachineId::parse(&text).unwrap();
+        let order = offered(&world, &id, kind).await;
+        let before = world.sim.machine(&text).unwrap().boot_count;
+        let operation = world
+            .cloud
+            .install(&id, kind, &order, request(2))
+            .await
+            .unwrap();
+        world.pass(TimeDelta::minutes(3));
+
+        let only = BTreeSet::from([id.clone()]);
+        let running = world.cloud.progress(&world.scope(), &only).await.unwrap();
+        assert_eq!(
+            running[&id].installs[0].status,
+            InstallStatus::InProgress,
+            "{kind}"
+        );
+        let reading = world.cloud.read(&id, kind).await.unwrap();
+        assert_eq!(
+            reading.busy.is_some(),
+            reading.shows_installs,
+            "{kind}: {reading:?}"
+        );
+
+        let outcome = world.end(&operation).await;
+        assert_eq!(
+            outcome.status,
+            InstallStatus::Succeeded,
+            "{kind}: {outcome:?}"
+        );
+        assert_eq!(
+            outcome.reboot,
+            RebootStatus::Completed,
+            "{kind}: {outcome:?}"
+        );
+        world.pass(TimeDelta::minutes(5));
+        let done = world.cloud.progress(&world.scope(), &only).await.unwrap();
+        let record = &done[&id].installs[0];
+        assert_eq!(Some(&record.activity), outcome.activity.as_ref());
+        assert_eq!(record.status, InstallStatus::Succeeded);
+        assert_eq!(record.installed, order.kbs, "{kind}");
+        assert_eq!(done[&id].health, Health::Healthy, "{kind}");
+        let truth = world.sim.machine(&text).unwrap();
+        for kb in &order.kbs {
+            assert!(
+                truth.installed.contains(&kb.number().to_string()),
+                "{kind}: {kb}"
+            );
+        }
+        assert_eq!(truth.boot_count, before + 1, "{kind}");
+        let reading = world.cloud.read(&id, kind).await.unwrap();
+        assert_eq!(reading.busy, None, "{kind}");
+        assert_eq!(reading.health, Health::Healthy, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_restarts_once() {
+    let world = World::new(Options::default());
+    let vm = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    let local = world.sim.add_local(LocalSpec::ws2025_azure_edition("hci"));
+    for (text, kind) in [
+        (vm, MachineKind::AzureVm),
+        (local, MachineKind::AzureLocalVm),
+    ] {
+        let id = MachineId::parse(&text).unwrap();
+        let before = world.sim.machine(&text).unwrap().boot_count;
+        let operation = world.cloud.restart(&id, kind, request(3)).await.unwrap();
+        let outcome = world.end(&operation).await;
+        assert_eq!(outcome.status, InstallStatus::Succeeded, "{kind}");
+        world.pass(TimeDelta::minutes(20));
+        assert_eq!(
+            world.sim.machine(&text).unwrap().boot_count,
+            before + 1,
+            "{kind}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_second_install_is_refused_for_sure() {
+    let world = World::new(Options::default());
+    let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
+    let text = world
+        .sim
+        .add_vm(VmSpec::ws2025_azure_edition("vm").patched(behind));
+    world.pass(TimeDelta::minutes(5));
+    let id = MachineId::parse(&text).unwrap();
+    let order = offered(&world, &id, MachineKind::AzureVm).await;
+    let send = |n| {
+        world
+            .cloud
+            .install(&id, MachineKind::AzureVm, &order, request(n))
+    };
+    send(4).await.unwrap();
+    let refused = send(5).await.unwrap_err();
+    assert!(matches!(refused, Error::Conflict { .. }), "{refused:?}");
+    assert!(refused.is_sure_refusal());
+}
+
+fn enrol(id: &MachineId, tag: TagChange) -> Change {
+    let settings = SettingsPatch {
+        patch_mode: Some(PatchMode::AutomaticByPlatform),
+        hotpatch: Some(true),
+        ..SettingsPatch::default()
+    };
+    Change {
+        machine: id.clone(),
+        settings,
+        licence: None,
+        tag,
+    }
+}
+
+#[tokio::test]
+async fn a_vm_is_enrolled_and_released_however_tags_are_patched() {
+    for tags_patch in [TagsPatch::Merge, TagsPatch::Replace] {
+        let mut options = Options::default();
+        options.assumptions.tags_patch = tags_patch;
+        let world = World::new(options);
+        let spec = VmSpec::ws2025_azure_edition("vm")
+            .os_patching()
+            .tag("app", "web");
+        let text = world.sim.add_vm(spec);
+        let id = MachineId::parse(&text).unwrap();
+        let change = enrol(&id, TagChange::Set("claim".into()));
+        world
+            .cloud
+            .change(&change, MachineKind::AzureVm)
+            .await
+            .unwrap();
+        world.pass(TimeDelta::minutes(5));
+        let reading = world.cloud.read(&id, MachineKind::AzureVm).await.unwrap();
+        assert!(reading.settings.hotpatch, "{tags_patch:?}");
+        assert_eq!(reading.settings.patch_mode, PatchMode::AutomaticByPlatform);
+        assert_eq!(reading.tags.get(CLAIM_TAG), Some("claim"));
+        assert_eq!(reading.tags.get("app"), Some("web"));
+        assert!(reading.etag.is_some() && reading.server_date.is_some());
+
+        let mut release = enrol(&id, TagChange::Remove);
+        release.settings.hotpatch = Some(false);
+        world
+            .cloud
+            .change(&release, MachineKind::AzureVm)
+            .await
+            .unwrap();
+        world.pass(TimeDelta::minutes(5));
+        let reading = world.cloud.read(&id, MachineKind::AzureVm).await.unwrap();
+        assert!(!reading.settings.hotpatch, "{tags_patch:?}");
+        assert_eq!(reading.tags.get(CLAIM_TAG), None, "{tags_patch:?}");
+        assert_eq!(reading.tags.get("app"), Some("web"));
+    }
+}
+
+#[tokio::test]
+async fn a_tag_written_in_between_is_a_conflict_and_not_lost() {
+    let world = World::new(Options::default());
+    let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    let id = MachineId::parse(&text).unwrap();
+    let sim = world.sim.clone();
+    let other = text.clone();
+    world.sim.after_call(move |method, _, _| {
+        if method == "GET" {
+            sim.retag(&other, "app", Some("web"));
+        }
+    });
+    let change = enrol(&id, TagChange::Set("claim".into()));
+    let found = world
+        .cloud
+        .change(&change, MachineKind::AzureVm)
+        .await
+        .unwrap_err();
+    assert!(matches!(found, Error::Conflict { .. }), "{found:?}");
+    world.sim.clear_hooks();
+    let reading = world.cloud.read(&id, MachineKind::AzureVm).await.unwrap();
+    assert_eq!(
+        (reading.tags.get("app"), reading.tags.get(CLAIM_TAG)),
+        (Some("web"), None)
+    );
+}
+
+#[tokio::test]
+async fn an_arc_server_gets_its_licence_made_and_switched_off() {
+    let world = World::new(Options::default());
+    let text = world
+        .sim
+        .add_arc(ArcSpec::ws2025_standard("arc").not_enrolled());
+    let id = MachineId::parse(&text).unwrap();
+    let mut change = enrol(&id, TagChange::Set("claim".into()));
+    change.settings.patch_mode = None;
+    change.licence = Some(true);
+    world
+        .cloud
+        .change(&change, MachineKind::ArcServer)
+        .await
+        .unwrap();
+    world.pass(TimeDelta::hours(2));
+    assert!(world.sim.machine(&text).unwrap().enrolled);
+    let licence = |inventory: &Inventory| match &inventory.machines[0].facts {
+        Facts::ArcServer(facts) => facts.licence,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(licence(&world.inventory().await), Licence::Enabled);
+    change.tag = TagChange::Remove;
+    change.settings.hotpatch = Some(false);
+    change.licence = Some(false);
+    world
+        .cloud
+        .change(&change, MachineKind::ArcServer)
+        .await
+        .unwrap();
+    world.pass(TimeDelta::hours(2));
+    assert_eq!(licence(&world.inventory().await), Licence::Disabled);
+    let reading = world.cloud.read(&id, MachineKind::ArcServer).await.unwrap();
+    assert_eq!(reading.tags.get(CLAIM_TAG), None);
+    assert!(!reading.settings.hotpatch);
+}
+
+#[tokio::test]
+async fn the_log_proves_what_a_lost_reply_does_not() {
+    let world = World::new(Options::default());
+    let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    let id = MachineId::parse(&text).unwrap();
+    let since = world.now() - TimeDelta::minutes(1);
+    for (number, fault, arrived) in [(6, Fault::DropBefore, false), (7, Fault::DropAfter, true)] {
+        world.sim.on_call(move |request| {
+            if request.method() == "POST" {
+                fault.clone()
+            } else {
+                Fault::None
+            }
+        });
+        let sent = world
+            .cloud
+            .restart(&id, MachineKind::AzureVm, request(number))
+            .await;
+        let found = sent.unwrap_err();
+        assert!(matches!(found, Error::Ambiguous { .. }), "{found:?}");
+        world.sim.clear_hooks();
+        world.pass(TimeDelta::minutes(10));
+        let now = world.now();
+        let evidence = world
+            .cloud
+            .evidence(&id, request(number), since, now)
+            .await
+            .unwrap();
+        match evidence {
+            LogEvidence::Accepted { .. } => assert!(arrived),
+            LogEvidence::Absent { searched_until } => assert!(!arrived && searched_until == now),
+            LogEvidence::Refused { .. } => panic!("{evidence:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_shows_a_refusal_and_the_restart_of_an_azure_local_vm() {
+    let world = World::new(Options::default());
+    let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
+    let text = world
+        .sim
+        .add_vm(VmSpec::ws2025_azure_edition("vm").patched(behind));
+    let id = MachineId::parse(&text).unwrap();
+    let since = world.now() - TimeDelta::minutes(1);
+    world.pass(TimeDelta::minutes(5));
+    let order = offered(&world, &id, MachineKind::AzureVm).await;
+    let send = |n| {
+        world
+            .cloud
+            .install(&id, MachineKind::AzureVm, &order, request(n))
+    };
+    send(8).await.unwrap();
+    let _ = send(9).await.unwrap_err();
+    let local = world.sim.add_local(LocalSpec::ws2025_azure_edition("hci"));
+    let local = MachineId::parse(&local).unwrap();
+    world
+        .cloud
+        .restart(&local, MachineKind::AzureLocalVm, request(10))
+        .await
+        .unwrap();
+    world.pass(TimeDelta::minutes(10));
+    let evidence = |id, n| world.cloud.evidence(id, request(n), since, world.now());
+    assert!(matches!(
+        evidence(&id, 8).await.unwrap(),
+        LogEvidence::Accepted { .. }
+    ));
+    assert!(matches!(
+        evidence(&id, 9).await.unwrap(),
+        LogEvidence::Refused { .. }
+    ));
+    assert!(matches!(
+        evidence(&local, 10).await.unwrap(),
+        LogEvidence::Accepted { .. }
+    ));
+}
+
+#[tokio::test]
+async fn a_machine_made_anew_is_another_incarnation() {
+    let world = World::new(Options::default());
+    let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    let id = MachineId::parse(&text).unwrap();
+    let before = world
+        .cloud
+        .read(&id, MachineKind::AzureVm)
+        .await
+        .unwrap()
+        .incarnation;
+    world.sim.recreate(&text);
+    let after = world
+        .cloud
+        .read(&id, MachineKind::AzureVm)
+        .await
+        .unwrap()
+        .incarnation;
+    assert_ne!(before, after);
+    world.sim.delete_machine(&text);
+    let gone = world
+        .cloud
+        .read(&id, MachineKind::AzureVm)
+        .await
+        .unwrap_err();
+    assert!(matches!(gone, Error::NotFound { .. }), "{gone:?}");
+}
