@@ -3,3 +3,4 @@
 mod api;
 mod azure;
 mod crds;
+mod tidy;
