@@ -150,7 +150,7 @@ fn the_changelog_has_a_place_for_what_is_new() {
 #[test]
 fn the_architecture_names_every_part() {
     let page = read("ARCHITECTURE.md");
-    for part in parts(&tree()) {
+    for part in parts(tree()) {
         let says = format!("ARCHITECTURE.md: say in the code map what `{part}` is");
         assert!(page.contains(&format!("`{part}`")), "{says}");
     }

@@ -6,6 +6,9 @@ use super::{fires, none};
 /// Columns of a line of Rust.
 const COLUMNS_MAX: usize = 100;
 
+/// A word this long, such as a resource id, is not broken.
+const WORD_COLUMNS: usize = 90;
+
 /// Lines of a file before its tests.
 const FILE_LINES_MAX: usize = 400;
 
@@ -28,41 +31,35 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 6] = [
+const EXCEPTIONS: [Exception; 5] = [
     Exception {
-        path: "crates/kube-sim/src/registry.rs",
-        function: Some("builtin_types"),
-        lines: 81,
-        reason: "a table, one line a built-in kind",
+        path: "src/api/conditions/fleet.rs",
+        function: None,
+        lines: 424,
+        reason: "a table, one entry a condition",
     },
     Exception {
-        path: "crates/kube-sim/src/service.rs",
+        path: "src/api/conditions/others.rs",
         function: None,
-        lines: 434,
-        reason: "the verbs of the HTTP interface read best side by side",
-    },
-    Exception {
-        path: "crates/kube-sim/src/write.rs",
-        function: None,
-        lines: 457,
-        reason: "create, update and apply share one order of checks, which is the point",
+        lines: 433,
+        reason: "a table, one entry a condition",
     },
     Exception {
         path: "src/domain/machine.rs",
         function: None,
-        lines: 677,
+        lines: 690,
         reason: "facts only: one type after another, no logic to look for",
     },
     Exception {
         path: "src/domain/run.rs",
         function: None,
-        lines: 452,
+        lines: 460,
         reason: "the types of a run, mostly documentation",
     },
     Exception {
         path: "src/domain/run/follow.rs",
         function: None,
-        lines: 486,
+        lines: 535,
         reason: "the step function of the run protocol: all steps in one place",
     },
 ];
@@ -126,14 +123,10 @@ fn functions(source: &Source) -> Vec<(usize, String, usize)> {
         let Some((_, name)) = words.get(at + 1) else {
             continue;
         };
-        let rest = source.code[index..]
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n");
-        let has_body = rest
-            .find('{')
-            .is_some_and(|brace| rest.find(";\n").is_none_or(|end| brace < end));
+        // Where a semicolon ends a line before a block opens, there is no body.
+        let mut rest = source.code[index..].iter();
+        let opens = rest.find(|line| line.contains('{') || line.trim_end().ends_with(';'));
+        let has_body = opens.is_some_and(|line| line.contains('{'));
         let end = has_body
             .then(|| end_of_block(&source.code, index))
             .flatten();
@@ -178,7 +171,9 @@ fn too_wide(source: &Source) -> Vec<Finding> {
     lines
         .filter_map(|(index, line)| {
             let columns = line.chars().count();
-            (columns > COLUMNS_MAX).then(|| {
+            let words = line.split_whitespace();
+            let is_breakable = words.map(|word| word.chars().count()).max() < Some(WORD_COLUMNS);
+            (columns > COLUMNS_MAX && is_breakable).then(|| {
                 let says = format!(
                     "{columns} columns, {COLUMNS_MAX} are the most: run `cargo fmt \
                                     --all`, then break the string or comment"
@@ -219,14 +214,14 @@ fn lines_fit_a_screen() {
 
 #[test]
 fn an_exception_that_is_not_needed_any_more_is_gone() {
-    let sources = tree();
-    for own in stale(&sources, &EXCEPTIONS) {
-        let what = own.function.unwrap_or("the file");
-        panic!(
-            "{}: {what} is short enough: take it out of EXCEPTIONS",
-            own.path
-        );
-    }
+    let gone: Vec<String> = stale(tree(), &EXCEPTIONS)
+        .iter()
+        .map(|own| format!("{}: {}", own.path, own.function.unwrap_or("the file")))
+        .collect();
+    assert!(
+        gone.is_empty(),
+        "short enough, take them out of EXCEPTIONS: {gone:#?}"
+    );
     for own in &EXCEPTIONS {
         assert!(
             own.reason.len() > 20,
@@ -275,9 +270,13 @@ fn what_is_too_long_is_found() {
 
 #[test]
 fn what_is_too_wide_is_found() {
-    let line = |columns: usize| format!("\n//{}\n", "é".repeat(columns - 2));
-    fires(too_wide, "src/a.rs", &line(COLUMNS_MAX), &[]);
-    fires(too_wide, "src/a.rs", &line(COLUMNS_MAX + 1), &[2]);
+    let line = |columns: usize| format!("\n//{}\n", "é ".repeat(columns / 2 - 1) + "é");
+    let odd = COLUMNS_MAX - COLUMNS_MAX % 2 + 1;
+    let full = format!("{}é", line(odd - 2).trim_end());
+    fires(too_wide, "src/a.rs", &full, &[]);
+    fires(too_wide, "src/a.rs", &line(odd), &[2]);
+    let word = format!("// {}", "/subscriptions".repeat(10));
+    fires(too_wide, "src/a.rs", &word, &[]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Folders that are not sources.
 const IGNORED: [&str; 4] = ["target", ".git", "proptest-regressions", "node_modules"];
@@ -110,8 +111,13 @@ pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Reads all text files of the tree, sorted by path.
-pub(super) fn tree() -> Vec<Source> {
+/// Returns all text files of the tree, sorted by path; they are read once.
+pub(super) fn tree() -> &'static [Source] {
+    static TREE: OnceLock<Vec<Source>> = OnceLock::new();
+    TREE.get_or_init(read_tree)
+}
+
+fn read_tree() -> Vec<Source> {
     let mut paths = Vec::new();
     walk(root(), &mut paths);
     let mut sources: Vec<Source> = paths
@@ -305,23 +311,30 @@ pub(super) fn names(line: &str) -> Vec<(usize, &str)> {
 
 #[test]
 fn comments_and_strings_are_no_code_and_lines_stay() {
-    let text = "let a = \"tokio // x\"; // kube\nlet b = r#\"a \" b\"#; /* /* x */ y\n*/ let c = '\"';\n\
-                let d: &'a str = '\\'';\nlet e = br\"\\\";";
+    let text = [
+        "let a = \"tokio // x\"; // kube",
+        "let b = r#\"a \" b\"#; /* /* x */ y",
+        "*/ let c = '\"'; let d: &'a str = '\\'';",
+        "let e = br\"\\\"; let f = \"\\\" g\\",
+        " h\"; let i = 1;",
+    ]
+    .join("\n");
+    let text = text.as_str();
     let code = blank(text);
     assert_eq!(code.lines().count(), text.lines().count());
     let words: Vec<&str> = code.lines().flat_map(names).map(|(_, name)| name).collect();
     let expected = [
-        "let", "a", "let", "b", "let", "c", "let", "d", "a", "str", "let", "e", "b",
+        "let", "a", "let", "b", "let", "c", "let", "d", "a", "str", "let", "e", "b", "let", "f",
+        "let", "i", "1",
     ];
     assert_eq!(words, expected);
 }
 
 #[test]
 fn a_test_module_is_told_from_the_product() {
-    let source = Source::new(
-        "src/x.rs",
-        "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\nfn c() {}\n#[cfg(test)]\nmod other;\n",
-    );
+    let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\nfn c() {}\n\
+                #[cfg(test)]\nmod other;\n";
+    let source = Source::new("src/x.rs", text);
     let product: Vec<&str> = source.product().map(|(_, line)| line).collect();
     assert_eq!(
         product,
