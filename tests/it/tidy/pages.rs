@@ -166,7 +166,7 @@ fn the_architecture_names_every_checker_and_no_other() {
         .expect("the checkers live in src/rehearsal/invariants")
         .code
         .join("\n");
-    let found = checkers(&sources);
+    let found = checkers(sources);
     assert_eq!(
         list.matches("Box::new(").count(),
         found.len(),
