@@ -3,4 +3,9 @@
 pub mod api;
 pub mod azure;
 pub mod cli;
+pub mod controller;
 pub mod domain;
+pub mod record;
+pub mod rehearsal;
+pub mod status;
+pub mod validate;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The operator's program: parses the command line and runs the verb.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hotpatch_operator::cli::main()
+}

@@ -1,6 +1,7 @@
 //! `HotpatchRun`: one batch. At once the announcement, the claim and the write-ahead log: nothing
 //! is commanded on a machine that no run names.
 
+mod lenient;
 mod status;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,12 +11,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::status::*;
 use super::machine::{MAX_MACHINE_GROUPS, MachineKind};
+use super::policy::Spread;
 use super::schema;
 
 /// Most KBs that a run may install.
 pub const MAX_ALLOWED_KBS: u32 = 64;
-/// Most limits that a run freezes.
-pub const MAX_LIMITS: u32 = 512;
+/// Most limits that a run freezes: its stage, and for each of 250 machines 16 groups, a set and a
+/// cluster.
+pub const MAX_LIMITS: u32 = 1 + schema::MAX_RUN_MACHINES * (MAX_MACHINE_GROUPS + 2);
 
 /// What the run does, to which machines, within which limits. Self-contained, written by the
 /// operator, and never changed: an edit of fleet, policy or window cannot widen or shift it.
@@ -119,8 +122,8 @@ pub struct HotpatchRunSpec {
     /// What the run does: `Hotpatch` installs without any reboot, `Baseline` installs and reboots
     /// where owed, `Restart` only reboots where owed, `Rollback` uninstalls.
     pub action: RunAction,
-    /// Why the run exists: `Planned`, `Unplanned`, `OffTrack`, `RebootOwed`, `LateBaseline`,
-    /// `Requested` or a later word.
+    /// Why the run exists: `Planned`, `Unplanned`, `LateBaseline`, `OffTrack`, `RebootOwed`,
+    /// `OutOfBand` or a later word.
     #[schemars(length(max = 64))]
     pub cause: String,
     /// Stage of the policy that the machines belong to.
@@ -128,7 +131,8 @@ pub struct HotpatchRunSpec {
     pub stage: String,
     /// Number of the run among those of the same fleet, release and stage, from 1.
     pub ordinal: u32,
-    /// The opening in which the run may act; absent for a run that needs no window.
+    /// The opening in which the run may act. A run that needs no window has one of the name
+    /// `any-time` that says how long it may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<RunWindow>,
     /// Limits as they stood when the run was planned; what the present policy allows less counts
@@ -139,9 +143,14 @@ pub struct HotpatchRunSpec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["scope", "key"])
     )]
     pub limits: Vec<RunLimit>,
+    /// Failure domains that the run never disturbs side by side, as the policy had them when the
+    /// run was planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 6), extend("x-kubernetes-list-type" = "set"))]
+    pub spread: Vec<Spread>,
     /// When a machine counts as healthy again.
     pub health: RunHealth,
-    /// How many failures the run survives.
+    /// What is done about failures.
     pub failures: RunFailures,
     /// Conditions that other controllers must set to True on this run before a machine is touched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -196,11 +205,11 @@ pub struct RunWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunLimit {
-    /// What is limited: `stage`, `group`, `availabilitySet`, `cluster`, `region`, `zone`, `site` or
-    /// a later word.
+    /// What is limited: `stage`, `group`, `availabilitySet`, `cluster` or a later word.
     #[schemars(length(min = 1, max = 32))]
     pub scope: String,
-    /// Which one: name of the stage, `tag=value` of the group, id of the set.
+    /// Which one: name of the stage, `tag=value` of the group (`=` and `%` in the tag written `%3D`
+    /// and `%25`), resource id of the set or cluster.
     #[schemars(length(max = 800))]
     pub key: String,
     /// Most machines of it that may be unavailable at the same time; percentages are resolved.
@@ -215,16 +224,12 @@ pub struct RunHealth {
     pub settle_seconds: u32,
     /// Seconds without a sign of health after which a machine is unknown.
     pub unknown_after_seconds: u32,
-    /// Whether Azure Resource Health must call the machine available.
-    pub resource_health_required: bool,
 }
 
-/// How many failures a run survives.
+/// What a run does about failures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunFailures {
-    /// Most failed machines until the rollout is halted; percentages are resolved.
-    pub max: u32,
     /// How often a failed machine is tried again, each time in a later window.
     pub retries: u32,
 }
@@ -267,17 +272,25 @@ pub struct RunMachine {
     /// Azure region.
     #[schemars(length(max = 64))]
     pub region: String,
-    /// Physical availability zone, where known.
+    /// Physical availability zone, such as `westeurope-az2`; `unknown` where the machine stands in
+    /// one that is not known. Absent: in no zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub zone: Option<String>,
-    /// Resource id of the availability set or flexible scale set.
+    /// Resource id of the availability set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = schema::MAX_RESOURCE_ID))]
     pub availability_set: Option<String>,
-    /// Update domain in the availability set, or fault domain in a flexible scale set.
+    /// Update domain in the availability set, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_domain: Option<u32>,
+    /// Resource id of the flexible scale set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = schema::MAX_RESOURCE_ID))]
+    pub scale_set: Option<String>,
+    /// Fault domain in the flexible scale set, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault_domain: Option<u32>,
     /// Site of an Arc server, from its tag `site`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -286,7 +299,7 @@ pub struct RunMachine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = schema::MAX_RESOURCE_ID))]
     pub cluster: Option<String>,
-    /// Budget groups of the machine, each as `tag=value`.
+    /// Budget groups of the machine, each as `tag=value`, written like the key of a limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = MAX_MACHINE_GROUPS),

@@ -1,3 +1,58 @@
 //! The command line: one file a verb, and rendering.
 
 pub mod crds;
+pub mod demo;
+pub mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A Kubernetes operator for Windows Server hotpatching.
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the controller against a cluster and an Azure endpoint.
+    Run(run::Options),
+    /// Shows the product doing its main job: the real controller on a virtual clock, over an
+    /// embedded Kubernetes API and an emulated Azure. Needs no cluster and no cloud.
+    Demo(demo::Options),
+    /// Prints the custom resource definitions as YAML.
+    Crds {
+        /// Writes one file a kind into this folder instead.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Parses the command line and runs the verb.
+pub fn main() -> ExitCode {
+    match Cli::parse().verb {
+        Verb::Run(options) => run::main(options),
+        Verb::Demo(options) => demo::main(&options),
+        Verb::Crds { dir } => print_crds(dir),
+    }
+}
+
+fn print_crds(dir: Option<PathBuf>) -> ExitCode {
+    let Some(dir) = dir else {
+        print!("{}", crds::print());
+        return ExitCode::SUCCESS;
+    };
+    for (name, text) in crds::files() {
+        let path = dir.join(name);
+        if let Err(error) = std::fs::write(&path, text) {
+            eprintln!("cannot write {}: {error}", path.display());
+            return ExitCode::FAILURE;
+        }
+        println!("wrote {}", path.display());
+    }
+    ExitCode::SUCCESS
+}

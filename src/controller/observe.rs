@@ -23,6 +23,7 @@ use crate::domain::plan::questions;
 use crate::domain::release::Catalogue;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Snapshot};
+use crate::status::machine_name;
 use crate::validate::{self, Declared, Found};
 
 /// An inventory younger than this is not read again.
@@ -70,6 +71,7 @@ impl Mirrors {
             policies: self.policies.of_namespace(namespace),
             requests: self.requests.of_namespace(namespace),
             runs: self.runs.of_namespace(namespace),
+            machine_names: BTreeMap::new(),
         }
     }
 
@@ -127,8 +129,8 @@ pub async fn observe(
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
     for namespace in mirrors.namespaces() {
-        let declared = mirrors.declared(&namespace);
-        let (domain, cloud) = domain(shell, memory, &namespace, &declared).await;
+        let mut declared = mirrors.declared(&namespace);
+        let (domain, cloud) = domain(shell, memory, &namespace, &mut declared).await;
         domains.insert(namespace.clone(), domain);
         if let Some(cloud) = cloud {
             clouds.insert(namespace.clone(), cloud);
@@ -147,36 +149,53 @@ async fn domain(
     shell: &Shell,
     memory: &mut Memory,
     namespace: &str,
-    declared: &Declared,
+    declared: &mut Declared,
 ) -> (Domain, Option<Cloud>) {
     let now = shell.clock.now();
-    let fleets = validate::fleets(declared, now);
-    let (runs, _) = validate::runs(declared);
+    let (runs, broken) = validate::runs(declared);
     let scope = scope(declared, runs.values());
+    let account = service_account(declared, runs.values());
     let mut domain = Domain {
-        fleets,
+        fleets: Vec::new(),
         runs,
         inventory: Err("no fleet names a scope".to_owned()),
         answers: BTreeMap::new(),
+        held: BTreeMap::new(),
+        unreadable_runs: Vec::new(),
     };
-    if scope.subscriptions.is_empty() && scope.management_groups.is_empty() {
-        return (domain, None);
-    }
-    let account = service_account(declared, domain.runs.values());
-    let cloud = match shell.clouds.cloud(namespace, &account).await {
-        Ok(cloud) => cloud,
-        Err(error) => {
-            domain.inventory = Err(error.to_string());
-            memory.access.insert(namespace.to_owned(), Access::Failed(error));
-            return (domain, None);
+    for run in broken {
+        if run.machines.is_empty() {
+            domain.unreadable_runs.push(run.name.clone());
         }
-    };
-    domain.inventory = inventory(memory, namespace, &cloud, &scope, now).await;
-    for (run, asked) in questions(&domain, shell.clock.now()) {
-        let answers = answers(&cloud, &domain, asked, shell.clock.now()).await;
-        domain.answers.insert(run, answers);
+        let why = format!("run {} cannot be understood: {}", run.name, run.why);
+        domain.held.extend(run.machines.into_iter().map(|id| (id, why.clone())));
     }
-    (domain, Some(cloud))
+    let mut cloud = None;
+    if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
+        match shell.clouds.cloud(namespace, &account).await {
+            Ok(own) => {
+                domain.inventory = inventory(memory, namespace, &own, &scope, now).await;
+                cloud = Some(own);
+            }
+            Err(error) => {
+                domain.inventory = Err(error.to_string());
+                memory.access.insert(namespace.to_owned(), Access::Failed(error));
+            }
+        }
+    }
+    if let Ok(inventory) = &domain.inventory {
+        let names = inventory.machines.values();
+        declared.machine_names =
+            names.map(|own| (machine_name(own), own.id.clone())).collect();
+    }
+    domain.fleets = validate::fleets(declared, now);
+    if let Some(cloud) = &cloud {
+        for (run, asked) in questions(&domain, shell.clock.now()) {
+            let answers = answers(cloud, &domain, asked, shell.clock.now()).await;
+            domain.answers.insert(run, answers);
+        }
+    }
+    (domain, cloud)
 }
 
 /// Returns where the machines of a namespace are: the scopes of its fleets, and the subscriptions

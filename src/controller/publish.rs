@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use kube::core::object::HasStatus;
 use kube::{Client, Resource, ResourceExt};
@@ -17,8 +17,8 @@ use super::act::Deeds;
 use super::events::Emitter;
 use super::mirror::Mirror;
 use super::observe::{Access, Memory, Mirrors, Observed};
-use crate::api::machine::HotpatchMachineSpec;
-use crate::api::{HotpatchFleet, HotpatchMachine};
+use crate::api::machine::{HotpatchMachineSpec, MachineKind};
+use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchMachine};
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Outlook, Plan};
@@ -58,7 +58,7 @@ pub async fn publish(
         let Some(domain) = observed.snapshot.domains.get(namespace) else { continue };
         let domain = as_done(domain, deeds);
         let access = memory.access.get(namespace).unwrap_or(&Access::Unknown);
-        declarations(shell, mirrors, declared, &domain, now).await;
+        declarations(shell, mirrors, declared, now).await;
         for found in &declared.fleets {
             let limited = recorded > RECORDED_MACHINES_MAX;
             let shown = Shown { domain: &domain, plan, access, limited };
@@ -118,7 +118,12 @@ where
 }
 
 /// Writes the status of an object that does not parse, as far as anybody can.
-async fn unreadable<K>(shell: &Shell, found: &Found<K>, now: DateTime<Utc>)
+async fn unreadable<K>(
+    shell: &Shell,
+    kind: &'static str,
+    found: &Found<K>,
+    now: DateTime<Utc>,
+)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -128,9 +133,10 @@ where
         Api::namespaced_with(shell.kube.clone(), namespace, &resource);
     let Ok(mut object) = api.get(name).await else { return };
     let stored = object.data.pointer("/status/conditions").cloned();
-    let previous = stored.and_then(|own| serde_json::from_value(own).ok()).unwrap_or_default();
+    let previous: Vec<Condition> =
+        stored.and_then(|own| serde_json::from_value(own).ok()).unwrap_or_default();
     let generation = object.metadata.generation;
-    let conditions = status::unreadable(&K::kind(&()), why, previous, generation, now);
+    let conditions = status::unreadable(kind, why, previous, generation, now);
     let Ok(conditions) = serde_json::to_value(conditions) else { return };
     if object.data.pointer("/status/conditions") == Some(&conditions) {
         return;
@@ -153,11 +159,10 @@ async fn declarations(
     shell: &Shell,
     mirrors: &Mirrors,
     declared: &Declared,
-    domain: &Domain,
     now: DateTime<Utc>,
 ) {
     for found in &declared.windows {
-        unreadable(shell, found, now).await;
+        unreadable(shell, "MaintenanceWindow", found, now).await;
         let Some(object) = found.object() else { continue };
         let spec = validate::window(object);
         let wanted = status::window(
@@ -169,14 +174,14 @@ async fn declarations(
         write(&shell.kube, &mirrors.windows, object, wanted).await;
     }
     for found in &declared.policies {
-        unreadable(shell, found, now).await;
+        unreadable(shell, "BaselinePolicy", found, now).await;
         let Some(object) = found.object() else { continue };
         let policy = validate::policy(object);
         let name = object.name_any();
         let users = declared.fleets.iter().filter_map(Found::object);
         let users = users.filter(|fleet| fleet.spec.policy_ref.name == name).count();
         let unsupported: Vec<String> =
-            validate::unsupported_in_policy(object).iter().map(ToString::to_string).collect();
+            validate::unsupported(None, Some(object)).iter().map(ToString::to_string).collect();
         let wanted = status::policy(
             object.status.as_ref(),
             object.metadata.generation,
@@ -187,19 +192,43 @@ async fn declarations(
         );
         write(&shell.kube, &mirrors.policies, object, wanted).await;
     }
-    let judged = validate::requests(declared, &domain.fleets, now);
+    let judged = validate::requests(declared, now);
     for found in &declared.requests {
-        unreadable(shell, found, now).await;
+        unreadable(shell, "HotpatchRequest", found, now).await;
         let Some(object) = found.object() else { continue };
-        let Some(judgement) = judged.get(&object.name_any()) else { continue };
+        let name = object.name_any();
+        let Some(judgement) = judged.iter().find(|own| own.name == name) else { continue };
+        let judgement = status::RequestJudgement {
+            state: state_of(&judgement.ruling),
+            by: object.spec.requested_by.clone().map(|by| format!("claimed: {by}")),
+        };
         let wanted = status::request(
             object.status.as_ref(),
             object.metadata.generation,
-            judgement,
+            &judgement,
             now,
         );
         write(&shell.kube, &mirrors.requests, object, wanted).await;
     }
+}
+
+fn state_of(ruling: &validate::Ruling) -> status::RequestState {
+    use status::RequestState;
+    use validate::Ruling;
+    match ruling.clone() {
+        Ruling::Accepted { note } => RequestState::Accepted { note },
+        Ruling::Refused { reason, message } => RequestState::Refused { reason, message },
+        Ruling::Expired { at } => RequestState::Expired { at },
+        Ruling::NotYetSupported { message } => RequestState::NotYetSupported { message },
+        Ruling::FleetNotReady { message } => RequestState::FleetNotReady { message },
+    }
+}
+
+/// Returns the policy that a fleet refers to, if it is there and can be read.
+fn policy_of<'a>(fleet: &HotpatchFleet, declared: &'a Declared) -> Option<&'a BaselinePolicy> {
+    let name = &fleet.spec.policy_ref.name;
+    let policies = declared.policies.iter().filter_map(Found::object);
+    policies.map(AsRef::as_ref).find(|policy| policy.name_any() == *name)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one fleet's share of everything a pass knows")]
@@ -213,13 +242,13 @@ async fn fleet(
     left: &mut usize,
     now: DateTime<Utc>,
 ) {
-    unreadable(shell, found, now).await;
+    unreadable(shell, "HotpatchFleet", found, now).await;
     let Some(object) = found.object() else { return };
     let uid = object.metadata.uid.clone().unwrap_or_default();
     let Some(view) = shown.domain.fleets.iter().find(|view| view.uid == uid) else { return };
     let outlook = shown.plan.outlooks.get(&view.key);
     let unsupported: Vec<String> =
-        validate::unsupported(object, declared).iter().map(ToString::to_string).collect();
+        validate::unsupported(Some(object), policy_of(object, declared)).iter().map(ToString::to_string).collect();
     let refusal = match shown.access {
         Access::Failed(error) => error.to_string(),
         _ => String::new(),
@@ -276,6 +305,11 @@ async fn records(
     let api: Api<HotpatchMachine> = Api::namespaced(shell.kube.clone(), &key.namespace);
     let mut kept = BTreeSet::new();
     let runs = last_runs(shown.domain, key);
+    let Some(Ok(valid)) =
+        shown.domain.fleets.iter().find(|view| view.key == *key).map(|view| &view.fleet)
+    else {
+        return;
+    };
     let silent = Note { reason: "Unknown".to_owned(), message: String::new() };
     for member in outlook.roster.values().filter(|member| member.owner.is_none()) {
         let note = outlook.notes.get(&member.machine.id).unwrap_or(&silent);
@@ -308,6 +342,7 @@ async fn records(
             }
         };
         let input = status::MachineInput {
+            fleet: valid,
             member,
             note,
             run: runs.get(&member.machine.id).copied(),
@@ -340,7 +375,11 @@ fn record(
 ) -> HotpatchMachine {
     let spec = HotpatchMachineSpec {
         resource_id: machine.id.to_string(),
-        kind: machine.kind.into(),
+        kind: match machine.kind {
+            crate::domain::machine::MachineKind::AzureVm => MachineKind::AzureVm,
+            crate::domain::machine::MachineKind::ArcServer => MachineKind::ArcServer,
+            crate::domain::machine::MachineKind::AzureLocalVm => MachineKind::AzureLocalVm,
+        },
         fleet: key.name.clone(),
     };
     let mut object = HotpatchMachine::new(name, spec);

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::due::{Action, Cause, Due};
+use super::due::{Action, Cause, Due, Verdict};
 use super::fleet::Fleet;
 use super::machine::{MachineId, MachineKind, Placement, ZonePlace};
-use super::policy::Spread;
+use super::policy::{GroupRule, Spread};
 use super::region::Regions;
 use super::release::{Kb, ReleaseId};
 use super::roster::{Member, Roster};
@@ -74,12 +74,17 @@ pub fn group_order(fleet: &Fleet, member: &Member) -> GroupOrder {
         .groups
         .iter()
         .filter(|rule| member.machine.tags.get(&rule.tag).is_some())
-        .filter_map(|rule| member.machine.tags.get(rule.order_tag.as_ref()?))
-        .map(|word| {
-            word.trim().parse().map_or_else(|_| GroupOrder::Word(word.into()), GroupOrder::Number)
-        })
+        .map(|rule| order_in(rule, member))
         .min()
         .unwrap_or(GroupOrder::Last)
+}
+
+/// Returns the order of a machine within one of its groups.
+fn order_in(rule: &GroupRule, member: &Member) -> GroupOrder {
+    let word = rule.order_tag.as_ref().and_then(|tag| member.machine.tags.get(tag));
+    word.map_or(GroupOrder::Last, |word| {
+        word.trim().parse().map_or_else(|_| GroupOrder::Word(word.into()), GroupOrder::Number)
+    })
 }
 
 fn turn<'a>(fleet: &Fleet, candidate: &Candidate<'a>, now: DateTime<Utc>) -> Turn<'a> {
@@ -181,24 +186,30 @@ pub fn batch<'a>(
 }
 
 /// Returns the member of one of a machine's ordered groups that must be done before it: one with
-/// a lower order on which the same release is still due and may be tried.
+/// a lower order that is being worked on, or on which the same release is due, or may be for all
+/// that is known, and which may go.
 pub fn waits_for<'a>(
     fleet: &Fleet,
     member: &Member,
     release: ReleaseId,
     roster: &'a Roster,
     may_go: impl Fn(&Member) -> bool,
+    is_worked_on: impl Fn(&Member) -> bool,
 ) -> Option<&'a Member> {
-    let own = group_order(fleet, member);
+    let is_open = |other: &Member| match &other.verdict {
+        Verdict::Due(due) => due.release == release,
+        Verdict::Wait(wait) => wait.reason.assessing_may_help(),
+        Verdict::Current { .. } => false,
+    };
     fleet.policy.groups.iter().filter(|rule| rule.order_tag.is_some()).find_map(|rule| {
         let value = member.machine.tags.get(&rule.tag)?;
+        let own = order_in(rule, member);
         roster.values().find(|other| {
             other.machine.id != member.machine.id
                 && other.machine.tags.get(&rule.tag) == Some(value)
                 && other.stage == member.stage
-                && other.due().is_some_and(|due| due.release == release)
-                && group_order(fleet, other) < own
-                && may_go(other)
+                && order_in(rule, other) < own
+                && (is_worked_on(other) || (is_open(other) && may_go(other)))
         })
     })
 }

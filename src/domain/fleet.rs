@@ -174,6 +174,9 @@ pub struct Fleet {
     pub aborts: Vec<Word>,
     /// Requests to try machines again or to let go of a hold.
     pub retries: Vec<MachineWord>,
+    /// Requests to try the failed machines of a stage again, and when each was given. They do not
+    /// let go of machines whose state cannot be told: that is said machine by machine.
+    pub stage_retries: Vec<(Word, DateTime<Utc>)>,
 }
 
 impl Fleet {

@@ -26,6 +26,8 @@ pub mod roster;
 pub mod run;
 pub mod snapshot;
 pub mod spread;
+#[cfg(test)]
+pub(crate) mod testkit;
 pub mod track;
 pub mod window;
 pub mod zone;

@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::due::Action;
 use super::fleet::{Fleet, HotpatchWhen, Mode};
+use super::rollout::is_approved;
 use super::run::{MAXIMUM_DURATION_CEILING, MAXIMUM_DURATION_FLOOR, Run, Terms};
 use super::window::{FleetWindows, NamedWindow};
+use super::zone::Zone;
 
 /// The name under which a run that needs no window carries its time.
 pub const ANY_TIME: &str = "any-time";
@@ -116,7 +118,8 @@ fn windows_of<'a>(fleet: &'a Fleet, stage: &str) -> Vec<NamedWindow<'a>> {
 }
 
 /// Returns the time from `now` in which an action on a stage may be commanded: the open window,
-/// or, for hotpatches at any time, until the next exclusion.
+/// or, for hotpatches at any time, until the next exclusion. A fleet without windows has its
+/// exclusions in UTC.
 pub fn open_span(
     fleet: &Fleet,
     stage: &str,
@@ -125,9 +128,14 @@ pub fn open_span(
 ) -> Option<(Span, String)> {
     if action == Action::Hotpatch && fleet.hotpatch_when == HotpatchWhen::AnyTime {
         let mut end = now + ANY_TIME_SPAN;
-        for window in &fleet.windows {
+        let mut zones: Vec<Zone> =
+            fleet.windows.iter().map(|own| own.window.zone().clone()).collect();
+        if zones.is_empty() {
+            zones.push(Zone::utc());
+        }
+        for zone in &zones {
             for exclusion in &fleet.exclusions {
-                let closed = exclusion.closed(window.window.zone());
+                let closed = exclusion.closed(zone);
                 if closed.contains(now) {
                     return None;
                 }
@@ -206,6 +214,9 @@ pub fn permission(
     if let Some(pause) = fleet.pause(terms.release, &terms.stage) {
         return Err(Withheld::Paused(pause.origin.clone()));
     }
+    if !is_approved(fleet, terms.release, &terms.stage, terms.cause) {
+        return Err(Withheld::NotApproved);
+    }
     if let Some(why) = halted {
         return Err(Withheld::Halted(why.to_owned()));
     }
@@ -234,3 +245,6 @@ pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
                 || fleet.aborts.iter().any(|word| word.covers(terms.release, &terms.stage))
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
     for (namespace, domain) in &snapshot.domains {
         let mut pass = Pass {
             namespace,
-            domain: domain.clone(),
+            domain: in_order(domain),
             outlooks: BTreeMap::new(),
             now,
         };
@@ -235,6 +235,13 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         }
     }
     plan
+}
+
+/// Returns a domain with its fleets in order: oldest first, then by name.
+fn in_order(domain: &Domain) -> Domain {
+    let mut domain = domain.clone();
+    domain.fleets.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+    domain
 }
 
 /// Judges every release that concerns a fleet: due ones, those of its runs, and the latest.

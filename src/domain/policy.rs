@@ -237,3 +237,58 @@ impl Policy {
         self.stages.iter().enumerate().find(|(_, stage)| stage.selector.matches(tags))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(name: &str, kind: &str, values: &[&str]) -> TagRule {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        match kind {
+            "in" => TagRule::In(name.into(), values),
+            "not in" => TagRule::NotIn(name.into(), values),
+            "exists" => TagRule::Exists(name.into()),
+            "absent" => TagRule::Absent(name.into()),
+            _ => TagRule::Equals(name.into(), values.concat()),
+        }
+    }
+
+    #[test]
+    fn tag_names_compare_without_case_and_values_exactly() {
+        let tags = Tags::new([("App".to_owned(), "Web".to_owned()), ("empty".into(), "".into())]);
+        let rows: [(&str, &str, &[&str], bool); 18] = [
+            ("app", "=", &["Web"], true),
+            ("APP", "=", &["Web"], true),
+            ("app", "=", &["web"], false),
+            ("tier", "=", &["Web"], false),
+            ("empty", "=", &[""], true),
+            ("tier", "=", &[""], false),
+            ("app", "in", &["Mail", "Web"], true),
+            ("app", "in", &["mail", "web"], false),
+            ("app", "in", &[], false),
+            ("tier", "in", &["Web"], false),
+            ("app", "not in", &["Mail"], true),
+            ("app", "not in", &["Web"], false),
+            ("tier", "not in", &["Web"], true),
+            ("aPP", "exists", &[], true),
+            ("tier", "exists", &[], false),
+            ("empty", "exists", &[], true),
+            ("tier", "absent", &[], true),
+            ("empty", "absent", &[], false),
+        ];
+        for (name, kind, values, expected) in rows {
+            let selector = TagSelector(vec![rule(name, kind, values)]);
+            assert_eq!(selector.matches(&tags), expected, "{name} {kind} {values:?}");
+        }
+    }
+
+    #[test]
+    fn every_rule_of_a_selector_must_hold_and_none_chooses_all() {
+        let tags = Tags::new([("app".to_owned(), "web".to_owned())]);
+        assert!(TagSelector::default().matches(&tags));
+        assert!(TagSelector::default().matches(&Tags::default()));
+        let both = |value| TagSelector(vec![rule("app", "exists", &[]), rule("app", "=", &[value])]);
+        assert!(both("web").matches(&tags));
+        assert!(!both("mail").matches(&tags));
+    }
+}

@@ -100,8 +100,13 @@ pub fn last_verdict<'a>(
     release: ReleaseId,
 ) -> Option<(&'a Run, &'a Progress)> {
     runs_of(domain, &member.machine.id, release)
+        .filter(|run| is_of_this_life(run, member))
         .filter_map(|run| Some((run, run.progress.get(&member.machine.id)?)))
-        .filter(|(_, progress)| progress.attempts > 0 || progress.step == Step::Failed)
+        .filter(|(_, progress)| {
+            progress.attempts > 0
+                || progress.step == Step::Failed
+                || progress.reason == Some(StepReason::Refused)
+        })
         .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
 }
 
@@ -117,12 +122,44 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
     let held_sick = progress.step == Step::Unknown
         && progress.reason != Some(StepReason::OutcomeUnknown);
     (progress.step == Step::Failed || held_sick)
-        && !is_retried(fleet, member, progress.since)
+        && !is_retried(fleet, member, release, progress.since)
 }
 
-/// Tells whether a person asked to try a machine again after a given time.
-pub fn is_retried(fleet: &Fleet, member: &Member, since: DateTime<Utc>) -> bool {
+/// Tells since when a machine is proven to have a release: by its record, or by a run of ours
+/// that succeeded on this life of it, unless the release is due on it again.
+fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<DateTime<Utc>> {
+    if member.due().is_some_and(|due| due.release == release) {
+        return None;
+    }
+    let succeeded = runs_of(domain, &member.machine.id, release)
+        .filter(|run| is_of_this_life(run, member))
+        .filter_map(|run| run.progress.get(&member.machine.id))
+        .filter(|progress| progress.step == Step::Succeeded)
+        .map(|progress| progress.since)
+        .max();
+    member.has_release_since(release).or(succeeded)
+}
+
+fn is_of_this_life(run: &Run, member: &Member) -> bool {
+    let named = run.terms.machines.get(&member.machine.id);
+    named.is_some_and(|own| own.incarnation == member.machine.incarnation)
+}
+
+/// Tells whether a person asked, after a given time, to try a machine again for a release: the
+/// machine itself, or its stage.
+pub fn is_retried(
+    fleet: &Fleet,
+    member: &Member,
+    release: ReleaseId,
+    since: DateTime<Utc>,
+) -> bool {
+    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
     fleet.retries.iter().any(|word| word.id == member.machine.id && word.at >= since)
+        || stage.is_some_and(|stage| {
+            fleet.stage_retries.iter().any(|(word, at)| {
+                *at >= since && word.covers(release, &stage.name)
+            })
+        })
 }
 
 /// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
@@ -130,7 +167,7 @@ pub fn is_retried(fleet: &Fleet, member: &Member, since: DateTime<Utc>) -> bool 
 pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
     let Some(due) = member.due() else { return false };
     let Some((run, progress)) = last_verdict(domain, member, due.release) else { return true };
-    if is_retried(fleet, member, progress.since) {
+    if is_retried(fleet, member, due.release, progress.since) {
         return true;
     }
     attempts(domain, &member.machine, due.release) <= fleet.policy.failures.retries
@@ -148,17 +185,27 @@ pub fn rollout(
 ) -> Rollout {
     let mut earlier_done = true;
     let mut stages: Vec<StageProgress> = Vec::with_capacity(fleet.policy.stages.len());
-    let mut failed_so_far = 0;
-    for (place, stage) in fleet.policy.stages.iter().enumerate() {
-        let mut counted = count(fleet, domain, roster, release, place, stage, now);
-        failed_so_far += counted.progress.failed;
-        let members = counted.progress.machines as usize;
-        let failed = if fleet.policy.failures.per_release {
-            failed_so_far
+    let all: Vec<Counted> = fleet
+        .policy
+        .stages
+        .iter()
+        .enumerate()
+        .map(|(place, stage)| count(fleet, domain, roster, release, place, stage, now))
+        .collect();
+    let of_release = all.iter().fold((0, 0, false), |(machines, failed, foreign), own| {
+        let progress = &own.progress;
+        (machines + progress.machines, failed + progress.failed, foreign || own.foreign)
+    });
+    for (stage, mut counted) in fleet.policy.stages.iter().zip(all) {
+        let of_stage = (counted.progress.machines, counted.progress.failed, counted.foreign);
+        let (machines, failed, foreign) =
+            if fleet.policy.failures.per_release { of_release } else { of_stage };
+        let members = machines as usize;
+        let max = if foreign {
+            0
         } else {
-            counted.progress.failed
+            fleet.policy.failures.max.of(members)
         };
-        let max = fleet.policy.failures.max.of(members);
         counted.progress.state = if failed > max {
             StageState::Halted { failed, max }
         } else if !earlier_done {
@@ -176,6 +223,8 @@ struct Counted {
     progress: StageProgress,
     triable: u32,
     engaged: u32,
+    /// Whether something else was installed on a machine that counts as failed.
+    foreign: bool,
     last_success: Option<DateTime<Utc>>,
 }
 
@@ -199,6 +248,7 @@ fn count(
         },
         triable: 0,
         engaged: 0,
+        foreign: false,
         last_success: None,
     };
     let on_track = roster.values().filter(|member| {
@@ -208,7 +258,7 @@ fn count(
     });
     for member in on_track {
         counted.progress.machines += 1;
-        if let Some(since) = member.has_release_since(release) {
+        if let Some(since) = proven_since(domain, member, release) {
             counted.progress.succeeded += 1;
             counted.last_success = counted.last_success.max(Some(since));
         }
@@ -225,6 +275,9 @@ fn count(
         }
         if has_failed(fleet, domain, member, release) {
             counted.progress.failed += 1;
+            let last = last_verdict(domain, member, release);
+            counted.foreign |= last
+                .is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
         }
         let busy = runs_of(domain, &member.machine.id, release)
             .filter_map(|run| run.progress.get(&member.machine.id))

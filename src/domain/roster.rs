@@ -7,11 +7,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::due::{Due, DueRules, UnplannedRule, Verdict, verdict};
+use super::due::{Cause, CurrentBy, Due, DueRules, UnplannedRule, Verdict, verdict};
 use super::eligibility::{Blocker, blockers};
 use super::fleet::{Fleet, FleetKey, Mode};
 use super::machine::{Health, Machine, MachineId};
 use super::release::{Catalogue, OsTrack, ReleaseId};
+use super::rollout::is_approved;
 use super::run::Run;
 use super::snapshot::{ARC_SILENT_AFTER, Domain, Inventory, Snapshot};
 use super::track::{Track, os_track, track};
@@ -62,10 +63,15 @@ impl Member {
         !self.dormant && self.machine.health != Health::Healthy
     }
 
-    /// Tells since when it has a release: none if it does not have it, or nobody knows since when.
+    /// Tells since when it has a release by its own record: none if it does not have it, or
+    /// nobody knows since when.
     pub fn has_release_since(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
         match &self.verdict {
-            Verdict::Current { release: own, since, .. } if *own == release => *since,
+            Verdict::Current { release: own, since, evidence: CurrentBy::Record }
+                if *own == release =>
+            {
+                *since
+            }
             _ => None,
         }
     }
@@ -112,9 +118,28 @@ pub fn due_rules(fleet: &Fleet) -> DueRules {
         deadline_days: fleet.policy.deadline_days,
         late_baseline: fleet.policy.late_baseline,
         off_track: fleet.policy.off_track,
-        // Whether an unplanned baseline has the word it needs is asked with the other approvals.
-        unplanned: UnplannedRule::NextWindow,
+        unplanned: fleet.policy.unplanned,
         installer: fleet.installer,
+    }
+}
+
+/// Returns the rule for unplanned baselines on a machine: that of the policy, unless its latest
+/// release is approved for its stage.
+fn unplanned(
+    fleet: &Fleet,
+    machine: &Machine,
+    catalogue: &Catalogue,
+    now: DateTime<Utc>,
+) -> UnplannedRule {
+    let latest = os_track(machine).and_then(|own| catalogue.latest_effective(own, now));
+    let stage = fleet.policy.stage_of(&machine.tags);
+    match latest.zip(stage) {
+        Some((release, (_, stage)))
+            if is_approved(fleet, release.id, &stage.name, Cause::Unplanned) =>
+        {
+            UnplannedRule::NextWindow
+        }
+        _ => fleet.policy.unplanned,
     }
 }
 
@@ -134,6 +159,7 @@ pub fn roster(
         .map(|machine| {
             let blockers = blockers(machine);
             let track = track(machine, &blockers, catalogue, now);
+            let rules = DueRules { unplanned: unplanned(fleet, machine, catalogue, now), ..rules };
             let verdict = verdict(machine, &track, &rules, catalogue, now);
             let member = Member {
                 stage: fleet.policy.stage_of(&machine.tags).map(|(place, _)| place),
@@ -191,5 +217,6 @@ pub fn in_open_runs(domain: &Domain) -> BTreeSet<MachineId> {
         .flat_map(|run| run.progress.iter())
         .filter(|(_, progress)| !progress.step.is_final())
         .map(|(id, _)| id.clone())
+        .chain(domain.held.keys().cloned())
         .collect()
 }

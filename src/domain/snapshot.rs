@@ -65,6 +65,10 @@ pub struct Domain {
     pub inventory: Result<Inventory, String>,
     /// The answers to what its runs asked, by run.
     pub answers: BTreeMap<String, Answers>,
+    /// Machines that runs name which cannot be read: held, each with what is wrong.
+    pub held: BTreeMap<MachineId, String>,
+    /// Runs of which not even the machines can be read: while there are any, none is announced.
+    pub unreadable_runs: Vec<String>,
 }
 
 impl Domain {

@@ -4,3 +4,5 @@ mod api;
 mod azure;
 mod crds;
 mod tidy;
+mod status;
+mod validate;

@@ -24,7 +24,7 @@ pub(crate) fn default(state: &State, info: &TypeInfo, object: &mut Value) {
             if object["status"].is_null() {
                 object["status"] = crd::established(object, &state.timestamp());
             } else {
-                object["status"]["acceptedNames"] = object["spec"]["names"].clone();
+                crd::follow(object);
             }
         }
         _ => {}

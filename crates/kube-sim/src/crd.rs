@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::registry::{TypeInfo, VersionInfo, qualified};
+use crate::registry::{TypeInfo, VersionInfo, api_version, qualified};
 use crate::schema::Schema;
 use crate::status_error::Cause;
 
@@ -14,6 +14,8 @@ use crate::status_error::Cause;
 pub(crate) const TABLE: &str = "customresourcedefinitions.apiextensions.k8s.io";
 /// Finalizer that holds a CRD until its objects are gone.
 pub(crate) const CLEANUP_FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+const ACCEPTED: &str = "the initial names have been accepted";
 
 /// Fills in what a CRD's author may leave out.
 pub(crate) fn default(crd: &mut Value) {
@@ -49,19 +51,37 @@ pub(crate) fn established(crd: &Value, now: &str) -> Value {
         })
     };
     let spec = &crd["spec"];
-    let stored = spec["versions"].as_array().into_iter().flatten();
-    let stored: Vec<&Value> = stored
-        .filter(|v| v["storage"] == true)
-        .map(|v| &v["name"])
-        .collect();
     json!({
         "acceptedNames": spec["names"],
         "conditions": [
             condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+            condition("Established", "InitialNamesAccepted", ACCEPTED),
         ],
-        "storedVersions": stored,
+        "storedVersions": storage_versions(spec),
     })
+}
+
+/// Follows a changed spec in an established CRD's status.
+pub(crate) fn follow(crd: &mut Value) {
+    let names = crd["spec"]["names"].clone();
+    let added = storage_versions(&crd["spec"]);
+    let status = &mut crd["status"];
+    status["acceptedNames"] = names;
+    if !status["storedVersions"].is_array() {
+        status["storedVersions"] = json!([]);
+    }
+    if let Some(stored) = status["storedVersions"].as_array_mut() {
+        let fresh: Vec<Value> = added.into_iter().filter(|v| !stored.contains(v)).collect();
+        stored.extend(fresh);
+    }
+}
+
+fn storage_versions(spec: &Value) -> Vec<Value> {
+    let versions = spec["versions"].as_array().into_iter().flatten();
+    versions
+        .filter(|v| v["storage"] == true)
+        .map(|v| v["name"].clone())
+        .collect()
 }
 
 /// Reads a CRD's spec into a type; the error lists every field that is wrong.
@@ -87,7 +107,7 @@ pub(crate) fn type_info(spec: &Value) -> Result<TypeInfo, Vec<Cause>> {
     let mut versions: Vec<VersionInfo> = list
         .iter()
         .enumerate()
-        .map(|(at, v)| version_info(at, v, &mut causes))
+        .map(|(at, v)| version_info(at, &group, v, &mut causes))
         .collect();
     let storage: Vec<&str> = list
         .iter()
@@ -101,8 +121,9 @@ pub(crate) fn type_info(spec: &Value) -> Result<TypeInfo, Vec<Cause>> {
     if !causes.is_empty() {
         return Err(causes);
     }
-    let storage = storage.first().copied().unwrap_or_default().to_owned();
     versions.sort_by_key(|version| std::cmp::Reverse(priority(&version.name)));
+    let stored = |version: &VersionInfo| storage.contains(&version.name.as_str());
+    let storage = versions.iter().position(stored).unwrap_or_default();
     let strings = |value: &Value| -> Vec<String> {
         let list = value.as_array().into_iter().flatten();
         list.filter_map(Value::as_str).map(str::to_owned).collect()
@@ -139,7 +160,7 @@ fn text(value: &Value, field: &str, path: &str, causes: &mut Vec<Cause>) -> Stri
     found.to_owned()
 }
 
-fn version_info(at: usize, version: &Value, causes: &mut Vec<Cause>) -> VersionInfo {
+fn version_info(at: usize, group: &str, version: &Value, causes: &mut Vec<Cause>) -> VersionInfo {
     let path = format!("spec.versions[{at}]");
     let name = text(version, "name", &format!("{path}.name"), causes);
     let root = &version["schema"]["openAPIV3Schema"];
@@ -153,6 +174,7 @@ fn version_info(at: usize, version: &Value, causes: &mut Vec<Cause>) -> VersionI
     let fields = version["selectableFields"].as_array().into_iter().flatten();
     let fields = fields.filter_map(|field| field["jsonPath"].as_str());
     VersionInfo {
+        api_version: api_version(group, &name),
         name,
         served: version["served"] == true,
         status: version["subresources"]["status"].is_object(),

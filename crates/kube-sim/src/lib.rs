@@ -18,8 +18,10 @@
 //! # }
 //! ```
 
+mod body;
 mod builtin;
 mod crd;
+mod decode;
 mod delete;
 mod discovery;
 mod gc;
@@ -29,6 +31,7 @@ mod patch;
 mod path;
 mod read;
 mod registry;
+mod request;
 mod schema;
 mod selector;
 mod service;
@@ -43,8 +46,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use body::{ConnectionLost, SimBody};
 pub use hooks::{Call, Commit, Fault, Verb};
-pub use service::{ConnectionLost, SimBody, SimService};
+pub use service::SimService;
 pub use sim::KubeSim;
 
 /// Where the server reads the time.

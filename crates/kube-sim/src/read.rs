@@ -39,11 +39,7 @@ impl Selection {
                 return Err(ApiError::bad_request(format!(
                     "Unable to find {:?} that match label selector {:?}, field selector \
                      {field_text:?}: field label not supported: {path}",
-                    format!(
-                        "{}, Resource={}",
-                        info.api_version(&target.version().name),
-                        info.plural
-                    ),
+                    format!("{}, Resource={}", target.version().api_version, info.plural),
                     query.get("labelSelector").unwrap_or_default(),
                 )));
             }
@@ -172,7 +168,7 @@ fn render(
             metadata["remainingItemCount"] = (found.len() - page.len()).into();
         }
     }
-    let (kind, api_version) = view.list_kind(&target.info, &target.version().name);
+    let (kind, api_version) = view.list_kind(&target.info, target.version);
     let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
     let mut out = head.to_string().into_bytes();
     out.pop();
@@ -188,8 +184,8 @@ fn render(
     out
 }
 
-/// The `resourceVersion` of a request; 504 when it lies in the future.
-pub(crate) fn wanted_version(state: &State, query: &Query) -> Result<Option<u64>, ApiError> {
+/// The `resourceVersion` of a request; zero and absence both mean any version.
+pub(crate) fn asked_version(query: &Query) -> Result<Option<u64>, ApiError> {
     let Some(text) = query.get("resourceVersion") else {
         return Ok(None);
     };
@@ -198,6 +194,14 @@ pub(crate) fn wanted_version(state: &State, query: &Query) -> Result<Option<u64>
             "resourceVersion: Invalid value: {text:?}: not a number"
         ))
     })?;
+    Ok(Some(rv).filter(|rv| *rv > 0))
+}
+
+/// The `resourceVersion` of a list; 504 when it lies in the future.
+fn wanted_version(state: &State, query: &Query) -> Result<Option<u64>, ApiError> {
+    let Some(rv) = asked_version(query)? else {
+        return Ok(None);
+    };
     if rv > state.rv {
         let message = format!("Too large resource version: {rv}, current: {}", state.rv);
         let mut error = ApiError::new(504, "Timeout", message);
@@ -209,7 +213,7 @@ pub(crate) fn wanted_version(state: &State, query: &Query) -> Result<Option<u64>
         });
         return Err(error);
     }
-    Ok(Some(rv).filter(|rv| *rv > 0))
+    Ok(Some(rv))
 }
 
 /// What has to be put back to see a table as it was at `rv`.

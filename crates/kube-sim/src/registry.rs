@@ -24,6 +24,8 @@ pub(crate) enum Builtin {
 #[derive(Clone, Debug)]
 pub(crate) struct VersionInfo {
     pub(crate) name: String,
+    /// `version` or `group/version`, as objects carry it.
+    pub(crate) api_version: String,
     pub(crate) served: bool,
     /// Whether `/status` is a resource of its own.
     pub(crate) status: bool,
@@ -49,8 +51,8 @@ pub(crate) struct TypeInfo {
     /// Under which name the objects are stored.
     pub(crate) table: Arc<str>,
     pub(crate) versions: Vec<VersionInfo>,
-    /// Name of the version in which objects are stored.
-    pub(crate) storage: String,
+    /// Index of the version in which objects are stored.
+    pub(crate) storage: usize,
     pub(crate) builtin: Option<Builtin>,
     /// Whether `metadata.generation` counts changes.
     pub(crate) generation: bool,
@@ -60,13 +62,11 @@ pub(crate) struct TypeInfo {
     pub(crate) create_on_update: bool,
 }
 
-impl TypeInfo {
-    /// `version` or `group/version`.
-    pub(crate) fn api_version(&self, version: &str) -> String {
-        match self.group.as_str() {
-            "" => version.to_owned(),
-            group => format!("{group}/{version}"),
-        }
+/// `version` or `group/version`.
+pub(crate) fn api_version(group: &str, version: &str) -> String {
+    match group {
+        "" => version.to_owned(),
+        group => format!("{group}/{version}"),
     }
 }
 
@@ -92,10 +92,6 @@ impl Registry {
         Self {
             types: types.collect(),
         }
-    }
-
-    pub(crate) fn get(&self, qualified: &str) -> Option<&Arc<TypeInfo>> {
-        self.types.get(qualified)
     }
 
     /// Finds a resource by URL parts, with the index of a served version.
@@ -143,8 +139,16 @@ impl Registry {
     }
 }
 
-fn builtin_types() -> Vec<TypeInfo> {
-    let make = |builtin, group: &str, plural: &str, kind: &str, short: &[&str]| TypeInfo {
+/// A namespaced v1 type without subresources.
+fn builtin_type(
+    builtin: Builtin,
+    group: &str,
+    plural: &str,
+    kind: &str,
+    short: &[&str],
+) -> TypeInfo {
+    let qualified: Arc<str> = qualified(group, plural).into();
+    TypeInfo {
         group: group.to_owned(),
         plural: plural.to_owned(),
         singular: kind.to_lowercase(),
@@ -153,39 +157,42 @@ fn builtin_types() -> Vec<TypeInfo> {
         short_names: short.iter().map(|name| (*name).to_owned()).collect(),
         categories: Vec::new(),
         namespaced: true,
-        qualified: qualified(group, plural).into(),
-        table: qualified(group, plural).into(),
+        table: Arc::clone(&qualified),
+        qualified,
         versions: vec![VersionInfo {
             name: "v1".to_owned(),
+            api_version: api_version(group, "v1"),
             served: true,
             status: false,
             schema: None,
             selectable: Vec::new(),
         }],
-        storage: "v1".to_owned(),
+        storage: 0,
         builtin: Some(builtin),
         generation: false,
         unconditional_update: true,
         create_on_update: false,
-    };
-    let mut namespace = make(Builtin::Namespace, "", "namespaces", "Namespace", &["ns"]);
+    }
+}
+
+fn builtin_types() -> Vec<TypeInfo> {
+    let mut namespace = builtin_type(Builtin::Namespace, "", "namespaces", "Namespace", &["ns"]);
     namespace.namespaced = false;
     namespace.versions[0].status = true;
     namespace.versions[0].selectable = vec!["status.phase".to_owned()];
-    let mut core_event = make(Builtin::CoreEvent, "", "events", "Event", &["ev"]);
+    let mut core_event = builtin_type(Builtin::CoreEvent, "", "events", "Event", &["ev"]);
     core_event.create_on_update = true;
     core_event.versions[0].selectable = event_fields("involvedObject");
-    core_event.versions[0]
-        .selectable
-        .extend(["source", "reportingComponent"].map(str::to_owned));
-    let mut event = make(Builtin::Event, "events.k8s.io", "events", "Event", &["ev"]);
+    let more = ["source", "reportingComponent"].map(str::to_owned);
+    core_event.versions[0].selectable.extend(more);
+    let mut event = builtin_type(Builtin::Event, "events.k8s.io", "events", "Event", &["ev"]);
     event.table = Arc::clone(&core_event.table);
     event.create_on_update = true;
     event.versions[0].selectable = event_fields("regarding");
     event.versions[0]
         .selectable
         .push("reportingController".to_owned());
-    let mut lease = make(
+    let mut lease = builtin_type(
         Builtin::Lease,
         "coordination.k8s.io",
         "leases",
@@ -195,34 +202,22 @@ fn builtin_types() -> Vec<TypeInfo> {
     lease.unconditional_update = false;
     lease.create_on_update = true;
     let group = "apiextensions.k8s.io";
-    let kind = "CustomResourceDefinition";
-    let mut crd = make(
-        Builtin::Crd,
-        group,
-        "customresourcedefinitions",
-        kind,
-        &["crd", "crds"],
-    );
+    let (plural, kind) = ("customresourcedefinitions", "CustomResourceDefinition");
+    let mut crd = builtin_type(Builtin::Crd, group, plural, kind, &["crd", "crds"]);
     crd.namespaced = false;
     crd.versions[0].status = true;
     crd.categories = vec!["api-extensions".to_owned()];
     crd.generation = true;
     crd.unconditional_update = false;
-    vec![
-        namespace,
-        make(Builtin::ConfigMap, "", "configmaps", "ConfigMap", &["cm"]),
-        make(
-            Builtin::ServiceAccount,
-            "",
-            "serviceaccounts",
-            "ServiceAccount",
-            &["sa"],
-        ),
-        core_event,
-        event,
-        lease,
-        crd,
-    ]
+    let account = builtin_type(
+        Builtin::ServiceAccount,
+        "",
+        "serviceaccounts",
+        "ServiceAccount",
+        &["sa"],
+    );
+    let map = builtin_type(Builtin::ConfigMap, "", "configmaps", "ConfigMap", &["cm"]);
+    vec![namespace, map, account, core_event, event, lease, crd]
 }
 
 fn event_fields(subject: &str) -> Vec<String> {

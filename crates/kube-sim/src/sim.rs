@@ -195,8 +195,8 @@ impl KubeSim {
     /// Stores an object as it is, past validation, pruning and admission, as an older schema or a
     /// broken writer could have left it; `None` removes. Watchers see it.
     ///
-    /// A missing uid or creation time is filled in, the resource version is always new, and the
-    /// name and namespace of the address win over those in the object.
+    /// A missing kind, version, uid or creation time is filled in, the resource version is always
+    /// new, and the name and namespace of the address win over those in the object.
     pub fn force_object(
         &self,
         resource: &str,
@@ -213,6 +213,14 @@ impl KubeSim {
                 }
                 if !object["metadata"].is_object() {
                     object["metadata"] = json!({});
+                }
+                if let Some(info) = state.registry.by_table(resource) {
+                    let version = &info.versions[info.storage].api_version;
+                    for (field, own) in [("kind", &info.kind), ("apiVersion", version)] {
+                        if object[field].is_null() {
+                            object[field] = own.as_str().into();
+                        }
+                    }
                 }
                 let old = state.get(resource, &key).cloned();
                 let meta = &mut object["metadata"];

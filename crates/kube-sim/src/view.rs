@@ -52,9 +52,12 @@ impl View {
     }
 
     /// `kind` and `apiVersion` of a list.
-    pub(crate) fn list_kind(self, info: &TypeInfo, version: &str) -> (String, String) {
+    pub(crate) fn list_kind(self, info: &TypeInfo, version: usize) -> (String, String) {
         match self {
-            Self::Whole => (info.list_kind.clone(), info.api_version(version)),
+            Self::Whole => (
+                info.list_kind.clone(),
+                info.versions[version].api_version.clone(),
+            ),
             Self::MetadataOnly => (
                 "PartialObjectMetadataList".to_owned(),
                 "meta.k8s.io/v1".to_owned(),
@@ -63,21 +66,21 @@ impl View {
     }
 }
 
-/// Whether objects of this resource are stored exactly as this version shows them.
-pub(crate) fn is_stored_form(info: &TypeInfo, version: usize) -> bool {
-    info.builtin != Some(Builtin::Event) && info.versions[version].name == info.storage
+/// Whether a stored object is exactly what this version shows.
+pub(crate) fn is_stored_form(info: &TypeInfo, version: usize, stored: &Value) -> bool {
+    stored["apiVersion"] == info.versions[version].api_version
 }
 
 /// A stored object in one of the versions of its resource.
 pub(crate) fn from_storage(info: &TypeInfo, version: usize, stored: &Arc<Value>) -> Arc<Value> {
-    if is_stored_form(info, version) {
+    if is_stored_form(info, version, stored) {
         return Arc::clone(stored);
     }
     let mut object = Value::clone(stored);
     if info.builtin == Some(Builtin::Event) {
         rename(&mut object, |(core, new)| (core, new));
     }
-    object["apiVersion"] = info.api_version(&info.versions[version].name).into();
+    object["apiVersion"] = info.versions[version].api_version.as_str().into();
     Arc::new(object)
 }
 
@@ -86,8 +89,8 @@ pub(crate) fn to_storage(info: &TypeInfo, version: usize, mut object: Value) -> 
     if info.builtin == Some(Builtin::Event) {
         rename(&mut object, |(core, new)| (new, core));
         object["apiVersion"] = "v1".into();
-    } else if info.versions[version].name != info.storage {
-        object["apiVersion"] = info.api_version(&info.storage).into();
+    } else if version != info.storage {
+        object["apiVersion"] = info.versions[info.storage].api_version.as_str().into();
     }
     object
 }

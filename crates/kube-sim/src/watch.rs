@@ -71,7 +71,7 @@ impl Watch {
         } else {
             seconds
         };
-        let asked = read::wanted_version(state, query)?;
+        let asked = read::asked_version(query)?;
         let send_initial = query.flag("sendInitialEvents");
         if send_initial && query.get("resourceVersionMatch") != Some("NotOlderThan") {
             let message = "sendInitialEvents: Forbidden: resourceVersionMatch must be \
@@ -79,10 +79,6 @@ impl Watch {
             return Err(ApiError::new(422, "Invalid", message));
         }
         let replays = asked.filter(|_| !send_initial);
-        if let Some(rv) = replays {
-            // Before the watch exists: dropping one takes the lock that is held here.
-            check_history(state, &target, rv)?;
-        }
         state.next_watch_id += 1;
         let mut watch = Self {
             id: state.next_watch_id,
@@ -119,10 +115,10 @@ impl Watch {
 
     fn bookmark(&mut self, initial_events_end: bool) -> Bytes {
         self.bookmarked = self.cursor;
-        let (info, version) = (&self.target.info, &self.target.version().name);
+        let (info, version) = (&self.target.info, self.target.version());
         let mut object = json!({
             "kind": info.kind,
-            "apiVersion": info.api_version(version),
+            "apiVersion": version.api_version,
             "metadata": {"resourceVersion": self.cursor.to_string(), "creationTimestamp": null},
         });
         if self.view == View::MetadataOnly {
@@ -193,7 +189,8 @@ impl Watch {
             let shown = self.view.show(Arc::new(left));
             return Some(line(kind, shown.to_string().as_bytes()));
         }
-        if self.view == View::Whole && view::is_stored_form(&self.target.info, self.target.version)
+        if self.view == View::Whole
+            && view::is_stored_form(&self.target.info, self.target.version, &commit.shown)
         {
             let json = commit.json.get_or_init(|| commit.shown.to_string().into());
             return Some(line(kind, json));

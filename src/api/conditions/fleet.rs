@@ -57,6 +57,10 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "The Azure identity cannot be used yet.",
             ),
             yes("WaitingForInventory", "Azure could not be read yet."),
+            yes(
+                "WaitingForInstallation",
+                "The installation does not allow the fleet; its owner can.",
+            ),
             no("UpToDate", "The spec is planned as it stands."),
         ],
     ),
@@ -92,6 +96,10 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
             no(
                 "ModeNotAllowed",
                 "The installation does not allow this mode here.",
+            ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
             ),
         ],
     )),
@@ -180,6 +188,10 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "The last whole reading is too old; nothing new is started.",
             ),
             unknown("NotRead", "The scope was not read yet."),
+            unknown(
+                "NotPlanned",
+                "The fleet cannot be planned; Accepted and ResolvedRefs say why.",
+            ),
         ],
     )),
     row(
@@ -244,6 +256,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "Blocked",
                 "Due machines wait for somebody; the message says for what.",
             ),
+            unknown("NotKnown", "What is due could not be told."),
         ],
     ),
     row(
@@ -299,6 +312,10 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "NotVisible",
                 "A source could not be read; the message names it.",
             ),
+            unknown(
+                "NotChecked",
+                "This version does not look everywhere yet; the message names where not.",
+            ),
         ],
     ),
     row(
@@ -316,6 +333,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "BudgetNothing",
                 "A budget of 0 keeps machines from ever being reached.",
             ),
+            no("DeadlinePassed", "Some machines are past the deadline."),
             unknown("NotForecast", "There is no forecast yet."),
         ],
     ),
@@ -329,6 +347,10 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
             no("AtRisk", "An objective will be missed by the forecast."),
             no("Missed", "An objective was missed."),
             unknown("NotKnown", "Too little is known."),
+            unknown(
+                "NotReported",
+                "This version does not measure objectives yet.",
+            ),
         ],
     ),
     row(
@@ -357,6 +379,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "The clock differs from Azure's by more than 30 seconds.",
             ),
             no("NotHalted", "Nothing stopped the rollout."),
+            unknown("NotKnown", "The rollout could not be judged."),
         ],
     ),
     row(
@@ -370,6 +393,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "A HotpatchRequest with verb Pause exists.",
             ),
             no("NotPaused", "Nobody paused the fleet."),
+            unknown("NotKnown", "The fleet could not be understood."),
         ],
     ),
     row(
@@ -383,6 +407,18 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
                 "LimitExceeded",
                 "The installation has too many machines: only exceptions have one.",
             ),
+        ],
+    ),
+    row(
+        "NotYetSupported",
+        Polarity::Negative,
+        "The spec asks for something that this version does not do yet.",
+        &[
+            yes(
+                "FieldsIgnored",
+                "Fields are read and have no effect; the message names them.",
+            ),
+            no("AllSupported", "Every field of the spec has its effect."),
         ],
     ),
 ];

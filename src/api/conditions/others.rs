@@ -1,8 +1,8 @@
-//! The conditions of all kinds but `HotpatchFleet`.
+//! The conditions of windows, policies and requests: of what people write beside fleets.
 
 use super::{ConditionType, Polarity, Reason, no, unknown, yes};
 
-const fn row(
+pub(super) const fn row(
     kind: &'static str,
     name: &'static str,
     polarity: Polarity,
@@ -44,6 +44,10 @@ const fn ready(kind: &'static str) -> ConditionType {
 
 const RECONCILING_REASONS: &[Reason] = &[
     yes("NewGeneration", "The spec changed and was not read yet."),
+    yes(
+        "Waiting",
+        "Something beside the spec is missing; condition Accepted says what.",
+    ),
     no("UpToDate", "The spec is read as it stands."),
 ];
 
@@ -96,6 +100,10 @@ pub(super) const WINDOW: &[ConditionType] = &[
                 "InvalidSchedule",
                 "A date or time does not exist; the message names it.",
             ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
         ],
     )),
     row(
@@ -138,8 +146,25 @@ pub(super) const POLICY: &[ConditionType] = &[
                 "EndpointNotFound",
                 "A health check names an endpoint that is not configured.",
             ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
         ],
     )),
+    row(
+        P,
+        "NotYetSupported",
+        Polarity::Negative,
+        "The policy asks for something that this version does not do yet.",
+        &[
+            yes(
+                "FieldsIgnored",
+                "Fields are read and have no effect; the message names them.",
+            ),
+            no("AllSupported", "Every field of the policy has its effect."),
+        ],
+    ),
 ];
 
 const Q: &str = "HotpatchRequest";
@@ -171,6 +196,18 @@ pub(super) const REQUEST: &[ConditionType] = &[
                 "The identity of the fleet lacks a right that the verb needs.",
             ),
             no("Expired", "expiresAt has passed."),
+            no(
+                "NotYetSupported",
+                "This version does not do yet what the verb asks for.",
+            ),
+            no(
+                "InvalidSpec",
+                "A field has a value that cannot be used; the message names it.",
+            ),
+            no(
+                "Unreadable",
+                "The object could not be read at all; the message says where.",
+            ),
             unknown(
                 "FleetNotReady",
                 "The fleet could not be read; the request waits.",
@@ -196,196 +233,6 @@ pub(super) const REQUEST: &[ConditionType] = &[
                 "Waiting",
                 "The request waits for a window, budget or the fleet.",
             ),
-        ],
-    ),
-];
-
-const R: &str = "HotpatchRun";
-
-pub(super) const RUN: &[ConditionType] = &[
-    row(
-        R,
-        "Complete",
-        Polarity::Neutral,
-        "The run has reached its end, well or not; its reason tells how far it has come.",
-        &[
-            yes(
-                "Succeeded",
-                "Every machine succeeded or no longer needed the release.",
-            ),
-            yes(
-                "PartlySucceeded",
-                "Some machines failed or were not reached.",
-            ),
-            yes(
-                "Aborted",
-                "The run was deleted or aborted; nothing is under way any more.",
-            ),
-            yes(
-                "WindowClosed",
-                "The window closed before anything was sent.",
-            ),
-            yes(
-                "Orphaned",
-                "The identity is gone; the end of commanded work was not seen.",
-            ),
-            no("Announced", "The run waits for its window or its gates."),
-            no("Running", "Machines are worked on."),
-            no(
-                "Draining",
-                "Nothing new is sent; work under way is followed to its end.",
-            ),
-            no("Held", "A machine waits for evidence or a person."),
-        ],
-    ),
-    row(
-        R,
-        "Failed",
-        Polarity::Negative,
-        "More machines failed than the run survives.",
-        &[
-            yes(
-                "TooManyFailures",
-                "More machines failed than the run allows.",
-            ),
-            yes(
-                "ForeignContent",
-                "An installation brought an update that the run did not allow.",
-            ),
-            no("NotFailed", "Failures, if any, are within the limit."),
-        ],
-    ),
-    row(
-        R,
-        "Announced",
-        Polarity::Neutral,
-        "The run is visible to others before it touches a machine.",
-        &[
-            yes("Announced", "Other controllers can prepare now."),
-            no("TooEarly", "The time for the announcement has not come."),
-        ],
-    ),
-    row(
-        R,
-        "Claimed",
-        Polarity::Neutral,
-        "Gates are passed and the window is open: the run may command.",
-        &[
-            yes("Claimed", "The run may command."),
-            no("WaitingForWindow", "The window is not open."),
-            no(
-                "WaitingForGate",
-                "A run gate is not True; the message names it.",
-            ),
-            no("Released", "The run has ended."),
-        ],
-    ),
-    row(
-        R,
-        "Held",
-        Polarity::Negative,
-        "Something must be cleared up before the run goes on.",
-        &[
-            yes(
-                "MachineUnknown",
-                "The state of a machine cannot be told; the message names it.",
-            ),
-            yes(
-                "NotUnderstood",
-                "A stored field or step is not known to this version.",
-            ),
-            yes("DigestMismatch", "The spec does not fit its digest."),
-            no("NotHeld", "Nothing is held."),
-        ],
-    ),
-    row(
-        R,
-        "Orphaned",
-        Polarity::Negative,
-        "The identity is gone while work was under way.",
-        &[
-            yes("IdentityGone", "Commanded work can no longer be followed."),
-            no("NotOrphaned", "Commanded work can be followed."),
-        ],
-    ),
-];
-
-const M: &str = "HotpatchMachine";
-
-pub(super) const MACHINE: &[ConditionType] = &[
-    row(
-        M,
-        "Eligible",
-        Polarity::Positive,
-        "The machine can be hotpatched.",
-        &[
-            yes("Eligible", "Every requirement is met."),
-            no("Ineligible", "status.reasons has every reason."),
-            unknown("NotKnown", "A requirement could not be checked."),
-        ],
-    ),
-    row(
-        M,
-        "Enrolled",
-        Polarity::Positive,
-        "Hotpatching is turned on.",
-        &[
-            yes("Enrolled", "Azure reports hotpatching as turned on."),
-            no("NotEnrolled", "Hotpatching is not turned on."),
-            no("SettingsRefused", "Azure refused the settings."),
-            unknown("NotKnown", "The settings could not be read."),
-        ],
-    ),
-    row(
-        M,
-        "Current",
-        Polarity::Positive,
-        "The machine has the newest release of its track.",
-        &[
-            yes(
-                "Current",
-                "The newest release is installed and no reboot is owed.",
-            ),
-            no("HotpatchDue", "A hotpatch is missing."),
-            no("BaselineDue", "A baseline is missing."),
-            no("RebootOwed", "An installed update waits for a reboot."),
-            no(
-                "OffTrack",
-                "The machine left its hotpatch track until the next baseline.",
-            ),
-            unknown("NotKnown", "What is installed could not be read."),
-        ],
-    ),
-    row(
-        M,
-        "Healthy",
-        Polarity::Positive,
-        "The machine counts as available.",
-        &[
-            yes("Healthy", "All signs of health are good and recent."),
-            no(
-                "Unhealthy",
-                "A sign of health is bad; the message names it.",
-            ),
-            no(
-                "Dormant",
-                "The owner switched it off, or it is silent for long.",
-            ),
-            unknown("NotKnown", "No recent sign of health."),
-        ],
-    ),
-    row(
-        M,
-        "SoleAuthority",
-        Polarity::Positive,
-        "Nobody but the operator is found that could reboot the machine for updates.",
-        &[
-            yes("SoleAuthority", "Nothing else was found."),
-            no(
-                "OtherAuthority",
-                "Somebody else can reboot it; the message says who.",
-            ),
-            unknown("NotVisible", "A source could not be read."),
         ],
     ),
 ];

@@ -5,13 +5,28 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
 
+use super::lenient;
 use crate::api::schema;
 
+/// Most attempts, and most refusals, of one machine in one run.
+pub const MAX_ATTEMPTS: u32 = 100;
+/// Longest URL of an operation that is stored, in characters.
+pub const MAX_OPERATION_URL: u32 = 2048;
+/// Longest id of an installation that is stored, in characters.
+pub const MAX_ACTIVITY: u32 = 128;
+/// Longest message of a machine's step, in characters.
+pub const MAX_STEP_MESSAGE: u32 = 512;
+
 /// How far the run has come, machine by machine.
+///
+/// Reading never fails on a field: one of a wrong type is kept in `not_understood`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "HotpatchRunStatus")]
 pub struct HotpatchRunStatus {
     /// Generation of the spec that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,18 +50,19 @@ pub struct HotpatchRunStatus {
     /// Machines of the run by step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<RunCounts>,
-    /// The log, one entry a machine; a machine without an entry is `Planned`.
+    /// The log, one entry a machine, written for all machines at once. Once it is written, a machine
+    /// of the spec without an entry is held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = schema::MAX_RUN_MACHINES),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"])
     )]
     pub machines: Vec<RunMachineStatus>,
-    /// Fields that a later version wrote. Never shown in the schema; kept when written back. Not
-    /// empty means that the run is held.
+    /// Fields that a later version wrote, or of a wrong type. Never shown in the schema; kept when
+    /// written back. Not empty means that the run is held.
     #[serde(flatten)]
     #[schemars(skip)]
-    pub not_understood: BTreeMap<String, serde_json::Value>,
+    pub not_understood: BTreeMap<String, Value>,
 }
 
 /// Machines of a run by step.
@@ -72,8 +88,10 @@ pub struct RunCounts {
 }
 
 /// The log entry of one machine.
+///
+/// Reading never fails on a field: one of a wrong type is kept in `not_understood`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", remote = "RunMachineStatus")]
 pub struct RunMachineStatus {
     /// Azure resource id of the machine, as in the spec of the run.
     #[schemars(length(min = 1, max = schema::MAX_RESOURCE_ID))]
@@ -82,10 +100,23 @@ pub struct RunMachineStatus {
     /// `Unknown`. A word that is none of these holds the machine.
     #[schemars(length(max = 64))]
     pub step: String,
-    /// Number of the attempt, from 1; 0 before the first.
-    #[serde(default)]
-    pub attempt: u32,
-    /// `x-ms-client-request-id` of the command of this attempt.
+    /// Since when the machine is in this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Commands of this run that Azure accepted, or may have accepted; an intent counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MAX_ATTEMPTS))]
+    pub attempts: Option<u32>,
+    /// Commands of this run that Azure surely refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = MAX_ATTEMPTS))]
+    pub refusals: Option<u32>,
+    /// The command under way, or the one that comes next: `Stage`, `Finish` or `Restart`. A word
+    /// that is none of these holds the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub command: Option<String>,
+    /// `x-ms-client-request-id` of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub request_id: Option<String>,
@@ -95,56 +126,55 @@ pub struct RunMachineStatus {
     /// Activity id of the last installation that the machine had recorded before the intent, so
     /// that a later one can be told from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
-    pub last_activity_seen: Option<String>,
+    #[schemars(length(max = MAX_ACTIVITY))]
+    pub activity_before: Option<String>,
     /// The operation in Azure that runs for this attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<RunOperation>,
-    /// When the operation started.
+    /// When the command ended; the machine settles from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<DateTime<Utc>>,
-    /// When the machine reached its end in this run.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When the machine reached its end in this run; set in the steps `Succeeded`, `Failed` and
+    /// `Skipped` and in no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DateTime<Utc>>,
-    /// Since when the machine is healthy after the operation; it settles from here.
+    /// Since when the machine is held for evidence or a person; set in step `Unknown` and in no
+    /// other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub healthy_since: Option<DateTime<Utc>>,
-    /// Why the machine is in this step, as one word, such as `Superseded`, `ForeignContent` or
-    /// `ReleaseNotOffered`.
+    pub hold_since: Option<DateTime<Utc>>,
+    /// Why the machine is in this step, as one word, such as `AlreadyCurrent`, `ForeignContent` or
+    /// `OutcomeUnknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub reason: Option<String>,
     /// Details for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512))]
+    #[schemars(length(max = MAX_STEP_MESSAGE))]
     pub message: Option<String>,
     /// Whether a command that may reboot the machine was sent, or may have been sent, in this run.
     #[serde(default)]
     pub reboot_commanded: bool,
-    /// Since when the machine is held for evidence or a person; absent when it is not held.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold_since: Option<DateTime<Utc>>,
     /// An effect that came after the run had given the machine up, such as a late reboot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_effect: Option<LateEffect>,
-    /// Fields that a later version wrote. Never shown in the schema; kept when written back. Not
-    /// empty means that the machine is held.
+    /// Fields that a later version wrote, or of a wrong type. Never shown in the schema; kept when
+    /// written back. Not empty means that the machine is held.
     #[serde(flatten)]
     #[schemars(skip)]
-    pub not_understood: BTreeMap<String, serde_json::Value>,
+    pub not_understood: BTreeMap<String, Value>,
 }
 
 /// An operation in Azure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunOperation {
-    /// What was sent: `Stage`, `Finish`, `Restart`, `Uninstall` or a later word.
-    #[schemars(length(max = 32))]
-    pub kind: String,
     /// URL under which Azure tells how the operation goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
-    pub url: Option<String>,
+    #[schemars(length(max = MAX_OPERATION_URL))]
+    pub url: String,
+    /// How it is asked: `AsyncOperation` (a status document) or `Location` (202 until the result
+    /// is there). A word that is none of these holds the machine.
+    #[schemars(length(max = 32))]
+    pub style: String,
 }
 
 /// Something that happened on a machine after the run had given it up.
@@ -160,4 +190,39 @@ pub struct LateEffect {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub evidence: Option<String>,
+}
+
+impl Serialize for HotpatchRunStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = Self::serialize(self, serde_json::value::Serializer);
+        plain.map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for HotpatchRunStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Value::deserialize(deserializer)?;
+        let read = lenient::read(stored, &json!({}), |value| Self::deserialize(value));
+        let (mut status, wrong) = read.map_err(D::Error::custom)?;
+        status.not_understood.extend(wrong);
+        Ok(status)
+    }
+}
+
+impl Serialize for RunMachineStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = Self::serialize(self, serde_json::value::Serializer);
+        plain.map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunMachineStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Value::deserialize(deserializer)?;
+        let least = json!({"id": "", "step": ""});
+        let read = lenient::read(stored, &least, |value| Self::deserialize(value));
+        let (mut entry, wrong) = read.map_err(D::Error::custom)?;
+        entry.not_understood.extend(wrong);
+        Ok(entry)
+    }
 }

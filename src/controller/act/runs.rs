@@ -16,7 +16,7 @@ use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Plan, RunKey};
 use crate::domain::run::{Progress, Run, Step};
-use crate::record::{RUN_FINALIZER, run_name, run_object, run_status};
+use crate::record::{FINALIZER, run_name, run_object, run_status};
 use crate::validate::{self, Found};
 
 /// How often the outcome of commands is written again after a conflict.
@@ -210,7 +210,13 @@ pub(super) async fn announce(
 ) {
     for draft in &plan.drafts {
         let namespace = &draft.fleet.namespace;
-        let object = run_object(namespace, &draft.terms);
+        let object = run_object(
+            namespace,
+            &draft.fleet.name,
+            &draft.terms.fleet_uid,
+            &draft.terms,
+            &BTreeMap::new(),
+        );
         let made = api(&shell.kube, namespace).create(&PostParams::default(), &object).await;
         deeds.follow_up = true;
         match made {
@@ -243,9 +249,9 @@ pub(super) async fn let_go(shell: &Shell, mirrors: &Mirrors, observed: &Observed
             let Some(Found::Object(object)) = mirrors.runs.get(namespace, &run.name) else {
                 continue;
             };
-            if object.finalizers().iter().any(|own| own == RUN_FINALIZER) {
+            if object.finalizers().iter().any(|own| own == FINALIZER) {
                 let kept: Vec<&String> =
-                    object.finalizers().iter().filter(|own| *own != RUN_FINALIZER).collect();
+                    object.finalizers().iter().filter(|own| *own != FINALIZER).collect();
                 let patch = json!({"metadata": {
                     "finalizers": kept, "resourceVersion": object.resource_version(),
                 }});
@@ -279,9 +285,7 @@ fn is_old<'a>(run: &Run, mut all: impl Iterator<Item = &'a Run>, now: DateTime<U
 /// # Errors
 /// The API server's.
 pub async fn fence(client: &Client) -> Result<Vec<HotpatchRun>, kube::Error> {
-    let api: Api<HotpatchRun> = Api::all(client.clone());
     let guarded: Api<kube::core::DeserializeGuard<HotpatchRun>> = Api::all(client.clone());
-    drop(api);
     let found = guarded.list(&ListParams::default()).await?;
     Ok(found.items.into_iter().filter_map(|own| own.0.ok()).collect())
 }

@@ -175,7 +175,7 @@ pub(super) async fn send(
         let Some(before) = own.run.progress.get(&intent.machine).cloned() else { continue };
         let now = shell.clock.now();
         let after = if may_send {
-            match still_allowed(mirrors, leadership, &own.run, &intent, now) {
+            match still_allowed(mirrors, leadership, observed, &own.run, &intent, now) {
                 Ok(until) => command(shell, observed, &own.run, &before, &intent, until).await,
                 Err(why) => unsent(&before, now, &why),
             }
@@ -195,6 +195,7 @@ pub(super) async fn send(
 fn still_allowed(
     mirrors: &Mirrors,
     leadership: &Leadership,
+    observed: &Observed,
     run: &Run,
     intent: &Intent,
     now: DateTime<Utc>,
@@ -205,7 +206,11 @@ fn still_allowed(
     if now - intent.looked_at > READING_AGE_MAX {
         return Err("the last look at the machine is too long ago".to_owned());
     }
-    let fleets = validate::fleets(&mirrors.declared(&intent.run.namespace), now);
+    let mut declared = mirrors.declared(&intent.run.namespace);
+    if let Some(known) = observed.declared.get(&intent.run.namespace) {
+        declared.machine_names.clone_from(&known.machine_names);
+    }
+    let fleets = validate::fleets(&declared, now);
     let found = fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
     let standing = match found.map(|view| &view.fleet) {
         Some(Ok(fleet)) => Standing::Ready(fleet),
@@ -253,7 +258,10 @@ async fn command(
 fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {
     match sent {
         Ok(operation) => Progress {
-            operation: Some(operation).filter(|own| !own.url.is_empty()),
+            // What can be asked on later is kept; an end that came at once shows on the machine.
+            operation: Some(operation)
+                .filter(|own| !own.url.is_empty())
+                .map(|own| Operation { outcome: None, ..own }),
             ..before.at(Step::Running, now, None, "the command was accepted")
         },
         Err(error) if error.is_sure_refusal() => refused(before, now, &error.to_string()),

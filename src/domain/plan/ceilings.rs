@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Pass;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
 use crate::domain::machine::{Health, Machine, MachineId};
-use crate::domain::run::{LimitKey, Run};
+use crate::domain::policy::Spread;
+use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::snapshot::ARC_SILENT_AFTER;
 
 /// Returns the budget of a domain: every limit of every fleet, of sets and clusters, and those
@@ -31,8 +32,14 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
     let down = awake
         .iter()
         .filter(|machine| machine.health != Health::Healthy)
-        .map(|machine| machine.id.clone());
+        .map(|machine| machine.id.clone())
+        .chain(pass.domain.held.keys().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
+    for machine in pass.domain.held.keys().filter_map(|id| inventory.machines.get(id)) {
+        // What the run that names it froze is not known: every failure domain keeps apart.
+        let placement = &machine.placement;
+        budget.engage(&machine.id, &machine.name, machine.kind, placement, Spread::ALL);
+    }
     for run in pass.domain.runs.values().filter(|run| run.is_open()) {
         for (machine, _) in run.engaged() {
             budget.engage(
@@ -137,16 +144,28 @@ fn sets(awake: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
 /// reaches a run that exists.
 fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
     for limit in &run.terms.limits {
-        if ceilings.contains_key(&limit.key) {
-            continue;
+        let ceiling = ceilings.entry(limit.key.clone()).or_insert_with(|| {
+            let members = match &limit.key {
+                LimitKey::Group { tag, value } => {
+                    by_tag(counted, tag).remove(value).unwrap_or_default()
+                }
+                _ => BTreeSet::new(),
+            };
+            Ceiling { key: limit.key.clone(), members, max: limit.max }
+        });
+        let own = run.terms.machines.values().filter(|own| counts(&limit.key, own));
+        ceiling.members.extend(own.map(|own| own.id.clone()));
+    }
+}
+
+/// Tells whether a limit that a run froze counts a machine of it.
+fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
+    match key {
+        LimitKey::Stage { .. } => true,
+        LimitKey::Group { tag, value } => machine.groups.get(tag) == Some(value),
+        LimitKey::AvailabilitySet(id) => {
+            machine.placement.availability_set.as_ref().is_some_and(|own| own.id == *id)
         }
-        let members = match &limit.key {
-            LimitKey::Group { tag, value } => {
-                by_tag(counted, tag).remove(value).unwrap_or_default()
-            }
-            _ => run.terms.machines.keys().cloned().collect(),
-        };
-        let ceiling = Ceiling { key: limit.key.clone(), members, max: limit.max };
-        ceilings.insert(limit.key.clone(), ceiling);
+        LimitKey::Cluster(id) => machine.placement.cluster.as_ref() == Some(id),
     }
 }

@@ -6,9 +6,12 @@ use super::ceilings::budget;
 use super::runs::Wish;
 use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send};
 use crate::domain::batch::{domain_key, group_order, waits_for};
+use crate::domain::command::Command;
+use crate::domain::due::Cause;
 use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
+use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run};
 use crate::domain::spread::Place;
 
@@ -106,11 +109,20 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     let Some(member) = outlook.roster.get(id) else {
         return Some(("NotSelected", "the fleet does not select it any more".to_owned()));
     };
+    if let Some(why) = pass.domain.held.get(id) {
+        return Some(("Quarantined", format!("held: {why}")));
+    }
     if let Some(why) = &member.excluded {
         return Some(("Excluded", format!("left out: {why}")));
     }
     if let Some(blocker) = member.blockers.first() {
         return Some(("NotEligible", blocker.message.clone()));
+    }
+    let fleet = pass.fleet(&run.fleet)?;
+    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
+    if stage.is_none_or(|own| own.name != run.terms.stage) {
+        let text = format!("stage {} does not take it any more", run.terms.stage);
+        return Some(("StageChanged", text));
     }
     if member.dormant {
         return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
@@ -123,21 +135,37 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if let Some(operation) = &member.machine.busy {
         return Some(("Busy", format!("an operation is on it: {operation}")));
     }
-    let still_due = member.due().is_some_and(|due| due.release == run.terms.release);
-    let owes_restart = run.progress.get(id).is_some_and(|own| own.command.is_some());
+    let settles = |cause| cause == Cause::RebootOwed;
+    let still_due = member.due().is_some_and(|due| {
+        due.release == run.terms.release
+            && due.action == run.terms.action
+            && settles(due.cause) == settles(run.terms.cause)
+            && !due.kbs.is_disjoint(&run.terms.kbs)
+    });
+    let owes_restart =
+        run.progress.get(id).is_some_and(|own| own.command == Some(Command::Restart));
     if !still_due && !owes_restart {
         return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
     }
-    let fleet = pass.fleet(&run.fleet)?;
-    let earlier = waits_for(fleet, member, run.terms.release, &outlook.roster, |other| {
-        run.terms.machines.contains_key(&other.machine.id)
-            || may_try(fleet, &pass.domain, other, pass.now)
-    })?;
-    // A member that is down or blocked for good must not hold up the rest of its group for ever;
-    // it counts as unavailable in the group's limit anyway.
-    (earlier.is_actionable() && !earlier.is_down()).then(|| {
-        ("GroupOrder", format!("{} of its group goes first", earlier.machine.name))
-    })
+    let may_go = |other: &Member| {
+        // A member that is down or blocked for good must not hold up the rest of its group for
+        // ever; it counts as unavailable in the group's limit anyway.
+        other.is_actionable()
+            && !other.is_down()
+            && (other.due().is_none()
+                || run.terms.machines.contains_key(&other.machine.id)
+                || may_try(fleet, &pass.domain, other, pass.now))
+    };
+    let is_worked_on = |other: &Member| {
+        let mut open = pass.domain.runs.values().filter(|run| run.is_open());
+        open.any(|run| {
+            run.progress.get(&other.machine.id).is_some_and(|own| own.step.is_engaged())
+        })
+    };
+    let roster = &outlook.roster;
+    let earlier =
+        waits_for(fleet, member, run.terms.release, roster, may_go, is_worked_on)?;
+    Some(("GroupOrder", format!("{} of its group goes first", earlier.machine.name)))
 }
 
 fn refuse(pass: &mut Pass<'_>, wish: &Wish, reason: &str, text: &str) {

@@ -74,6 +74,10 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     if fleet.suspended {
         return found.wait("Suspended", "the fleet is suspended");
     }
+    if let Some(run) = pass.domain.unreadable_runs.first() {
+        let text = format!("run {run} cannot be read: delete it once it is known what it did");
+        return found.wait("RunUnreadable", text);
+    }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
     let mut spans: BTreeMap<(usize, Action), Option<(Span, String)>> = BTreeMap::new();
@@ -271,7 +275,9 @@ fn capacity(
     let at_once = i64::from(stage.max_unavailable.of(members)).max(1);
     let each = match lead.due.action {
         Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
-        Action::Baseline => fleet.policy.estimates.baseline,
+        Action::Baseline => {
+            fleet.policy.estimates.baseline.max(crate::domain::run::MAXIMUM_DURATION_FLOOR)
+        }
     };
     let left = span.end - span.start.max(now) - fleet.policy.estimates.reserve;
     let rounds = (left.num_minutes() / each.num_minutes().max(1)).max(1);

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use super::{EVIDENCE_EVERY, Note, Move, PROGRESS_EVERY, Pass, Plan, RunKey};
 use crate::domain::command::Command;
 use crate::domain::due::Verdict;
-use crate::domain::machine::MachineId;
+use crate::domain::fleet::Fleet;
+use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Standing, is_aborted, last_start, open_span};
-use crate::domain::roster::attempts;
+use crate::domain::rollout::is_retried;
+use crate::domain::roster::{Member, runs_of};
 use crate::domain::run::follow::{Next, Sight, next};
 use crate::domain::run::{Progress, Run, RunMachine, Step, is_held};
 
@@ -72,9 +74,6 @@ fn steps(pass: &Pass<'_>, run: &Run, machine: &RunMachine, before: &Progress) ->
     let mut progress = before.clone();
     for _ in 0..STEPS_PER_PASS_MAX {
         let sight = sight(pass, run, machine, &progress);
-        let Some(sight) = sight else {
-            return (progress, Said::Waits("the inventory could not be read".to_owned()));
-        };
         match next(run, machine, &progress, &sight, pass.now) {
             Next::Stay(why) => return (progress, Said::Waits(why)),
             Next::Command(command) => return (progress, Said::Wish(command)),
@@ -85,16 +84,16 @@ fn steps(pass: &Pass<'_>, run: &Run, machine: &RunMachine, before: &Progress) ->
     (progress, Said::Waits(said))
 }
 
-/// Gathers what is known of a machine; none while the inventory cannot be read, for then a
-/// machine that is not seen is not gone.
+/// Gathers what is known of a machine. An inventory that cannot be read is as old as can be, for
+/// then a machine that is not seen is not gone.
 fn sight<'a>(
     pass: &'a Pass<'_>,
     run: &Run,
     machine: &RunMachine,
     progress: &Progress,
-) -> Option<Sight<'a>> {
-    let inventory = pass.domain.inventory.as_ref().ok()?;
-    let seen = inventory.machines.get(&machine.id).map(AsRef::as_ref);
+) -> Sight<'a> {
+    let inventory = pass.domain.inventory.as_ref().ok();
+    let seen = inventory.and_then(|own| own.machines.get(&machine.id)).map(AsRef::as_ref);
     let fleet = match pass.domain.standing(run) {
         Standing::Ready(fleet) => Some(fleet),
         Standing::Unresolved(_) | Standing::Gone => None,
@@ -109,13 +108,13 @@ fn sight<'a>(
             if *release == run.terms.release)
     });
     let until = fleet
+        .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
-    let all = seen.map_or(0, |seen| attempts(&pass.domain, seen, run.terms.release));
-    let here = run.progress.get(&machine.id).map_or(0, |own| own.attempts);
-    Some(Sight {
+    let earlier = seen.map_or(0, |seen| earlier_attempts(pass, run, seen, fleet.zip(member)));
+    Sight {
         machine: seen,
-        read_at: inventory.at,
+        read_at: inventory.map_or(DateTime::UNIX_EPOCH, |own| own.at),
         answer: pass.domain.answers.get(&run.name).and_then(|own| own.get(&machine.id)),
         is_current,
         let_go: fleet.is_some_and(|fleet| {
@@ -123,8 +122,31 @@ fn sight<'a>(
         }),
         aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         last_start: last_start(&run.terms, until),
-        earlier_attempts: all.saturating_sub(here),
-    })
+        earlier_attempts: earlier,
+    }
+}
+
+/// Counts the tries of earlier runs; those before a person asked for another one count no more.
+fn earlier_attempts(
+    pass: &Pass<'_>,
+    run: &Run,
+    seen: &Machine,
+    known: Option<(&Fleet, &Member)>,
+) -> u32 {
+    runs_of(&pass.domain, &seen.id, run.terms.release)
+        .filter(|other| other.name != run.name)
+        .filter(|other| {
+            let named = other.terms.machines.get(&seen.id);
+            named.is_some_and(|own| own.incarnation == seen.incarnation)
+        })
+        .filter_map(|other| other.progress.get(&seen.id))
+        .filter(|own| {
+            !known.is_some_and(|(fleet, member)| {
+                is_retried(fleet, member, run.terms.release, own.since)
+            })
+        })
+        .map(|own| own.attempts)
+        .sum()
 }
 
 fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {

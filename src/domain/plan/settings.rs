@@ -3,19 +3,28 @@
 use super::{ASSESSMENTS_PER_PASS_MAX, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
 use crate::domain::due::Verdict;
 use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore};
-use crate::domain::fleet::{Fleet, Mode};
-use crate::domain::machine::Machine;
+use crate::domain::fleet::{Fleet, FleetKey, Mode};
+use crate::domain::machine::{Health, Machine, MachineId};
 use crate::domain::permission::open_span;
 use crate::domain::roster::{Member, in_open_runs};
+use crate::domain::run::{Step, StepReason};
 use crate::domain::snapshot::Snapshot;
 
 /// Writes the note of each machine by what it is alone; runs and drafts write over it.
 pub(super) fn explain(pass: &mut Pass<'_>) {
+    let held = &pass.domain.held;
     for outlook in pass.outlooks.values_mut() {
         let notes = outlook
             .roster
             .values()
-            .map(|member| (member.machine.id.clone(), explanation(member, pass.namespace)))
+            .map(|member| {
+                let id = &member.machine.id;
+                let note = match held.get(id) {
+                    Some(why) => Note::new("Quarantined", format!("held: {why}")),
+                    None => explanation(member, pass.namespace),
+                };
+                (id.clone(), note)
+            })
             .collect();
         outlook.notes = notes;
     }
@@ -126,14 +135,17 @@ fn released<'a>(
         .collect()
 }
 
-/// Returns the machines to assess: those whose last assessment is too old to say what is due, of
+/// Returns the machines to assess: first those that are judged after a command and were not
+/// assessed since it ended; then those whose last assessment is too old to say what is due, of
 /// fleets in Enforce, while none of the fleet's windows is open.
 pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
     if pass.domain.fresh_inventory(pass.now).is_none() {
         return;
     }
     let busy = in_open_runs(&pass.domain);
-    let mut left = ASSESSMENTS_PER_PASS_MAX;
+    plan.assessments.extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
+    let mine = plan.assessments.iter().filter(|(key, _)| key.namespace == pass.namespace);
+    let mut left = ASSESSMENTS_PER_PASS_MAX - mine.count();
     for view in &pass.domain.fleets {
         let Ok(fleet) = &view.fleet else { continue };
         let Some(outlook) = pass.outlooks.get(&fleet.key) else { continue };
@@ -154,6 +166,27 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
             }
         }
     }
+}
+
+/// Returns the machines that settled after a command and wait for an assessment newer than it.
+fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)> + 'a {
+    let inventory = pass.domain.inventory.as_ref().ok();
+    let open = pass.domain.runs.values().filter(|run| run.is_open());
+    open.flat_map(|run| run.engaged().map(move |(machine, progress)| (run, machine, progress)))
+        .filter(move |(run, machine, progress)| {
+            let awaits = progress.step == Step::Verifying
+                || progress.reason == Some(StepReason::NotHealthy);
+            let ended = progress.ended_at.unwrap_or(progress.since);
+            let seen = inventory.and_then(|own| own.machines.get(&machine.id));
+            awaits
+                && pass.now - ended >= run.terms.health.settle
+                && seen.is_some_and(|seen| {
+                    seen.health == Health::Healthy
+                        && seen.busy.is_none()
+                        && seen.assessment.as_ref().is_none_or(|own| own.at < ended)
+                })
+        })
+        .map(|(run, machine, _)| (run.fleet.clone(), machine.id.clone()))
 }
 
 fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {

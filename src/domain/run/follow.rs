@@ -13,6 +13,7 @@ use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Ques
 use crate::domain::machine::{
     Health, InstallRecord, InstallStatus, Machine, MachineKind, RebootStatus,
 };
+use crate::domain::snapshot::INVENTORY_AGE_MAX;
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -86,7 +87,11 @@ pub fn question(
             _ => None,
         },
         Step::Running => {
-            let finished = machine.and_then(|machine| our_record(progress, machine));
+            let same_life = machine.filter(|seen| {
+                let own = terms.machines.get(&seen.id);
+                own.is_none_or(|own| own.incarnation == seen.incarnation)
+            });
+            let finished = same_life.and_then(|machine| our_record(progress, machine));
             if finished.is_some_and(|record| record.status.is_final()) {
                 return None;
             }
@@ -162,16 +167,21 @@ fn planned(
     if sight.aborted {
         return skip(progress, now, StepReason::Aborted, "the run was aborted before its turn");
     }
-    let Some(seen) = sight.machine else {
+    let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
+    if sight.machine.is_none() && fresh {
         return skip(progress, now, StepReason::MachineGone, "it is not in the inventory any more");
-    };
-    if seen.incarnation != machine.incarnation {
+    }
+    if sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation) {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
     let follows_a_finish = progress.command == Some(Command::Restart);
-    if sight.is_current && !follows_a_finish {
-        let text = "it has the release already";
+    if sight.is_current {
+        let text = if follows_a_finish {
+            "it has the release, and its reboot is not owed any more"
+        } else {
+            "it has the release already"
+        };
         return skip(progress, now, StepReason::AlreadyCurrent, text);
     }
     if now > sight.last_start {
@@ -181,6 +191,9 @@ fn planned(
             (StepReason::WindowClosed, "the window closed before its turn")
         };
         return skip(progress, now, why, text);
+    }
+    if sight.machine.is_none() {
+        return Next::Stay("not seen, and the inventory is too old to say that it is gone".into());
     }
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
@@ -218,6 +231,13 @@ fn unknown(
             _ => Next::Stay("held until it is healthy again".to_owned()),
         };
     }
+    if is_another_life(machine, sight) {
+        let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+        if now >= horizon && sight.read_at >= horizon {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("held: it was created again, and the command may yet arrive".into());
+    }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen)) {
         let text = format!("install {} began after the intent", record.activity);
         return Next::Become(progress.at(Step::Running, now, None, &text));
@@ -246,6 +266,11 @@ fn unknown(
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
     }
+}
+
+/// Tells whether the inventory shows another machine under the id of the one planned for.
+fn is_another_life(machine: &RunMachine, sight: &Sight<'_>) -> bool {
+    sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation)
 }
 
 /// Returns the machine to its place in the queue after a refusal that is sure.
@@ -285,6 +310,16 @@ fn running(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
+    if is_another_life(machine, sight) {
+        let ended = matches!(
+            sight.answer,
+            Some(Answer::Operation(OperationState::Ended(_) | OperationState::Gone))
+        );
+        if ended || now - progress.since >= NO_END_AFTER {
+            return skip(progress, now, StepReason::Recreated, "it was created again since");
+        }
+        return Next::Stay("it was created again; the command to its earlier life runs".into());
+    }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen))
         && record.status.is_final()
     {
@@ -304,8 +339,11 @@ fn running(
             if progress.command == Some(Command::Restart) {
                 return restarted(progress, outcome, now);
             }
-            // Arc's result carries no list of patches; its install record does (azure.md §0.6).
-            if outcome.installed.is_empty() && machine.kind != MachineKind::AzureVm {
+            // Arc's result carries no list of patches, and an Azure-AsyncOperation may end
+            // without any result; the install record tells (azure.md §0.6, §5).
+            let tells = machine.kind == MachineKind::AzureVm && outcome.activity.is_some();
+            let failed = outcome.status == InstallStatus::Failed;
+            if outcome.installed.is_empty() && !tells && !failed {
                 return no_end(progress, now, "ended; its install record is awaited");
             }
             judge(terms, machine, progress, outcome, now, sight, now)
@@ -316,7 +354,9 @@ fn running(
             ..progress.clone()
         }),
         Some(Answer::Reading(reading))
-            if settled_after(reading, sight.machine, progress.intent_at) =>
+            if progress.command == Some(Command::Restart)
+                && reading.incarnation == machine.incarnation
+                && settled_after(reading, sight.machine, progress.intent_at) =>
         {
             Next::Become(Progress {
                 ended_at: Some(now),
@@ -328,6 +368,9 @@ fn running(
 }
 
 fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the restart ended is not known yet");
+    }
     if outcome.status == InstallStatus::Failed {
         let text = outcome.error.as_deref().unwrap_or("the restart failed");
         return fail(progress, now, StepReason::RebootOwed, text);
@@ -365,6 +408,9 @@ fn judge(
         let text = format!("the install also put {} on the machine", foreign.join(", "));
         return fail(progress, now, StepReason::ForeignContent, &text);
     }
+    if !outcome.status.is_final() {
+        return no_end(progress, now, "how the command ended is not known yet");
+    }
     if !matches!(outcome.status, InstallStatus::Succeeded | InstallStatus::Warnings) {
         let why = if outcome.window_exceeded {
             StepReason::OutOfTime
@@ -377,6 +423,9 @@ fn judge(
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
     if !installed && !only_a_reboot && !sight.is_current {
+        if progress.intent_at.is_none_or(|intent| sight.read_at < intent) {
+            return no_end(progress, now, "installed nothing; a newer inventory is awaited");
+        }
         let text = "the install ended well and installed nothing";
         return fail(progress, now, StepReason::NothingInstalled, text);
     }
@@ -439,7 +488,14 @@ fn verifying(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
-    let ended = progress.ended_at.unwrap_or(progress.since);
+    let found = progress.ended_at.unwrap_or(progress.since);
+    let recorded = sight
+        .machine
+        .filter(|_| !is_another_life(machine, sight))
+        .and_then(|seen| our_record(progress, seen))
+        .filter(|record| record.status.is_final())
+        .map(|record| record.modified);
+    let ended = recorded.map_or(found, |own| own.min(found));
     let late = now - ended >= terms.health.unknown_after;
     let hold = |text: &str| {
         if late {
@@ -451,9 +507,10 @@ fn verifying(
     let Some(Answer::Reading(reading)) = sight.answer else {
         return hold("it settles before it is judged");
     };
-    if let Some(seen) = sight.machine
-        && seen.incarnation != reading.incarnation
-    {
+    if now - ended < terms.health.settle {
+        return Next::Stay("it settles before it is judged".to_owned());
+    }
+    if reading.incarnation != machine.incarnation {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
@@ -461,6 +518,12 @@ fn verifying(
         Health::Healthy => {}
         Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
         Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
+    }
+    // Resource Health is not in the reading, only in the inventory.
+    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
+        sight.machine.map(|seen| &seen.health)
+    {
+        return hold(&format!("not healthy by the inventory: {why}"));
     }
     if let Some(operation) = &reading.busy {
         return hold(&format!("an operation is on it: {operation}"));

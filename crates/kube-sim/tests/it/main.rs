@@ -3,4 +3,10 @@
 
 mod support;
 
+mod builtins;
+mod collections;
+mod deletion;
+mod hooks;
 mod objects;
+mod schemas;
+mod watches;

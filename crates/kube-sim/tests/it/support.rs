@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, PostParams};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, PostParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema};
 use kube_sim::KubeSim;
 use schemars::JsonSchema;
@@ -104,4 +106,34 @@ pub(crate) fn status<T: std::fmt::Debug>(result: Result<T, kube::Error>) -> kube
         Err(kube::Error::Api(status)) => *status,
         other => panic!("no API error: {other:?}"),
     }
+}
+
+/// Widgets without their Rust type, to send what the type does not allow.
+pub(crate) fn raw_widgets(sim: &KubeSim) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<Widget>(&());
+    Api::default_namespaced_with(sim.client(), &resource)
+}
+
+/// A widget with any spec.
+pub(crate) fn raw_widget(name: &str, spec: serde_json::Value) -> DynamicObject {
+    let resource = ApiResource::erase::<Widget>(&());
+    DynamicObject::new(name, &resource).data(serde_json::json!({"spec": spec}))
+}
+
+/// A config map with finalizers and owners.
+pub(crate) fn map(name: &str, finalizers: &[&str], owners: &[OwnerReference]) -> ConfigMap {
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            finalizers: Some(finalizers.iter().map(|f| (*f).to_owned()).collect()),
+            owner_references: Some(owners.to_vec()),
+            ..ObjectMeta::default()
+        },
+        ..ConfigMap::default()
+    }
+}
+
+/// The config maps of the default namespace.
+pub(crate) fn maps(sim: &KubeSim) -> Api<ConfigMap> {
+    Api::default_namespaced(sim.client())
 }

@@ -1,0 +1,262 @@
+//! Requests for resources: from URL, headers and body to a verb on a target, and to its answer.
+//! What a verb means is decided elsewhere.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, header, request::Parts};
+use serde_json::{Value, json};
+
+use crate::delete::{self, DeleteOptions};
+use crate::hooks::{Call, Verb};
+use crate::meta;
+use crate::path::{self, Query, ResourcePath, Route};
+use crate::read::{self, Selection};
+use crate::sim::Inner;
+use crate::status_error::ApiError;
+use crate::store::State;
+use crate::view::View;
+use crate::watch::Watch;
+use crate::write::{self, Change, Target, WriteOptions};
+
+/// Bound of a request body, as in the real server's `MaxRequestBodyBytes`.
+const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+
+/// What a verb gives back, before it becomes HTTP.
+pub(crate) enum Reply {
+    Object(u16, Arc<Value>),
+    Raw(Vec<u8>),
+    Watch(Box<Watch>),
+}
+
+/// A request for a known resource.
+pub(crate) struct Asked {
+    verb: Verb,
+    target: Target,
+    query: Query,
+    view: View,
+    media_type: String,
+    body: Option<Arc<Value>>,
+}
+
+impl Asked {
+    /// Reads a request; `None` means discovery.
+    pub(crate) fn read(
+        inner: &Inner,
+        parts: &Parts,
+        body: &Bytes,
+    ) -> Result<Option<Self>, ApiError> {
+        let path = match path::parse(parts.uri.path()) {
+            Route::Resource(path) => path,
+            Route::Unknown => return Err(ApiError::no_such_path()),
+            _ if parts.method == Method::GET => return Ok(None),
+            _ => return Err(ApiError::method_not_allowed()),
+        };
+        let target = inner.with(|state| resolve(state, path))?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let verb = verb(&parts.method, &target, &query)?;
+        let text = |name| {
+            let value = parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        };
+        let media_type = text(header::CONTENT_TYPE)
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        if body.len() > MAX_BODY_BYTES {
+            let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+            return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+        }
+        let reads = matches!(verb, Verb::Get | Verb::List | Verb::Watch);
+        let parsed = if reads || body.is_empty() {
+            None
+        } else {
+            check_media_type(verb, media_type)?;
+            let parsed: Value = serde_json::from_slice(body).map_err(|error| {
+                ApiError::bad_request(format!("couldn't decode the request body: {error}"))
+            })?;
+            Some(Arc::new(parsed))
+        };
+        Ok(Some(Self {
+            verb,
+            target,
+            query,
+            view: View::from_accept(text(header::ACCEPT)),
+            media_type: media_type.to_owned(),
+            body: parsed,
+        }))
+    }
+
+    /// The request as hooks see it.
+    pub(crate) fn call(&self) -> Call {
+        let in_body = || {
+            let body = self.body.as_deref().filter(|_| self.verb == Verb::Create)?;
+            Some(meta::text(body, "name").to_owned()).filter(|name| !name.is_empty())
+        };
+        Call {
+            verb: self.verb,
+            resource: self.target.info.qualified.to_string(),
+            namespace: self.target.namespace.clone(),
+            name: self.target.name.clone().or_else(in_body),
+            subresource: self.target.subresource.clone(),
+            body: self.body.clone(),
+        }
+    }
+
+    /// Carries the request out.
+    pub(crate) fn apply(self, inner: &Arc<Inner>) -> Result<Reply, ApiError> {
+        inner.with(|state| {
+            state.acting = (self.verb, self.target.subresource.as_deref().map(Arc::from));
+            self.apply_to(inner, state)
+        })
+    }
+
+    fn apply_to(self, inner: &Arc<Inner>, state: &mut State) -> Result<Reply, ApiError> {
+        let view = self.view;
+        let options = WriteOptions {
+            dry_run: self.query.get("dryRun").is_some(),
+            strict: self.query.get("fieldValidation") == Some("Strict"),
+        };
+        match self.verb {
+            Verb::Get => {
+                read::get(state, &self.target, view).map(|object| Reply::Object(200, object))
+            }
+            Verb::List => read::list(state, &self.target, &self.query, view).map(Reply::Raw),
+            Verb::Watch => Watch::open(inner, state, self.target, &self.query, view)
+                .map(|watch| Reply::Watch(Box::new(watch))),
+            Verb::Create => {
+                let body = owned(self.body)?;
+                let made = write::create(state, &self.target, body, options)?;
+                Ok(Reply::Object(201, view.show(made)))
+            }
+            Verb::Update | Verb::Patch => {
+                let change = self.change()?;
+                let (object, created) = write::update(state, &self.target, change, options)?;
+                Ok(Reply::Object(
+                    if created { 201 } else { 200 },
+                    view.show(object),
+                ))
+            }
+            Verb::Delete => {
+                let (target, info) = (&self.target, &self.target.info);
+                let wanted = DeleteOptions::read(self.body.as_deref(), &self.query)?;
+                let outcome = delete::delete(state, info, &target.key(target.named()?), &wanted)?;
+                state.settle();
+                Ok(Reply::Object(200, outcome.reply(info)))
+            }
+            Verb::DeleteCollection => self.delete_collection(state),
+            Verb::Collect | Verb::Force => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn change(&self) -> Result<Change, ApiError> {
+        match (self.verb, self.media_type.as_str()) {
+            (Verb::Update, _) => owned(self.body.clone()).map(Change::Replace),
+            (_, "application/json-patch+json") => {
+                self.body.clone().map(Change::Json).ok_or_else(no_body)
+            }
+            _ => self.body.clone().map(Change::Merge).ok_or_else(no_body),
+        }
+    }
+
+    fn delete_collection(&self, state: &mut State) -> Result<Reply, ApiError> {
+        let info = &self.target.info;
+        let wanted = DeleteOptions::read(self.body.as_deref(), &self.query)?;
+        let selection = Selection::read(&self.target, &self.query)?;
+        let none = std::collections::BTreeMap::new();
+        let found = read::objects(state, &self.target, &selection, &none);
+        let mut items = Vec::new();
+        for (key, object) in found {
+            // Refused objects stay, as in the real server, and fail the whole request.
+            delete::delete(state, info, &key, &wanted)?;
+            items.push(object);
+        }
+        state.settle();
+        let (kind, api_version) = View::Whole.list_kind(info, self.target.version);
+        let items: Vec<&Value> = items.iter().map(|object| &**object).collect();
+        let list = json!({
+            "kind": kind,
+            "apiVersion": api_version,
+            "metadata": {"resourceVersion": state.rv.to_string()},
+            "items": items,
+        });
+        Ok(Reply::Object(200, Arc::new(list)))
+    }
+}
+
+fn no_body() -> ApiError {
+    ApiError::bad_request("the request needs a body")
+}
+
+fn owned(body: Option<Arc<Value>>) -> Result<Value, ApiError> {
+    body.map(Arc::unwrap_or_clone).ok_or_else(no_body)
+}
+
+/// Finds the resource that a URL names.
+fn resolve(state: &State, path: ResourcePath) -> Result<Target, ApiError> {
+    let found = state
+        .registry
+        .find(&path.group, &path.version, &path.plural);
+    let (info, version) = found.ok_or_else(ApiError::no_such_path)?;
+    let misplaced = if info.namespaced {
+        path.namespace.is_none() && path.name.is_some()
+    } else {
+        path.namespace.is_some()
+    };
+    let subresource = match path.subresource.as_deref() {
+        None => true,
+        Some("status") => info.versions[version].status,
+        Some(_) => false,
+    };
+    if misplaced || !subresource {
+        return Err(ApiError::no_such_path());
+    }
+    Ok(Target {
+        info,
+        version,
+        namespace: path.namespace,
+        name: path.name,
+        subresource: path.subresource,
+    })
+}
+
+fn verb(method: &Method, target: &Target, query: &Query) -> Result<Verb, ApiError> {
+    let (named, sub) = (target.name.is_some(), target.subresource.is_some());
+    let verb = match (method.as_str(), named, sub) {
+        ("GET", true, true) => Verb::Get,
+        ("GET", _, false) if query.flag("watch") => Verb::Watch,
+        ("GET", true, false) => Verb::Get,
+        ("GET", false, _) => Verb::List,
+        ("POST", false, _) if !target.info.namespaced || target.namespace.is_some() => Verb::Create,
+        ("PUT", true, _) => Verb::Update,
+        ("PATCH", true, _) => Verb::Patch,
+        ("DELETE", true, false) => Verb::Delete,
+        ("DELETE", false, _) if !target.info.namespaced || target.namespace.is_some() => {
+            Verb::DeleteCollection
+        }
+        _ => return Err(ApiError::method_not_allowed()),
+    };
+    Ok(verb)
+}
+
+fn check_media_type(verb: Verb, media_type: &str) -> Result<(), ApiError> {
+    const PATCHES: [&str; 2] = [
+        "application/json-patch+json",
+        "application/merge-patch+json",
+    ];
+    let (good, accepted) = match verb {
+        Verb::Patch => (PATCHES.contains(&media_type), PATCHES.join(", ")),
+        _ => (
+            matches!(media_type, "" | "application/json"),
+            "application/json".to_owned(),
+        ),
+    };
+    if good {
+        Ok(())
+    } else {
+        Err(ApiError::unsupported_media_type(&accepted))
+    }
+}

@@ -1,0 +1,236 @@
+//! `run`: the controller against any kubeconfig and any ARM endpoint, with a token from a file.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use futures::future::BoxFuture;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use crate::azure::transport::{HttpsTransport, Roots};
+use crate::azure::{Cloud, Endpoint, Error as AzureError, Token};
+use crate::controller::audit::{Audit, Lines};
+use crate::controller::clock::Clock;
+use crate::controller::clouds::Clouds;
+use crate::controller::lease::Tenure;
+use crate::controller::{Settings, Shell, run};
+
+/// The largest token file that is read, in bytes.
+const TOKEN_BYTES_MAX: usize = 64 * 1024;
+
+/// How the controller runs.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The kubeconfig file. Left out: $KUBECONFIG, ~/.kube/config, or the cluster it runs in.
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context.
+    #[arg(long)]
+    context: Option<String>,
+    /// The operator's own namespace: its lease and its ConfigMap of releases are there.
+    #[arg(long, default_value = "hotpatch-system")]
+    namespace: String,
+    /// The Azure Resource Manager endpoint.
+    #[arg(long, default_value = Endpoint::PUBLIC)]
+    arm_endpoint: String,
+    /// A file with certificates (PEM) to trust for that endpoint, instead of the system's.
+    #[arg(long)]
+    arm_ca_file: Option<PathBuf>,
+    /// A file with a bearer token for that endpoint; read anew for every pass.
+    #[arg(long)]
+    token_file: PathBuf,
+    /// Where audit lines go: a file that is appended to, or `-` for standard output.
+    #[arg(long, default_value = "-")]
+    audit_log: String,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Why the controller does not run.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot read {path}: {source}")]
+    Read { path: String, source: std::io::Error },
+    #[error("cannot open the audit log {path}: {source}")]
+    AuditLog { path: String, source: std::io::Error },
+    #[error("cannot use the kubeconfig: {0}")]
+    Kubeconfig(String),
+    #[error("cannot use the ARM endpoint: {0}")]
+    Endpoint(String),
+    #[error("the token file {0} holds no token")]
+    Token(String),
+    #[error(transparent)]
+    Controller(#[from] crate::controller::Error),
+}
+
+/// Runs the controller until SIGTERM or Ctrl-C.
+pub fn main(options: Options) -> ExitCode {
+    start_logs(options.log_format);
+    // Both kube and the ARM client speak TLS; they must agree on who does the arithmetic.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("another TLS provider is installed in this process");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(control(options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_logs(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.init(),
+        LogFormat::Json => logs.json().init(),
+    }
+}
+
+async fn control(options: Options) -> Result<(), Error> {
+    let kube = client(&options).await?;
+    let clouds = FileClouds {
+        cloud: cloud(&options)?,
+        token_file: options.token_file.clone(),
+    };
+    let clock = Clock::Wall;
+    let started = clock.now().timestamp_millis();
+    let shell = Shell {
+        kube,
+        clouds: Arc::new(clouds),
+        audit: audit(&options.audit_log)?,
+        settings: Settings {
+            // Another name for every life of the process: a lease held by an earlier life is
+            // another's, and what that life sent may still be on its way.
+            holder: format!("{}-{}-{started}", hostname(), std::process::id()),
+            namespace: options.namespace.clone(),
+            tenure: Tenure::default(),
+        },
+        clock,
+    };
+    run(shell, shutdown()).await?;
+    Ok(())
+}
+
+async fn client(options: &Options) -> Result<Client, Error> {
+    let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
+    let config = match &options.kubeconfig {
+        None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
+        path => {
+            let file = match path {
+                Some(path) => Kubeconfig::read_from(path),
+                None => Kubeconfig::read(),
+            }
+            .map_err(|error| bad(&error))?;
+            let choice = KubeConfigOptions {
+                context: options.context.clone(),
+                ..KubeConfigOptions::default()
+            };
+            Config::from_custom_kubeconfig(file, &choice).await.map_err(|error| bad(&error))?
+        }
+    };
+    Client::try_from(config).map_err(|error| bad(&error))
+}
+
+fn cloud(options: &Options) -> Result<Cloud, Error> {
+    let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
+    let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
+    let trusted = match &options.arm_ca_file {
+        None => None,
+        Some(path) => {
+            let source = |source| Error::Read { path: path.display().to_string(), source };
+            Some(std::fs::read(path).map_err(source)?)
+        }
+    };
+    let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
+    let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
+    let token = token(&options.token_file)?;
+    Ok(Cloud::new(Arc::new(transport), endpoint, token))
+}
+
+fn token(path: &Path) -> Result<Token, Error> {
+    let source = |source| Error::Read { path: path.display().to_string(), source };
+    let text = std::fs::read_to_string(path).map_err(source)?;
+    let none = || Error::Token(path.display().to_string());
+    if text.len() > TOKEN_BYTES_MAX {
+        return Err(none());
+    }
+    Token::new(text.trim()).map_err(|_| none())
+}
+
+fn audit(path: &str) -> Result<Arc<dyn Audit>, Error> {
+    if path == "-" {
+        return Ok(Arc::new(Lines::new(std::io::stdout())));
+    }
+    let source = |source| Error::AuditLog { path: path.to_owned(), source };
+    let file: File =
+        OpenOptions::new().create(true).append(true).open(path).map_err(source)?;
+    Ok(Arc::new(Lines::new(file)))
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "operator".to_owned() } else { name.to_owned() }
+}
+
+async fn shutdown() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! {
+                _ = interrupted => {}
+                _ = terminated.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught");
+            let _ = interrupted.await;
+        }
+    }
+}
+
+/// One cloud for all namespaces, with the token that the file holds now.
+struct FileClouds {
+    cloud: Cloud,
+    token_file: PathBuf,
+}
+
+impl Clouds for FileClouds {
+    fn cloud<'a>(
+        &'a self,
+        _namespace: &'a str,
+        service_account: &'a str,
+    ) -> BoxFuture<'a, Result<Cloud, AzureError>> {
+        Box::pin(async move {
+            if service_account.is_empty() {
+                return Err(AzureError::Unauthorised {
+                    what: "an identity without a name".to_owned(),
+                });
+            }
+            let token = token(&self.token_file)
+                .map_err(|error| AzureError::Unauthorised { what: error.to_string() })?;
+            Ok(self.cloud.with_token(token))
+        })
+    }
+}

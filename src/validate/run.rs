@@ -1,0 +1,325 @@
+//! Reads runs: what one froze, and where its machines stand. What is not understood holds its
+//! machine or its run; nothing is ever read as less than it may be.
+
+mod entry;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use super::{Declared, Found, created_at, fleet};
+use crate::api::HotpatchRun;
+use crate::api::run as api;
+use crate::domain::due::{Action, Cause};
+use crate::domain::fleet::FleetKey;
+use crate::domain::machine::{
+    AvailabilitySetPlace, Incarnation, MachineId, MachineKind, Placement,
+};
+use crate::domain::policy::{Estimates, HealthRule, RunGate};
+use crate::domain::release::ReleaseId;
+use crate::domain::run::{
+    FrozenLimit, RUN_MACHINES_MAX, Run, RunEnd, RunMachine, RunWindow, Terms,
+};
+use crate::record::{digest, words};
+
+/// A run of which not even the terms can be made.
+///
+/// Which machines it works on may not be known: until it is gone, nothing new may be commanded in
+/// its namespace. Plan the namespace with its inventory as unreadable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedRun {
+    /// Its name.
+    pub name: String,
+    /// Its uid, where it is known.
+    pub uid: Option<String>,
+    /// The machines that it names, as far as they could be read; empty if nothing could.
+    pub machines: Vec<MachineId>,
+    /// What is not understood, for people.
+    pub why: String,
+}
+
+/// Reads the runs of a namespace, by name, and those that cannot be read at all.
+pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>) {
+    let mut runs = BTreeMap::new();
+    let mut broken = Vec::new();
+    for found in &declared.runs {
+        let read = match found {
+            Found::Object(object) => run(object),
+            Found::Unreadable { name, uid, why, .. } => Err(QuarantinedRun {
+                name: name.clone(),
+                uid: uid.clone(),
+                machines: Vec::new(),
+                why: format!("the run cannot be read: {why}"),
+            }),
+        };
+        match read {
+            Ok(run) => {
+                runs.insert(run.name.clone(), run);
+            }
+            Err(run) => broken.push(run),
+        }
+    }
+    broken.sort_by(|a, b| a.name.cmp(&b.name));
+    (runs, broken)
+}
+
+/// What is not understood about a run, the first thing first.
+#[derive(Default)]
+struct Doubts(Vec<String>);
+
+impl Doubts {
+    fn add(&mut self, doubt: impl Into<String>) {
+        self.0.push(doubt.into());
+    }
+
+    fn check(&mut self, is_right: bool, doubt: impl FnOnce() -> String) {
+        if !is_right {
+            self.0.push(doubt());
+        }
+    }
+}
+
+/// Doubts told in one message.
+const TOLD_MAX: usize = 4;
+
+/// Reads a run.
+///
+/// Guarantees: every machine of the terms has a progress, and no other; a machine is Planned only
+/// if the run says so, or if no status was ever written; a run or machine with anything that is
+/// not understood is quarantined or held.
+///
+/// # Errors
+/// Where the release or the object's own name and uid cannot be read.
+pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
+    let (spec, meta) = (&object.spec, &object.metadata);
+    let name = meta.name.clone().unwrap_or_default();
+    let broken = |why: String| QuarantinedRun {
+        name: name.clone(),
+        uid: meta.uid.clone(),
+        machines: spec.machines.iter().filter_map(|own| MachineId::parse(&own.id).ok()).collect(),
+        why,
+    };
+    let uid = meta.uid.clone().filter(|uid| !uid.is_empty() && !name.is_empty());
+    let uid = uid.ok_or_else(|| broken("the run has no name or uid".to_owned()))?;
+    let release: ReleaseId =
+        spec.release.parse().map_err(|error| broken(format!("spec.release: {error}")))?;
+    let mut doubts = Doubts::default();
+    doubts.check(digest(spec) == spec.digest, || crate::record::DIGEST_MISMATCH.to_owned());
+    let terms = terms(object, release, &mut doubts);
+    let status = object.status.clone().unwrap_or_default();
+    let created_at = created_at(meta);
+    let progress = entry::progress(&status, &terms, created_at, &mut doubts);
+    let end = end(&status, &progress, &mut doubts);
+    for field in status.not_understood.keys() {
+        doubts.add(format!("status.{field} is not understood"));
+    }
+    doubts.check(status.epoch >= 0, || format!("status.epoch {} is below 0", status.epoch));
+    let gates_open = status
+        .conditions
+        .iter()
+        .filter(|condition| condition.status == "True")
+        .filter(|condition| terms.gates.iter().any(|gate| gate.condition == condition.type_))
+        .map(|condition| condition.type_.clone())
+        .collect();
+    let told: Vec<String> = doubts.0.into_iter().take(TOLD_MAX).collect();
+    Ok(Run {
+        fleet: FleetKey {
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: terms.fleet.clone(),
+        },
+        name,
+        uid,
+        created_at,
+        terms,
+        progress,
+        end,
+        deleting: meta.deletion_timestamp.is_some(),
+        gates_open,
+        epoch: status.epoch,
+        quarantined: (!told.is_empty()).then(|| told.join("; ")),
+    })
+}
+
+/// Tells how a run ended. One that is called complete while a machine is not done with is none.
+fn end(
+    status: &api::HotpatchRunStatus,
+    progress: &BTreeMap<MachineId, crate::domain::run::Progress>,
+    doubts: &mut Doubts,
+) -> Option<RunEnd> {
+    let complete = status.conditions.iter().find(|own| own.type_ == "Complete")?;
+    if complete.status != "True" {
+        return None;
+    }
+    let end = Run::conclusion(progress);
+    doubts.check(end.is_some(), || {
+        "it is called complete while a machine of it is not done with".to_owned()
+    });
+    end
+}
+
+fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms {
+    let spec = &object.spec;
+    doubts.check(spec.track == release.track().to_string(), || {
+        format!("spec.track {:?} is not that of release {release}", spec.track)
+    });
+    doubts.check(spec.ordinal > 0, || "spec.ordinal is 0".to_owned());
+    let mut kbs = BTreeSet::new();
+    for kb in &spec.allowed_kbs {
+        match kb.parse() {
+            Ok(kb) => {
+                kbs.insert(kb);
+            }
+            Err(error) => doubts.add(format!("spec.allowedKbs: {error}")),
+        }
+    }
+    let mut limits = Vec::with_capacity(spec.limits.len());
+    for limit in &spec.limits {
+        match words::limit_key_of(&limit.scope, &limit.key, &spec.fleet_name) {
+            Some(key) => limits.push(FrozenLimit { key, max: limit.max_unavailable }),
+            None => doubts.add(format!("spec.limits: scope {:?} is not known", limit.scope)),
+        }
+    }
+    doubts.check(spec.max_patch_publish_date.is_some(), || {
+        "spec.maxPatchPublishDate is missing".to_owned()
+    });
+    Terms {
+        fleet: spec.fleet_name.clone(),
+        fleet_uid: spec.fleet_uid.clone(),
+        service_account: spec.service_account_name.clone(),
+        release,
+        kbs,
+        published_until: spec.max_patch_publish_date.unwrap_or(release.date()),
+        action: action(spec.action, doubts),
+        cause: words::cause_of(&spec.cause).unwrap_or_else(|| {
+            doubts.add(format!("spec.cause {:?} is not known", spec.cause));
+            Cause::Planned
+        }),
+        stage: spec.stage.clone(),
+        ordinal: spec.ordinal,
+        window: window(object, doubts),
+        limits,
+        spread: words::spread(&spec.spread),
+        health: HealthRule {
+            settle: seconds(spec.health.settle_seconds),
+            unknown_after: seconds(spec.health.unknown_after_seconds),
+        },
+        retries: spec.failures.retries,
+        gates: spec
+            .run_gates
+            .iter()
+            .map(|gate| RunGate {
+                condition: gate.condition_type.clone(),
+                announce_before: seconds(gate.announce_before_seconds),
+            })
+            .collect(),
+        estimates: Estimates {
+            baseline: seconds(spec.estimates.baseline_seconds),
+            reserve: seconds(spec.estimates.reserve_seconds),
+        },
+        machines: machines(spec, doubts),
+    }
+}
+
+fn seconds(seconds: u32) -> TimeDelta {
+    TimeDelta::seconds(i64::from(seconds))
+}
+
+/// Reads the action; one that this version does not do counts as the more disruptive one.
+fn action(action: api::RunAction, doubts: &mut Doubts) -> Action {
+    match action {
+        api::RunAction::Hotpatch => Action::Hotpatch,
+        api::RunAction::Baseline => Action::Baseline,
+        api::RunAction::Restart | api::RunAction::Rollback => {
+            doubts.add(format!("spec.action {action:?} is not done by this version"));
+            Action::Baseline
+        }
+    }
+}
+
+/// Reads the window; one that is missing is empty, at the time of the run's creation.
+fn window(object: &HotpatchRun, doubts: &mut Doubts) -> RunWindow {
+    match &object.spec.window {
+        Some(window) => {
+            doubts.check(window.start <= window.end, || {
+                "spec.window ends before it begins".to_owned()
+            });
+            RunWindow { name: window.name.clone(), start: window.start, end: window.end }
+        }
+        None => {
+            doubts.add("spec.window is missing");
+            let at = created_at(&object.metadata);
+            RunWindow { name: String::new(), start: at, end: at }
+        }
+    }
+}
+
+fn machines(
+    spec: &api::HotpatchRunSpec,
+    doubts: &mut Doubts,
+) -> BTreeMap<MachineId, RunMachine> {
+    doubts.check((1..=RUN_MACHINES_MAX).contains(&spec.machines.len()), || {
+        format!("spec.machines has {} entries", spec.machines.len())
+    });
+    let mut machines = BTreeMap::new();
+    for own in &spec.machines {
+        match MachineId::parse(&own.id) {
+            // Nothing is ever commanded on a machine without an id of a machine.
+            Err(error) => doubts.add(format!("spec.machines: {error}")),
+            Ok(id) => {
+                let read = machine(id.clone(), own, doubts);
+                if machines.insert(id, read).is_some() {
+                    doubts.add(format!("spec.machines names {} twice", own.name));
+                }
+            }
+        }
+    }
+    machines
+}
+
+fn machine(id: MachineId, own: &api::RunMachine, doubts: &mut Doubts) -> RunMachine {
+    let kind = fleet::kind(own.kind);
+    let incarnation = &own.incarnation;
+    let (body, other) = match kind {
+        MachineKind::AzureVm => (&incarnation.os_disk_id, &incarnation.vm_uuid),
+        _ => (&incarnation.vm_uuid, &incarnation.os_disk_id),
+    };
+    doubts.check(incarnation.vm_id.is_some() && other.is_none(), || {
+        format!("spec.machines: the incarnation of {} is not that of an {kind}", own.name)
+    });
+    let update_domain = own.update_domain;
+    let availability_set =
+        own.availability_set.clone().map(|id| AvailabilitySetPlace { id, update_domain });
+    let flexible_scale_set = own.scale_set.clone().map(|id| (id, own.fault_domain));
+    doubts.check(
+        (availability_set.is_some() || update_domain.is_none())
+            && (flexible_scale_set.is_some() || own.fault_domain.is_none()),
+        || format!("spec.machines: {} has a domain of no set", own.name),
+    );
+    let mut groups = BTreeMap::new();
+    for text in &own.groups {
+        match words::group_of(text) {
+            Some((tag, value)) => {
+                groups.insert(tag, value);
+            }
+            None => doubts.add(format!("spec.machines: group {text:?} of {}", own.name)),
+        }
+    }
+    RunMachine {
+        id,
+        name: own.name.clone(),
+        kind,
+        incarnation: Incarnation {
+            vm_id: incarnation.vm_id.clone().unwrap_or_default(),
+            body: body.clone(),
+        },
+        placement: Placement {
+            region: own.region.clone(),
+            zone: words::zone_of(own.zone.as_deref()),
+            availability_set,
+            flexible_scale_set,
+            site: own.site.clone(),
+            cluster: own.cluster.clone(),
+        },
+        groups,
+    }
+}
