@@ -150,8 +150,10 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     let may_go = |other: &Member| {
         // A member that is down or blocked for good must not hold up the rest of its group for
         // ever; it counts as unavailable in the group's limit anyway.
-        other.is_actionable()
-            && !other.is_down()
+        let blocked = other.blockers.iter().any(|blocker| !blocker.reason.is_unknown());
+        let left_out = other.excluded.is_some() || other.owner.is_some() || other.dormant;
+        let down = matches!(other.machine.health, Health::Unhealthy(_));
+        !(blocked || left_out || down)
             && (other.due().is_none()
                 || run.terms.machines.contains_key(&other.machine.id)
                 || may_try(fleet, &pass.domain, other, pass.now))
