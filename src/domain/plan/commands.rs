@@ -124,6 +124,13 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
         let text = format!("stage {} does not take it any more", run.terms.stage);
         return Some(("StageChanged", text));
     }
+    let groups = &run.terms.machines.get(id)?.groups;
+    if let Some((tag, _)) =
+        groups.iter().find(|(tag, value)| member.machine.tags.get(tag) != Some(value.as_str()))
+    {
+        let text = format!("its tag {tag} is another one than when the run was made");
+        return Some(("GroupChanged", text));
+    }
     if member.dormant {
         return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
     }
