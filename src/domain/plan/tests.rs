@@ -13,6 +13,8 @@ use crate::domain::testkit::{
 mod degrade;
 mod grants;
 mod passes;
+mod stories;
+mod world;
 
 /// Names of the machines that a plan commands, in order.
 fn sent(plan: &Plan) -> Vec<String> {
