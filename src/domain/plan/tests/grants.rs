@@ -315,3 +315,28 @@ fn a_machine_that_is_judged_is_assessed_once_it_has_settled() {
         "it is there"
     );
 }
+
+#[test]
+fn excluded_machines_are_no_part_of_what_a_share_is_taken_of() {
+    use crate::domain::fleet::ExcludedMachine;
+    let member = |name: &str| due_vm(name).tags(&[("app", "shop")]).machine();
+    let machines: Vec<Machine> = ["vm01", "vm02", "vm03", "vm04"]
+        .into_iter()
+        .map(member)
+        .collect();
+    let sends = |excluded: &[Machine]| {
+        let mut fleet = web(|policy| policy.groups = vec![group("app", percent(50))]);
+        fleet.policy.groups[0].order_tag = None;
+        fleet.selector.exclude = excluded
+            .iter()
+            .map(|own| ExcludedMachine {
+                id: own.id.clone(),
+                reason: "vendor".into(),
+                through: None,
+            })
+            .collect();
+        sent(&plan(&snapshot(running(fleet, &machines, now())), now()))
+    };
+    assert_eq!(sends(&[]), ["vm01", "vm02"]);
+    assert_eq!(sends(&machines[2..]), ["vm01"]);
+}
