@@ -6,5 +6,6 @@ pub mod cli;
 pub mod controller;
 pub mod domain;
 pub mod record;
+pub mod rehearsal;
 pub mod status;
 pub mod validate;

@@ -9,6 +9,7 @@
 //! state: whatever a rollout does, they stay as they are.
 
 mod events;
+mod halt;
 mod hindrance;
 mod machine;
 mod next;
@@ -27,13 +28,9 @@ use crate::domain::plan::Outlook;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, FleetView};
 
-pub use self::events::{
-    Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, run_events,
-};
+pub use self::events::{Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, run_events};
 pub use self::machine::{MachineInput, machine, machine_name, wants_record};
-pub use self::objects::{
-    RequestJudgement, RequestState, policy, request, unreadable, window,
-};
+pub use self::objects::{RequestJudgement, RequestState, policy, request, unreadable, window};
 
 use self::picture::Picture;
 use self::told::Told;

@@ -3,6 +3,7 @@
 
 mod fleet;
 mod others;
+mod written;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -74,8 +75,8 @@ pub const TABLE: &[&[ConditionType]] = &[
     others::WINDOW,
     others::POLICY,
     others::REQUEST,
-    others::RUN,
-    others::MACHINE,
+    written::RUN,
+    written::MACHINE,
 ];
 
 /// Walks the whole table in its order.

@@ -17,7 +17,6 @@ use super::act::Deeds;
 use super::events::Emitter;
 use super::mirror::Mirror;
 use super::observe::{Access, Memory, Mirrors, Observed};
-use crate::api::fleet::MachineRecords;
 use crate::api::machine::{HotpatchMachineSpec, MachineKind};
 use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchMachine};
 use crate::domain::fleet::FleetKey;
@@ -137,7 +136,7 @@ where
     let previous: Vec<Condition> =
         stored.and_then(|own| serde_json::from_value(own).ok()).unwrap_or_default();
     let generation = object.metadata.generation;
-    let conditions = status::unreadable(kind, why, &previous, generation, now);
+    let conditions = status::unreadable(kind, why, previous, generation, now);
     let Ok(conditions) = serde_json::to_value(conditions) else { return };
     if object.data.pointer("/status/conditions") == Some(&conditions) {
         return;
@@ -217,10 +216,9 @@ fn state_of(ruling: &validate::Ruling) -> status::RequestState {
     use status::RequestState;
     use validate::Ruling;
     match ruling.clone() {
-        Ruling::Accepted { note: None } => RequestState::Accepted,
-        Ruling::Accepted { note: Some(message) } => RequestState::Pending { message },
+        Ruling::Accepted { note } => RequestState::Accepted { note },
         Ruling::Refused { reason, message } => RequestState::Refused { reason, message },
-        Ruling::Expired { .. } => RequestState::Expired,
+        Ruling::Expired { at } => RequestState::Expired { at },
         Ruling::NotYetSupported { message } => RequestState::NotYetSupported { message },
         Ruling::FleetNotReady { message } => RequestState::FleetNotReady { message },
     }
@@ -312,14 +310,10 @@ async fn records(
     else {
         return;
     };
-    let wanted_records = match fleet.spec.machine_records {
-        MachineRecords::All if shown.limited => MachineRecords::Exceptions,
-        other => other,
-    };
     let silent = Note { reason: "Unknown".to_owned(), message: String::new() };
     for member in outlook.roster.values().filter(|member| member.owner.is_none()) {
         let note = outlook.notes.get(&member.machine.id).unwrap_or(&silent);
-        if !status::wants_record(wanted_records, member, note) {
+        if !status::wants_record(fleet.spec.machine_records, shown.limited, member, note) {
             continue;
         }
         let name = status::machine_name(&member.machine);

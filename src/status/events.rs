@@ -45,7 +45,12 @@ impl Happening {
         kind: HappeningKind,
         note: impl AsRef<str>,
     ) -> Self {
-        Self { reason, action, kind, note: text::bytes(note.as_ref(), NOTE_BYTES_MAX) }
+        Self {
+            reason,
+            action,
+            kind,
+            note: text::bytes(note.as_ref(), NOTE_BYTES_MAX),
+        }
     }
 }
 
@@ -69,7 +74,15 @@ const fn alarm(
     action: &'static str,
 ) -> Watch {
     let kind = HappeningKind::Warning;
-    Watch { name, status, reasons: &[], from: None, reason, action, kind }
+    Watch {
+        name,
+        status,
+        reasons: &[],
+        from: None,
+        reason,
+        action,
+        kind,
+    }
 }
 
 const fn relief(
@@ -79,16 +92,39 @@ const fn relief(
     action: &'static str,
 ) -> Watch {
     let kind = HappeningKind::Normal;
-    Watch { name, status, reasons: &[], from: Some(from), reason, action, kind }
+    Watch {
+        name,
+        status,
+        reasons: &[],
+        from: Some(from),
+        reason,
+        action,
+        kind,
+    }
 }
 
 const WATCHES: [Watch; 17] = [
     alarm("Stalled", "True", "Stalled", "Validate"),
     relief("Stalled", ("True", "False"), "SpecAccepted", "Validate"),
     alarm("ResolvedRefs", "False", "RefsNotResolved", "Validate"),
-    relief("ResolvedRefs", ("False", "True"), "RefsResolved", "Validate"),
-    alarm("CredentialsValid", "False", "CredentialsNotValid", "Authenticate"),
-    relief("CredentialsValid", ("False", "True"), "CredentialsValid", "Authenticate"),
+    relief(
+        "ResolvedRefs",
+        ("False", "True"),
+        "RefsResolved",
+        "Validate",
+    ),
+    alarm(
+        "CredentialsValid",
+        "False",
+        "CredentialsNotValid",
+        "Authenticate",
+    ),
+    relief(
+        "CredentialsValid",
+        ("False", "True"),
+        "CredentialsValid",
+        "Authenticate",
+    ),
     alarm("Discovered", "False", "NotDiscovered", "Discover"),
     relief("Discovered", ("False", "True"), "Discovered", "Discover"),
     Watch {
@@ -102,7 +138,10 @@ const WATCHES: [Watch; 17] = [
     },
     alarm("Halted", "True", "Halted", "Roll"),
     relief("Halted", ("True", "False"), "HaltEnded", "Roll"),
-    Watch { kind: HappeningKind::Normal, ..alarm("Paused", "True", "Paused", "Roll") },
+    Watch {
+        kind: HappeningKind::Normal,
+        ..alarm("Paused", "True", "Paused", "Roll")
+    },
     relief("Paused", ("True", "False"), "Resumed", "Roll"),
     alarm("NotYetSupported", "True", "NotYetSupported", "Validate"),
     Watch {
@@ -124,9 +163,8 @@ pub fn fleet_events(
         .iter()
         .filter_map(|watch| {
             let own = find(&after.conditions, watch.name)?;
-            entered(watch, find(old, watch.name), own).then(|| {
-                Happening::new(watch.reason, watch.action, watch.kind, &own.message)
-            })
+            entered(watch, find(old, watch.name), own)
+                .then(|| Happening::new(watch.reason, watch.action, watch.kind, &own.message))
         })
         .collect();
     if let Some(before) = before {
@@ -167,7 +205,10 @@ fn completed(before: &HotpatchFleetStatus, after: &HotpatchFleetStatus) -> Vec<H
         .iter()
         .filter(|own| own.current > 0)
         .filter(|own| {
-            let earlier = before.releases.iter().find(|other| other.release == own.release);
+            let earlier = before
+                .releases
+                .iter()
+                .find(|other| other.release == own.release);
             earlier.is_none_or(|earlier| earlier.current < own.current)
                 || find(&before.conditions, NAME).is_some_and(|own| own.reason == "InProgress")
         })
@@ -227,7 +268,9 @@ pub fn run_events(before: &Run, after: &Run) -> Vec<Happening> {
 
 /// Tells whether a command of the run was, or may have been, sent.
 fn has_started(run: &Run) -> bool {
-    run.progress.values().any(|own| own.attempts > 0 || own.intent_at.is_some())
+    run.progress
+        .values()
+        .any(|own| own.attempts > 0 || own.intent_at.is_some())
 }
 
 /// Names the machines that entered a step, each with its reason.
@@ -239,8 +282,15 @@ fn newly(before: &Run, after: &Run, step: impl Fn(&Step) -> bool) -> Vec<String>
         .filter(|(_, own)| step(&own.step))
         .filter(|(id, _)| !earlier.get(id).is_some_and(|own| step(&own.step)))
         .map(|(id, own)| {
-            let name = after.terms.machines.get(id).map_or(id.name(), |own| own.name.as_str());
-            let why = own.reason.as_ref().map_or(own.step.word(), |why| why.word());
+            let name = after
+                .terms
+                .machines
+                .get(id)
+                .map_or(id.name(), |own| own.name.as_str());
+            let why = own
+                .reason
+                .as_ref()
+                .map_or(own.step.word(), |why| why.word());
             format!("{name} ({why})")
         })
         .collect()

@@ -57,7 +57,13 @@ pub fn machine_name(machine: &Machine) -> String {
     let safe: String = machine
         .name
         .chars()
-        .map(|own| if own.is_ascii_alphanumeric() { own.to_ascii_lowercase() } else { '-' })
+        .map(|own| {
+            if own.is_ascii_alphanumeric() {
+                own.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
         .collect();
     let cut: String = safe.trim_matches('-').chars().take(NAME_MAX).collect();
     let name = cut.trim_end_matches('-');
@@ -70,14 +76,17 @@ pub fn machine_name(machine: &Machine) -> String {
     format!("{name}-{hash}")
 }
 
-/// Tells whether a machine gets a record. Exceptions are machines that somebody must look at:
-/// ineligible, failed, held, without a stage. A halt or a missing approval concerns the fleet and
-/// makes no machine an exception, or a large fleet would write all its records at once.
-pub fn wants_record(records: MachineRecords, member: &Member, note: &Note) -> bool {
+/// Tells whether a machine gets a record. `limited` is whether the installation has too many
+/// machines for all of them; then `All` means exceptions.
+///
+/// Exceptions are machines that somebody must look at: ineligible, failed, held, without a stage.
+/// A halt or a missing approval concerns the fleet and makes no machine an exception, or a large
+/// fleet would write all its records at once.
+pub fn wants_record(records: MachineRecords, limited: bool, member: &Member, note: &Note) -> bool {
     match records {
-        MachineRecords::All => true,
+        MachineRecords::All if !limited => true,
         MachineRecords::None => false,
-        MachineRecords::Exceptions => {
+        MachineRecords::All | MachineRecords::Exceptions => {
             !member.blockers.is_empty() || waits_for(&note.reason) == WaitsFor::Person
         }
     }
@@ -87,16 +96,27 @@ pub fn wants_record(records: MachineRecords, member: &Member, note: &Note) -> bo
 ///
 /// Guarantees: equal to the previous status where nothing changed.
 pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineStatus {
-    let MachineInput { fleet, member, note, previous, generation, .. } = *input;
+    let MachineInput {
+        fleet,
+        member,
+        note,
+        previous,
+        generation,
+        ..
+    } = *input;
     let seen = &member.machine;
-    let before = previous.map(|own| own.conditions.clone()).unwrap_or_default();
+    let before = previous
+        .map(|own| own.conditions.clone())
+        .unwrap_or_default();
     let mut told = Told::new("HotpatchMachine", before, generation, now);
     let eligible = tell_eligible(member, &mut told);
     tell_enrolled(member, note, &mut told);
     tell_current(member, note, &mut told);
     let health = tell_healthy(member, &mut told);
     tell_authority(member, &mut told);
-    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
+    let stage = member
+        .stage
+        .and_then(|place| fleet.policy.stages.get(place));
     HotpatchMachineStatus {
         observed_generation: generation,
         eligible,
@@ -120,8 +140,11 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
 
 /// Lists why a machine is not eligible or is held back, the weightiest first.
 fn reasons(member: &Member, note: &Note) -> Vec<String> {
-    let mut reasons: Vec<String> =
-        member.blockers.iter().map(|own| own.reason.to_string()).collect();
+    let mut reasons: Vec<String> = member
+        .blockers
+        .iter()
+        .map(|own| own.reason.to_string())
+        .collect();
     if member.excluded.is_some() {
         reasons.push("Excluded".to_owned());
     }
@@ -134,7 +157,10 @@ fn reasons(member: &Member, note: &Note) -> Vec<String> {
     if member.stage.is_none() {
         reasons.push("NoStage".to_owned());
     }
-    if !matches!(note.reason.as_str(), "Current" | "Due" | "Succeeded" | "AlreadyCurrent") {
+    if !matches!(
+        note.reason.as_str(),
+        "Current" | "Due" | "Succeeded" | "AlreadyCurrent"
+    ) {
         reasons.push(text::line(&note.reason, WORD_MAX));
     }
     let mut seen = std::collections::BTreeSet::new();
@@ -143,9 +169,13 @@ fn reasons(member: &Member, note: &Note) -> Vec<String> {
     reasons
 }
 
-fn tell_eligible(member: &Member, told: &mut Told) -> Option<bool> {
+fn tell_eligible(member: &Member, told: &mut Told<'_>) -> Option<bool> {
     const NAME: &str = "Eligible";
-    let all: Vec<&str> = member.blockers.iter().map(|own| own.message.as_str()).collect();
+    let all: Vec<&str> = member
+        .blockers
+        .iter()
+        .map(|own| own.message.as_str())
+        .collect();
     if member.blockers.is_empty() {
         told.say(NAME, "True", "Eligible", "Every requirement is met.");
         Some(true)
@@ -158,7 +188,7 @@ fn tell_eligible(member: &Member, told: &mut Told) -> Option<bool> {
     }
 }
 
-fn tell_enrolled(member: &Member, note: &Note, told: &mut Told) {
+fn tell_enrolled(member: &Member, note: &Note, told: &mut Told<'_>) {
     const NAME: &str = "Enrolled";
     match enrolled(&member.machine) {
         Enrolled::Yes => told.say(NAME, "True", "Enrolled", "Hotpatching is in force."),
@@ -169,11 +199,16 @@ fn tell_enrolled(member: &Member, note: &Note, told: &mut Told) {
             let text = format!("Hotpatching is asked for and not yet in force: {pending}.");
             told.say(NAME, "False", "NotEnrolled", text);
         }
-        Enrolled::No => told.say(NAME, "False", "NotEnrolled", "Hotpatching is not turned on."),
+        Enrolled::No => told.say(
+            NAME,
+            "False",
+            "NotEnrolled",
+            "Hotpatching is not turned on.",
+        ),
     }
 }
 
-fn tell_current(member: &Member, note: &Note, told: &mut Told) {
+fn tell_current(member: &Member, note: &Note, told: &mut Told<'_>) {
     const NAME: &str = "Current";
     let message = &note.message;
     match (&member.verdict, &member.track) {
@@ -213,7 +248,7 @@ fn tell_current(member: &Member, note: &Note, told: &mut Told) {
 }
 
 /// Sets `Healthy` and returns its word.
-fn tell_healthy(member: &Member, told: &mut Told) -> &'static str {
+fn tell_healthy(member: &Member, told: &mut Told<'_>) -> &'static str {
     const NAME: &str = "Healthy";
     if member.dormant {
         let text = "Its owner switched it off, or it is silent for long.";
@@ -236,13 +271,21 @@ fn tell_healthy(member: &Member, told: &mut Told) -> &'static str {
     }
 }
 
-fn tell_authority(member: &Member, told: &mut Told) {
+fn tell_authority(member: &Member, told: &mut Told<'_>) {
     const NAME: &str = "SoleAuthority";
     let settings = &member.machine.settings;
     if member.owner.is_some() {
-        told.say(NAME, "False", "OtherAuthority", "An older fleet acts on it.");
+        told.say(
+            NAME,
+            "False",
+            "OtherAuthority",
+            "An older fleet acts on it.",
+        );
     } else if settings.patch_mode == PatchMode::AutomaticByPlatform
-        && matches!(settings.reboot, RebootSetting::IfRequired | RebootSetting::Always)
+        && matches!(
+            settings.reboot,
+            RebootSetting::IfRequired | RebootSetting::Always
+        )
     {
         let text = "Azure's own patching may install and reboot: patchMode is \
                     AutomaticByPlatform and rebootSetting is not Never.";
@@ -291,9 +334,14 @@ fn availability(fleet: &Fleet, machine: &Machine) -> AvailabilityDomains {
             ZonePlace::Physical(zone) => Some(text::line(zone, WORD_MAX)),
             ZonePlace::Regional | ZonePlace::Unknown => None,
         },
-        availability_set: set.map(|own| own.id.clone()).or(flexible.map(|own| own.0.clone())),
+        availability_set: set
+            .map(|own| own.id.clone())
+            .or(flexible.map(|own| own.0.clone())),
         update_domain: set.map_or(flexible.and_then(|own| own.1), |own| own.update_domain),
-        site: placement.site.as_deref().map(|site| text::line(site, SITE_MAX)),
+        site: placement
+            .site
+            .as_deref()
+            .map(|site| text::line(site, SITE_MAX)),
         cluster: placement.cluster.clone(),
         groups: fleet
             .policy
@@ -312,7 +360,10 @@ fn last_run((run, progress): (&Run, &Progress)) -> LastRun {
     LastRun {
         name: run.name.clone(),
         step: text::line(progress.step.word(), WORD_MAX),
-        reason: progress.reason.as_ref().map(|own| text::line(own.word(), WORD_MAX)),
+        reason: progress
+            .reason
+            .as_ref()
+            .map(|own| text::line(own.word(), WORD_MAX)),
         finished_at: progress.step.is_final().then_some(progress.since),
     }
 }

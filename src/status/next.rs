@@ -1,20 +1,16 @@
 //! What the operator does next, or what it waits for: one line that a person understands.
 
-use std::collections::BTreeMap;
+mod due;
 
 use chrono::{DateTime, Utc};
 
-use super::hindrance::{WaitsFor, waits_for};
 use super::picture::{Judged, Picture};
-use super::{Access, FleetInput, rollout, text};
+use super::{Access, FleetInput, halt, text};
 use crate::api::schema::MAX_MESSAGE;
-use crate::domain::due::Action;
 use crate::domain::fleet::{Fleet, Mode};
-use crate::domain::permission::{ANY_TIME, next_span, open_span};
-use crate::domain::release::ReleaseId;
+use crate::domain::permission::ANY_TIME;
 use crate::domain::run::{Run, Step, is_held};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
-use crate::domain::window::HORIZON_DAYS;
 
 /// Says what comes next for a fleet.
 pub(super) fn next_action(
@@ -39,7 +35,9 @@ fn unable(input: &FleetInput<'_>, now: DateTime<Utc>) -> Option<String> {
     }
     match input.access {
         Access::Denied { action, .. } => {
-            return Some(format!("Waits for a role assignment: Azure refuses {action}."));
+            return Some(format!(
+                "Waits for a role assignment: Azure refuses {action}."
+            ));
         }
         Access::Unauthorised { message } => {
             return Some(format!("Waits for the Azure identity: {message}"));
@@ -53,7 +51,9 @@ fn unable(input: &FleetInput<'_>, now: DateTime<Utc>) -> Option<String> {
         Err(why) => Some(format!("Waits for Azure, which could not be read: {why}")),
         Ok(inventory) if now - inventory.at > INVENTORY_AGE_MAX => {
             let last = text::at(inventory.at);
-            Some(format!("Waits for Azure, which was last read {last}; nothing new is started."))
+            Some(format!(
+                "Waits for Azure, which was last read {last}; nothing new is started."
+            ))
         }
         Ok(_) => None,
     }
@@ -72,7 +72,7 @@ fn planned(input: &FleetInput<'_>, picture: &Picture<'_>) -> String {
     if let Some(run) = runs.iter().find(|run| run.is_moving()) {
         return in_run(fleet, run, picture.now);
     }
-    let next = by_due(picture);
+    let next = due::by_due(picture);
     match (runs.first(), next) {
         (Some(run), None) => held(run),
         (Some(run), Some(next)) => format!("{next} {}", held(run)),
@@ -87,7 +87,10 @@ fn stopped(input: &FleetInput<'_>, picture: &Picture<'_>) -> Option<String> {
     if fleet.suspended {
         return Some("Suspended: nothing starts until spec.suspend is false.".to_owned());
     }
-    let whole = fleet.pauses.iter().find(|own| own.release.is_none() && own.stage.is_none());
+    let whole = fleet
+        .pauses
+        .iter()
+        .find(|own| own.release.is_none() && own.stage.is_none());
     if let Some(word) = whole {
         return Some(format!(
             "Paused: nothing starts until the HotpatchRequest is deleted or expires ({}).",
@@ -97,19 +100,26 @@ fn stopped(input: &FleetInput<'_>, picture: &Picture<'_>) -> Option<String> {
     if fleet.mode != Mode::Enforce {
         return None;
     }
-    rollout::halt(input, picture).map(|(_, why)| format!("Halted: {why}."))
+    halt::halt(input, picture).map(|(_, why)| format!("Halted: {why}."))
 }
 
 fn in_run(fleet: &Fleet, run: &Run, now: DateTime<Utc>) -> String {
     let terms = &run.terms;
     let count = text::machines(terms.machines.len());
     if let Some(why) = &run.quarantined {
-        return format!("Waits for a person: run {} cannot be understood: {why}", run.name);
+        return format!(
+            "Waits for a person: run {} cannot be understood: {why}",
+            run.name
+        );
     }
     if let Some(pause) = fleet.pause(terms.release, &terms.stage) {
         return format!("Paused: run {} sends nothing ({}).", run.name, pause.origin);
     }
-    if let Some(gate) = terms.gates.iter().find(|own| !run.gates_open.contains(&own.condition)) {
+    if let Some(gate) = terms
+        .gates
+        .iter()
+        .find(|own| !run.gates_open.contains(&own.condition))
+    {
         return format!(
             "Next: {} of {} on {count} once condition {} is True on run {}, {}.",
             terms.stage,
@@ -146,12 +156,14 @@ fn when(window: &str, opens: DateTime<Utc>, now: DateTime<Utc>) -> String {
 
 /// Says how far a run has come.
 pub(super) fn so_far(run: &Run) -> String {
-    let count = |test: &dyn Fn(&Step) -> bool| {
-        run.progress.values().filter(|own| test(&own.step)).count()
-    };
+    let count =
+        |test: &dyn Fn(&Step) -> bool| run.progress.values().filter(|own| test(&own.step)).count();
     let parts = [
         (count(&|step| *step == Step::Succeeded), "done"),
-        (count(&|step| step.is_engaged() && !is_held(step)), "under way"),
+        (
+            count(&|step| step.is_engaged() && !is_held(step)),
+            "under way",
+        ),
         (count(&|step| *step == Step::Planned), "to go"),
         (count(&is_held), "held"),
         (count(&|step| *step == Step::Failed), "failed"),
@@ -179,134 +191,6 @@ fn held(run: &Run) -> String {
     )
 }
 
-/// What several due machines have in common: reason, stage, release, action.
-type Group = (usize, ReleaseId, Action);
-
-/// Reasons by how soon they lead to an action, the soonest first.
-const SOONEST: [&str; 9] = [
-    "Due",
-    "KeptApart",
-    "AwaitsWindow",
-    "Soaking",
-    "NotApproved",
-    "NoWindow",
-    "Unhealthy",
-    "AwaitsRetry",
-    "Paused",
-];
-
-/// Says what happens to machines on which something is due.
-fn by_due(picture: &Picture<'_>) -> Option<String> {
-    let mut groups: BTreeMap<(usize, String), BTreeMap<Group, Vec<&Judged<'_>>>> = BTreeMap::new();
-    for own in picture.due().filter(|own| own.step.is_none()) {
-        let (Some(due), Some(stage)) = (own.member.due(), own.member.stage) else { continue };
-        let reason = own.reason().to_owned();
-        let rank = SOONEST.iter().position(|known| *known == reason).unwrap_or(SOONEST.len());
-        groups
-            .entry((rank, reason))
-            .or_default()
-            .entry((stage, due.release, due.action))
-            .or_default()
-            .push(own);
-    }
-    if picture.fleet.mode != Mode::Enforce {
-        let due: usize =
-            groups.values().flat_map(BTreeMap::values).map(Vec::len).sum();
-        return (due > 0).then(|| {
-            let due = text::machines(due);
-            format!("Nothing is installed in mode {:?}; due: {due}.", picture.fleet.mode)
-        });
-    }
-    let sentences = groups
-        .iter()
-        .flat_map(|((_, reason), groups)| {
-            groups.iter().map(move |(group, members)| (reason, group, members))
-        })
-        .filter_map(|(reason, group, members)| {
-            let (at, sentence) = sentence(picture, reason, *group, members)?;
-            Some((rank(reason), at, sentence))
-        });
-    let first = sentences.min_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-    first.map(|(_, _, sentence)| sentence).or_else(|| unreachable_due(picture))
-}
-
-fn rank(reason: &str) -> usize {
-    SOONEST.iter().position(|known| *known == reason).unwrap_or(SOONEST.len())
-}
-
-/// Says what comes for one group of due machines, and when.
-fn sentence(
-    picture: &Picture<'_>,
-    reason: &str,
-    (stage, release, action): Group,
-    members: &[&Judged<'_>],
-) -> Option<(Option<DateTime<Utc>>, String)> {
-    let fleet = picture.fleet;
-    let stage = &fleet.policy.stages.get(stage)?.name;
-    let count = text::machines(members.len());
-    let what = format!("{stage} of {release} on {count}");
-    let told = match reason {
-        "Due" | "KeptApart" => {
-            let window = open_span(fleet, stage, action, picture.now);
-            let place = match &window {
-                Some((_, name)) if name == ANY_TIME => " now".to_owned(),
-                Some((_, name)) => format!(" in window {name}"),
-                None => String::new(),
-            };
-            (None, format!("Next: {what}{place}."))
-        }
-        "AwaitsWindow" => {
-            let (span, window) = next_span(fleet, stage, picture.now)?;
-            let when = when(&window, span.start, picture.now);
-            (Some(span.start), format!("Next: {what} {when}."))
-        }
-        "Soaking" => {
-            let (before, until) = picture.soak_before(release, stage)?;
-            let opens = picture.opens(release, stage, action).filter(|at| *at > until);
-            let then = opens.map_or_else(String::new, |at| {
-                format!(", in the window that opens {}", text::at(at))
-            });
-            let until_text = text::at(until);
-            let text = format!("Next: {what} after stage {before} has soaked, {until_text}{then}.");
-            (Some(until), text)
-        }
-        "NotApproved" => (
-            None,
-            format!(
-                "Waits for an approval: {what}; add it to spec.approvals or send a \
-                 HotpatchRequest with verb Approve."
-            ),
-        ),
-        "NoWindow" => (
-            None,
-            format!(
-                "Waits for a window: none of stage {stage} opens in the next {HORIZON_DAYS} \
-                 days; {release} is due on {count}. Add a MaintenanceWindow to spec.windowRefs."
-            ),
-        ),
-        // It follows whatever its earlier stage waits for.
-        "AwaitsStage" => return None,
-        other => {
-            let why = members.first().and_then(|own| own.note).map_or("", |note| &note.message);
-            let whom = match waits_for(other) {
-                WaitsFor::Person => "Waits for a person",
-                WaitsFor::Nobody | WaitsFor::Word => "Waits",
-            };
-            (None, format!("{whom}: {what}: {why}."))
-        }
-    };
-    Some(told)
-}
-
-/// Says why due machines that the fleet may not act on, or whose stage waits, stay as they are.
-fn unreachable_due(picture: &Picture<'_>) -> Option<String> {
-    let due: Vec<&Judged<'_>> =
-        picture.machines.iter().filter(|own| own.member.due().is_some()).collect();
-    let lead = due.first()?;
-    let why = lead.note.map_or("", |note| note.message.as_str());
-    Some(format!("Nothing can start: {} due; {}: {why}.", text::machines(due.len()), lead.reason()))
-}
-
 fn nothing_due(picture: &Picture<'_>) -> String {
     let fleet = picture.fleet;
     if picture.machines.is_empty() {
@@ -315,12 +199,14 @@ fn nothing_due(picture: &Picture<'_>) -> String {
     let eligible = picture.eligible().count();
     if eligible == 0 {
         return format!(
-            "Nothing to do: none of {} can be hotpatched; status.ineligibleReasons says why.",
+            "Nothing to do: of {} none can be hotpatched; status.ineligibleReasons says why.",
             text::machines(picture.machines.len())
         );
     }
-    let waiting: Vec<&Judged<'_>> =
-        picture.eligible().filter(|own| !own.enrolled && own.member.excluded.is_none()).collect();
+    let waiting: Vec<&Judged<'_>> = picture
+        .eligible()
+        .filter(|own| !own.enrolled && own.member.excluded.is_none())
+        .collect();
     if !waiting.is_empty() {
         let count = text::machines(waiting.len());
         return match fleet.mode {
@@ -330,8 +216,11 @@ fn nothing_due(picture: &Picture<'_>) -> String {
             Mode::Enrol | Mode::Enforce => format!("Next: hotpatching is turned on for {count}."),
         };
     }
-    let platform =
-        picture.machines.iter().filter(|own| own.reason() == "PlatformInstalls").count();
+    let platform = picture
+        .machines
+        .iter()
+        .filter(|own| own.reason() == "PlatformInstalls")
+        .count();
     if platform > 0 {
         let count = text::machines(platform);
         return format!("Waits for the Azure platform, which installs on {count} by itself.");
@@ -342,15 +231,24 @@ fn nothing_due(picture: &Picture<'_>) -> String {
         let count = text::machines(unknown.len());
         return format!("Nothing is known to be due; not known: {count}, the first because {why}.");
     }
-    let lacking: Vec<&Judged<'_>> =
-        picture.eligible().filter(|own| own.lacks.is_some()).collect();
+    let lacking: Vec<&Judged<'_>> = picture
+        .eligible()
+        .filter(|own| own.lacks.is_some())
+        .collect();
     if let Some(first) = lacking.first() {
         let why = first.note.map_or("", |note| note.message.as_str());
-        return format!("Held back: {}, the first because {why}.", text::machines(lacking.len()));
+        return format!(
+            "Held back: {}, the first because {why}.",
+            text::machines(lacking.len())
+        );
     }
     let current: Vec<String> = super::picture::latest_releases(picture.outlook)
         .values()
         .map(ToString::to_string)
         .collect();
-    format!("Nothing is due: {} at {}.", text::machines(eligible), text::names(&current))
+    format!(
+        "Nothing is due: {} at {}.",
+        text::machines(eligible),
+        text::names(&current)
+    )
 }

@@ -29,7 +29,12 @@ pub fn window(
     let mut status = previous.cloned().unwrap_or_default();
     status.observed_generation = generation;
     let mut told = Told::new("MaintenanceWindow", status.conditions, generation, now);
-    tell_accepted(&mut told, spec.err(), "InvalidSchedule", "Time zone and schedule are valid.");
+    tell_accepted(
+        &mut told,
+        spec.err(),
+        "InvalidSchedule",
+        "Time zone and schedule are valid.",
+    );
     let (open, next) = match spec {
         Ok(spec) => windows::openings(spec, now, NEXT_OPENINGS as usize),
         Err(_) => (None, Vec::new()),
@@ -44,7 +49,11 @@ pub fn window(
             told.say("Upcoming", "False", "NeverOpens", text);
         }
         (Ok(_), Some(opening)) => {
-            let verb = if open.is_some() { "is open since" } else { "opens" };
+            let verb = if open.is_some() {
+                "is open since"
+            } else {
+                "opens"
+            };
             let text = format!("The window {verb} {}.", text::at(opening.start));
             told.say("Upcoming", "True", "Scheduled", text);
         }
@@ -78,31 +87,59 @@ pub fn policy(
 }
 
 /// Sets `Accepted`, and what follows from it alone: `Ready`, `Reconciling`, `Stalled`.
-fn tell_accepted(told: &mut Told, fault: Option<&Fault>, invalid: &'static str, valid: &str) {
+fn tell_accepted(told: &mut Told<'_>, fault: Option<&Fault>, invalid: &'static str, valid: &str) {
     let Some(fault) = fault else {
         told.say("Accepted", "True", "Accepted", valid);
-        told.say("Ready", "True", "Working", "The object is read and reported.");
-        told.say("Reconciling", "False", "UpToDate", "The spec is read as it stands.");
-        told.say("Stalled", "False", "NotStalled", "Nothing in the spec stands in the way.");
+        told.say(
+            "Ready",
+            "True",
+            "Working",
+            "The object is read and reported.",
+        );
+        told.say(
+            "Reconciling",
+            "False",
+            "UpToDate",
+            "The spec is read as it stands.",
+        );
+        told.say(
+            "Stalled",
+            "False",
+            "NotStalled",
+            "Nothing in the spec stands in the way.",
+        );
         return;
     };
     let reason = table_reason(told.kind(), "Accepted", "False", fault.reason).unwrap_or(invalid);
     told.say("Accepted", "False", reason, &fault.message);
     told.say("Ready", "False", "NotAccepted", &fault.message);
     if fault.stalls {
-        told.say("Reconciling", "False", "UpToDate", "Nothing is tried until the spec changes.");
+        told.say(
+            "Reconciling",
+            "False",
+            "UpToDate",
+            "Nothing is tried until the spec changes.",
+        );
         told.say("Stalled", "True", "InvalidSpec", &fault.message);
     } else {
         told.say("Reconciling", "True", "Waiting", &fault.message);
-        told.say("Stalled", "False", "NotStalled", "Nothing in the spec stands in the way.");
+        told.say(
+            "Stalled",
+            "False",
+            "NotStalled",
+            "Nothing in the spec stands in the way.",
+        );
     }
 }
 
 /// How a request stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestState {
-    /// It holds as long as it exists: a pause, an approval, an exclusion.
-    Accepted,
+    /// It is in force, as long as it exists.
+    Accepted {
+        /// What of it could not be followed to the letter, for people.
+        note: Option<String>,
+    },
     /// It is accepted and has not come to act yet, or work for it is under way.
     Pending {
         /// What it waits for, for people.
@@ -126,7 +163,10 @@ pub enum RequestState {
         message: String,
     },
     /// Its time has passed.
-    Expired,
+    Expired {
+        /// When it did.
+        at: DateTime<Utc>,
+    },
     /// This version cannot do what the verb asks for.
     NotYetSupported {
         /// What is missing, for people.
@@ -150,14 +190,26 @@ pub fn request(
     judgement: &RequestJudgement,
     now: DateTime<Utc>,
 ) -> HotpatchRequestStatus {
-    let before = previous.map(|own| own.conditions.clone()).unwrap_or_default();
+    let before = previous
+        .map(|own| own.conditions.clone())
+        .unwrap_or_default();
     let mut told = Told::new("HotpatchRequest", before, generation, now);
     let accepted = "The request is valid and the fleet allows it.";
     let (state, message) = match &judgement.state {
-        RequestState::Accepted => {
-            told.say("Accepted", "True", "Accepted", accepted);
-            told.say("Complete", "False", "InEffect", "It holds as long as it exists.");
-            ("Active", "In effect as long as the request exists.")
+        RequestState::Accepted { note } => {
+            let said = note.as_deref().unwrap_or(accepted);
+            told.say("Accepted", "True", "Accepted", said);
+            told.say(
+                "Complete",
+                "False",
+                "InEffect",
+                "It holds as long as it exists.",
+            );
+            (
+                "Active",
+                note.as_deref()
+                    .unwrap_or("In effect as long as the request exists."),
+            )
         }
         RequestState::Pending { message } => {
             told.say("Accepted", "True", "Accepted", accepted);
@@ -180,9 +232,10 @@ pub fn request(
             told.say("Complete", "True", "Refused", message);
             ("Refused", message.as_str())
         }
-        RequestState::Expired => {
-            told.say("Accepted", "False", "Expired", "spec.expiresAt has passed.");
-            told.say("Complete", "True", "Expired", "spec.expiresAt has passed.");
+        RequestState::Expired { at } => {
+            let text = format!("It expired {}.", text::at(*at));
+            told.say("Accepted", "False", "Expired", &text);
+            told.say("Complete", "True", "Expired", &text);
             ("Expired", "Without effect: spec.expiresAt has passed.")
         }
         RequestState::NotYetSupported { message } => {
@@ -203,9 +256,9 @@ pub fn request(
 /// Returns the conditions of an object that does not parse: of these the ones its kind has.
 /// Conditions of others stay as they are.
 pub fn unreadable(
-    kind: &'static str,
+    kind: &str,
     why: &str,
-    previous: &[Condition],
+    previous: Vec<Condition>,
     generation: Option<i64>,
     now: DateTime<Utc>,
 ) -> Vec<Condition> {
@@ -217,7 +270,7 @@ pub fn unreadable(
         ("Stalled", "True", "InvalidSpec"),
         ("Held", "True", "NotUnderstood"),
     ];
-    let mut told = Told::new(kind, previous.to_vec(), generation, now);
+    let mut told = Told::new(kind, previous, generation, now);
     for (name, status, reason) in wanted {
         if conditions::find(kind, name).is_some() {
             told.say(name, status, reason, &text);

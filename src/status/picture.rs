@@ -54,7 +54,9 @@ impl Judged<'_> {
     }
 
     pub(super) fn owes_only_reboot(&self) -> bool {
-        self.member.due().is_some_and(|due| due.cause == Cause::RebootOwed)
+        self.member
+            .due()
+            .is_some_and(|due| due.cause == Cause::RebootOwed)
     }
 }
 
@@ -80,9 +82,23 @@ impl<'a> Picture<'a> {
         let machines = outlook
             .roster
             .iter()
-            .map(|(id, member)| judge(input, fleet, outlook, member, &latest, steps.get(id).copied()))
+            .map(|(id, member)| {
+                judge(
+                    input,
+                    fleet,
+                    outlook,
+                    member,
+                    &latest,
+                    steps.get(id).copied(),
+                )
+            })
             .collect();
-        Some(Self { fleet, outlook, machines, now })
+        Some(Self {
+            fleet,
+            outlook,
+            machines,
+            now,
+        })
     }
 
     pub(super) fn eligible(&self) -> impl Iterator<Item = &Judged<'a>> {
@@ -91,7 +107,9 @@ impl<'a> Picture<'a> {
 
     /// Returns the machines on which something is due that the fleet may act on.
     pub(super) fn due(&self) -> impl Iterator<Item = &Judged<'a>> {
-        self.machines.iter().filter(|own| own.member.due().is_some() && own.member.is_actionable())
+        self.machines
+            .iter()
+            .filter(|own| own.member.due().is_some() && own.member.is_actionable())
     }
 
     pub(super) fn counts(&self) -> FleetCounts {
@@ -103,7 +121,10 @@ impl<'a> Picture<'a> {
             machines: all(&|_| true),
             eligible: all(&|own| own.eligible),
             ineligible: all(&|own| {
-                own.member.blockers.iter().any(|blocker| !blocker.reason.is_unknown())
+                own.member
+                    .blockers
+                    .iter()
+                    .any(|blocker| !blocker.reason.is_unknown())
             }),
             enrolled: all(&|own| own.enrolled),
             current: all(&|own| matches!(own.member.verdict, Verdict::Current { .. })),
@@ -111,9 +132,7 @@ impl<'a> Picture<'a> {
             overdue: all(&|own| own.is_overdue(self.now)),
             reboot_owed: all(&|own| matches!(own.member.track, Track::RebootOwed { .. })),
             off_track: all(&|own| matches!(own.member.track, Track::OffTrack { .. })),
-            unavailable: all(&|own| {
-                own.member.is_down() || own.step.is_some_and(Step::is_engaged)
-            }),
+            unavailable: all(&|own| own.member.is_down() || own.step.is_some_and(Step::is_engaged)),
             dormant: all(&|own| own.member.dormant),
             unknown: all(&|own| own.unknown),
             blocked: all(&|own| own.blocked),
@@ -126,8 +145,12 @@ impl<'a> Picture<'a> {
     pub(super) fn ineligible_reasons(&self) -> BTreeMap<String, u32> {
         let mut counted: BTreeMap<String, u32> = BTreeMap::new();
         for machine in &self.machines {
-            let reasons: BTreeSet<String> =
-                machine.member.blockers.iter().map(|own| own.reason.to_string()).collect();
+            let reasons: BTreeSet<String> = machine
+                .member
+                .blockers
+                .iter()
+                .map(|own| own.reason.to_string())
+                .collect();
             for reason in reasons {
                 *counted.entry(reason).or_default() += 1;
             }
@@ -144,8 +167,11 @@ impl<'a> Picture<'a> {
     }
 
     fn release(&self, track: OsTrack, release: ReleaseId) -> TrackRelease {
-        let on_track =
-            || self.machines.iter().filter(move |own| own.member.os_track == Some(track));
+        let on_track = || {
+            self.machines
+                .iter()
+                .filter(move |own| own.member.os_track == Some(track))
+        };
         let current = on_track().filter(|own| {
             matches!(own.member.verdict, Verdict::Current { release: own, .. } if own == release)
         });
@@ -200,10 +226,13 @@ impl<'a> Picture<'a> {
         stage: &str,
     ) -> Option<(&'a str, DateTime<Utc>)> {
         let stages = &self.outlook.rollouts.get(&release)?.stages;
-        stages.iter().take_while(|own| own.name != stage).find_map(|own| match own.state {
-            StageState::Soaking { until } => Some((own.name.as_str(), until)),
-            _ => None,
-        })
+        stages
+            .iter()
+            .take_while(|own| own.name != stage)
+            .find_map(|own| match own.state {
+                StageState::Soaking { until } => Some((own.name.as_str(), until)),
+                _ => None,
+            })
     }
 
     /// Returns from when an action may be done in a stage, by soak and windows; none where it may
@@ -237,7 +266,9 @@ pub(super) fn latest_releases(outlook: &Outlook) -> BTreeMap<OsTrack, ReleaseId>
 
 fn overdue_at(fleet: &Fleet, release: ReleaseId) -> DateTime<Utc> {
     let days = chrono::TimeDelta::days(i64::from(fleet.policy.deadline_days));
-    published_at(release.date()).checked_add_signed(days).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    published_at(release.date())
+        .checked_add_signed(days)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// Reasons to wait that show that the newest release is missing.
@@ -260,7 +291,10 @@ fn judge<'a>(
     step: Option<&'a Step>,
 ) -> Judged<'a> {
     let note = outlook.notes.get(&member.machine.id);
-    let newest = member.os_track.and_then(|track| latest.get(&track)).copied();
+    let newest = member
+        .os_track
+        .and_then(|track| latest.get(&track))
+        .copied();
     let lacks = match &member.verdict {
         Verdict::Due(due) => Some((due.release, due.deadline)),
         Verdict::Wait(wait) if LACKING.contains(&wait.reason) => {
@@ -268,7 +302,10 @@ fn judge<'a>(
         }
         Verdict::Wait(_) | Verdict::Current { .. } => None,
     };
-    let definite = member.blockers.iter().any(|blocker| !blocker.reason.is_unknown());
+    let definite = member
+        .blockers
+        .iter()
+        .any(|blocker| !blocker.reason.is_unknown());
     let doubtful = matches!(member.track, Track::Unknown(_))
         && !matches!(member.verdict, Verdict::Current { .. } | Verdict::Due(_));
     let failure = member.due().and_then(|due| {
@@ -307,7 +344,10 @@ fn bound_reasons(counted: BTreeMap<String, u32>, max: usize) -> BTreeMap<String,
     sorted.sort_by(|(a, x), (b, y)| (y, a).cmp(&(x, b)));
     let rest = sorted.split_off(max.saturating_sub(1));
     let mut kept: BTreeMap<String, u32> = sorted.into_iter().collect();
-    kept.insert(OTHER_REASONS.to_owned(), rest.iter().map(|(_, count)| count).sum());
+    kept.insert(
+        OTHER_REASONS.to_owned(),
+        rest.iter().map(|(_, count)| count).sum(),
+    );
     kept
 }
 
@@ -321,8 +361,10 @@ mod tests {
             (1..=5).map(|count| (format!("R{count}"), count)).collect();
         let bounded = bound_reasons(counted.clone(), 3);
         let expected = [("Other", 6), ("R4", 4), ("R5", 5)];
-        let expected: BTreeMap<String, u32> =
-            expected.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+        let expected: BTreeMap<String, u32> = expected
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect();
         assert_eq!(bounded, expected);
         assert_eq!(bound_reasons(counted.clone(), 5), counted);
     }

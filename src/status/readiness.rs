@@ -16,12 +16,16 @@ const FAULTED: [&str; 3] = ["Accepted", "ResolvedRefs", "CredentialsValid"];
 const NEEDS: [(&str, &str, &str); 4] = [
     ("Accepted", "NotAccepted", "WaitingForInstallation"),
     ("ResolvedRefs", "RefsNotResolved", "WaitingForReference"),
-    ("CredentialsValid", "CredentialsNotValid", "WaitingForCredentials"),
+    (
+        "CredentialsValid",
+        "CredentialsNotValid",
+        "WaitingForCredentials",
+    ),
     ("Discovered", "NotDiscovered", "WaitingForInventory"),
 ];
 
 /// Sets all conditions that `Ready` follows from, and those that follow from them.
-pub(super) fn tell(input: &FleetInput<'_>, told: &mut Told, now: DateTime<Utc>) {
+pub(super) fn tell(input: &FleetInput<'_>, told: &mut Told<'_>, now: DateTime<Utc>) {
     let fault = input.view.fleet.as_ref().err();
     tell_spec(fault, told);
     tell_credentials(input, fault, told);
@@ -41,7 +45,7 @@ fn place(fault: &Fault) -> (&'static str, &'static str) {
         })
 }
 
-fn tell_spec(fault: Option<&Fault>, told: &mut Told) {
+fn tell_spec(fault: Option<&Fault>, told: &mut Told<'_>) {
     let Some(fault) = fault else {
         told.say("Accepted", "True", "Accepted", "The spec is valid.");
         let text = "The policy and all windows were found.";
@@ -55,8 +59,17 @@ fn tell_spec(fault: Option<&Fault>, told: &mut Told) {
             told.say("ResolvedRefs", "Unknown", "Unreadable", text);
         }
         ("ResolvedRefs", reason) => {
-            told.say("Accepted", "True", "Accepted", "The spec is valid by itself.");
-            let status = if reason == "Unreadable" { "Unknown" } else { "False" };
+            told.say(
+                "Accepted",
+                "True",
+                "Accepted",
+                "The spec is valid by itself.",
+            );
+            let status = if reason == "Unreadable" {
+                "Unknown"
+            } else {
+                "False"
+            };
             told.say("ResolvedRefs", status, reason, &fault.message);
         }
         _ => {
@@ -67,7 +80,7 @@ fn tell_spec(fault: Option<&Fault>, told: &mut Told) {
     }
 }
 
-fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut Told) {
+fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut Told<'_>) {
     const NAME: &str = "CredentialsValid";
     if let Some((fault, (NAME, reason))) = fault.map(|fault| (fault, place(fault))) {
         told.say(NAME, "False", reason, &fault.message);
@@ -89,12 +102,17 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
             told.say(NAME, "False", "RightsMissing", text);
         }
         Access::Unauthorised { message } => {
-            told.say(NAME, "False", "TokenRefused", format!("No token was issued: {message}"));
+            told.say(
+                NAME,
+                "False",
+                "TokenRefused",
+                format!("No token was issued: {message}"),
+            );
         }
     }
 }
 
-fn tell_discovered(input: &FleetInput<'_>, told: &mut Told, now: DateTime<Utc>) {
+fn tell_discovered(input: &FleetInput<'_>, told: &mut Told<'_>, now: DateTime<Utc>) {
     const NAME: &str = "Discovered";
     let inventory = match &input.domain.inventory {
         Ok(inventory) => inventory,
@@ -126,16 +144,22 @@ fn tell_discovered(input: &FleetInput<'_>, told: &mut Told, now: DateTime<Utc>) 
         let text = "The whole scope was read, and the selector matches no machine in it.";
         told.say(NAME, "True", "NoMachines", text);
     } else {
-        let text = format!("The selector matches {}.", text::machines(outlook.roster.len()));
+        let text = format!(
+            "The selector matches {}.",
+            text::machines(outlook.roster.len())
+        );
         told.say(NAME, "True", "Discovered", text);
     }
 }
 
-fn tell_kstatus(fault: Option<&Fault>, told: &mut Told) {
+fn tell_kstatus(fault: Option<&Fault>, told: &mut Told<'_>) {
     let stalls = fault.is_some_and(|fault| fault.stalls);
-    let lacking = NEEDS.into_iter().find(|(name, _, _)| !told.is(name, "True"));
-    let message = |told: &Told, name: &str| {
-        told.get(name).map_or_else(String::new, |(_, _, message)| message.to_owned())
+    let lacking = NEEDS
+        .into_iter()
+        .find(|(name, _, _)| !told.is(name, "True"));
+    let message = |told: &Told<'_>, name: &str| {
+        told.get(name)
+            .map_or_else(String::new, |(_, _, message)| message.to_owned())
     };
     if stalls {
         let text = lacking.map_or_else(String::new, |(name, _, _)| message(told, name));
@@ -145,8 +169,18 @@ fn tell_kstatus(fault: Option<&Fault>, told: &mut Told) {
         told.say("Stalled", "False", "NotStalled", text);
     }
     let Some((name, not_ready, waiting)) = lacking else {
-        told.say("Ready", "True", "Working", "The fleet is read, planned and reported.");
-        told.say("Reconciling", "False", "UpToDate", "The spec is planned as it stands.");
+        told.say(
+            "Ready",
+            "True",
+            "Working",
+            "The fleet is read, planned and reported.",
+        );
+        told.say(
+            "Reconciling",
+            "False",
+            "UpToDate",
+            "The spec is planned as it stands.",
+        );
         return;
     };
     let text = message(told, name);
@@ -156,7 +190,12 @@ fn tell_kstatus(fault: Option<&Fault>, told: &mut Told) {
         told.say("Ready", "Unknown", "Starting", &text);
     }
     if stalls {
-        told.say("Reconciling", "False", "UpToDate", "Nothing is tried until the spec changes.");
+        told.say(
+            "Reconciling",
+            "False",
+            "UpToDate",
+            "Nothing is tried until the spec changes.",
+        );
     } else {
         told.say("Reconciling", "True", waiting, &text);
     }

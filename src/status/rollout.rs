@@ -6,20 +6,18 @@ use std::collections::BTreeSet;
 use super::hindrance::{WaitsFor, waits_for};
 use super::picture::{Judged, Picture};
 use super::told::Told;
-use super::{FleetInput, text};
+use super::{FleetInput, halt, text};
 use crate::api::fleet::MachineRecords;
-use crate::domain::due::{Verdict, WaitReason};
+use crate::domain::due::Verdict;
 use crate::domain::fleet::{Fleet, Mode, Word};
 use crate::domain::machine::{PatchMode, RebootSetting};
 use crate::domain::release::ReleaseId;
-use crate::domain::rollout::{StageProgress, StageState};
-use crate::domain::run::{Run, Step, StepReason};
 
 /// What is said of everything that needs the machines.
 const NOT_JUDGED: &str = "The machines cannot be judged now; Ready says why.";
 
 /// Sets the conditions of the rollout.
-pub(super) fn tell(input: &FleetInput<'_>, picture: Option<&Picture<'_>>, told: &mut Told) {
+pub(super) fn tell(input: &FleetInput<'_>, picture: Option<&Picture<'_>>, told: &mut Told<'_>) {
     tell_paused(input.view.fleet.as_ref().ok(), told);
     let text = "This version does not measure the objectives of the policy.";
     told.say("ObjectivesMet", "Unknown", "NotReported", text);
@@ -44,7 +42,7 @@ pub(super) fn tell(input: &FleetInput<'_>, picture: Option<&Picture<'_>>, told: 
 }
 
 /// Sets `RecordsComplete`.
-pub(super) fn tell_records(input: &FleetInput<'_>, told: &mut Told) {
+pub(super) fn tell_records(input: &FleetInput<'_>, told: &mut Told<'_>) {
     const NAME: &str = "RecordsComplete";
     match input.machine_records {
         MachineRecords::None => {
@@ -56,12 +54,17 @@ pub(super) fn tell_records(input: &FleetInput<'_>, told: &mut Told) {
             told.say(NAME, "False", "LimitExceeded", text);
         }
         MachineRecords::All | MachineRecords::Exceptions => {
-            told.say(NAME, "True", "Complete", "Records are kept as spec.machineRecords asks.");
+            told.say(
+                NAME,
+                "True",
+                "Complete",
+                "Records are kept as spec.machineRecords asks.",
+            );
         }
     }
 }
 
-fn tell_paused(fleet: Option<&Fleet>, told: &mut Told) {
+fn tell_paused(fleet: Option<&Fleet>, told: &mut Told<'_>) {
     const NAME: &str = "Paused";
     match fleet {
         None => told.say(NAME, "Unknown", "NotKnown", "The fleet is not understood."),
@@ -89,9 +92,13 @@ pub(super) fn pause(word: &Word) -> String {
     format!("{covers} ({})", word.origin)
 }
 
-fn tell_enrolled(picture: &Picture<'_>, told: &mut Told) {
+fn tell_enrolled(picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "Enrolled";
-    let wanted = || picture.eligible().filter(|own| own.member.excluded.is_none());
+    let wanted = || {
+        picture
+            .eligible()
+            .filter(|own| own.member.excluded.is_none())
+    };
     let lacking: Vec<&Judged<'_>> = wanted().filter(|own| !own.enrolled).collect();
     let refused: Vec<&str> = lacking
         .iter()
@@ -100,32 +107,51 @@ fn tell_enrolled(picture: &Picture<'_>, told: &mut Told) {
         .collect();
     let of = format!("{} of {}", lacking.len(), text::machines(wanted().count()));
     if !refused.is_empty() {
-        let text = format!("The settings may not be written on {}.", text::names(&refused));
+        let text = format!(
+            "The settings may not be written on {}.",
+            text::names(&refused)
+        );
         told.say(NAME, "False", "SettingsRefused", text);
     } else if lacking.is_empty() {
         let all = text::machines(wanted().count());
-        told.say(NAME, "True", "AllEnrolled", format!("Hotpatching is in force: {all}."));
+        told.say(
+            NAME,
+            "True",
+            "AllEnrolled",
+            format!("Hotpatching is in force: {all}."),
+        );
     } else if picture.fleet.mode == Mode::Observe {
         let text = format!("Not enrolled: {of}; mode Observe changes no settings.");
         told.say(NAME, "False", "ObserveOnly", text);
     } else {
-        told.say(NAME, "False", "NotEnrolled", format!("Not enrolled yet: {of}."));
+        told.say(
+            NAME,
+            "False",
+            "NotEnrolled",
+            format!("Not enrolled yet: {of}."),
+        );
     }
 }
 
-fn tell_compliant(picture: &Picture<'_>, told: &mut Told) {
+fn tell_compliant(picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "Compliant";
     let eligible = || picture.eligible();
-    let overdue: Vec<&Judged<'_>> =
-        eligible().filter(|own| own.is_overdue(picture.now)).collect();
-    let names: Vec<&str> =
-        overdue.iter().map(|own| own.member.machine.name.as_str()).collect();
+    let overdue: Vec<&Judged<'_>> = eligible()
+        .filter(|own| own.is_overdue(picture.now))
+        .collect();
+    let names: Vec<&str> = overdue
+        .iter()
+        .map(|own| own.member.machine.name.as_str())
+        .collect();
     let unknown = eligible().filter(|own| own.unknown).count();
     let due = eligible().filter(|own| own.lacks.is_some()).count();
     if !overdue.is_empty() {
         let reboot = overdue.iter().all(|own| own.owes_only_reboot());
-        let (reason, what) =
-            if reboot { ("RebootOwed", "a reboot is owed on") } else { ("Overdue", "overdue are") };
+        let (reason, what) = if reboot {
+            ("RebootOwed", "a reboot is owed on")
+        } else {
+            ("Overdue", "overdue are")
+        };
         let text = format!(
             "Past the deadline of {} days, {what} {}: {}.",
             picture.fleet.policy.deadline_days,
@@ -140,17 +166,26 @@ fn tell_compliant(picture: &Picture<'_>, told: &mut Told) {
         let text = format!("Due, none past the deadline: {}.", text::machines(due));
         told.say(NAME, "True", "WithinDeadline", text);
     } else {
-        let text = format!("Nothing is missing: {}.", text::machines(eligible().count()));
+        let text = format!(
+            "Nothing is missing: {}.",
+            text::machines(eligible().count())
+        );
         told.say(NAME, "True", "Compliant", text);
     }
 }
 
-fn tell_authority(picture: &Picture<'_>, told: &mut Told) {
+fn tell_authority(picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "SoleAuthority";
-    let others =
-        picture.machines.iter().filter(|own| own.member.owner.is_some()).count();
+    let others = picture
+        .machines
+        .iter()
+        .filter(|own| own.member.owner.is_some())
+        .count();
     if others > 0 {
-        let text = format!("An older fleet acts on {} of this one.", text::machines(others));
+        let text = format!(
+            "An older fleet acts on {} of this one.",
+            text::machines(others)
+        );
         told.say(NAME, "False", "OtherFleet", text);
         return;
     }
@@ -159,7 +194,10 @@ fn tell_authority(picture: &Picture<'_>, told: &mut Told) {
         .filter(|own| {
             let settings = &own.member.machine.settings;
             settings.patch_mode == PatchMode::AutomaticByPlatform
-                && matches!(settings.reboot, RebootSetting::IfRequired | RebootSetting::Always)
+                && matches!(
+                    settings.reboot,
+                    RebootSetting::IfRequired | RebootSetting::Always
+                )
         })
         .map(|own| own.member.machine.name.as_str())
         .collect();
@@ -176,99 +214,60 @@ fn tell_authority(picture: &Picture<'_>, told: &mut Told) {
     told.say(NAME, "Unknown", "NotChecked", text);
 }
 
-/// Returns a stage that is unproven for good while machines of later stages wait for it.
-fn unproven<'a>(picture: &'a Picture<'_>, release: ReleaseId) -> Option<&'a StageProgress> {
-    let rollout = picture.outlook.rollouts.get(&release)?;
-    let (place, stage) = rollout
-        .stages
-        .iter()
-        .enumerate()
-        .find(|(_, own)| matches!(own.state, StageState::Unproven { .. }))?;
-    let awaited = rollout.stages.iter().skip(place + 1).any(|own| own.due > 0);
-    // A stage whose machines are still to be assessed may prove itself yet.
-    let pending = picture.machines.iter().any(|own| {
-        own.member.stage == Some(place)
-            && own.member.is_actionable()
-            && match &own.member.verdict {
-                Verdict::Wait(wait) => {
-                    wait.reason.assessing_may_help()
-                        || wait.reason == WaitReason::InstallInProgress
-                        || wait.reason == WaitReason::PlatformInstalls
-                }
-                Verdict::Due(due) => due.release == release,
-                Verdict::Current { .. } => false,
-            }
-    });
-    (awaited && !pending).then_some(stage)
-}
-
-/// Returns reason and message of what halts the fleet, if anything does.
-pub(super) fn halt(input: &FleetInput<'_>, picture: &Picture<'_>) -> Option<(&'static str, String)> {
-    let rollouts = picture.outlook.rollouts.values();
-    let failed = rollouts
-        .clone()
-        .flat_map(|own| own.stages.iter().map(move |stage| (own.release, stage)))
-        .find_map(|(release, stage)| Some((release, stage.name.as_str(), stage.halt()?)));
-    if let Some((release, stage, why)) = failed {
-        let foreign = input
-            .domain
-            .runs
-            .values()
-            .filter(|run| run.fleet == input.view.key && run.terms.release == release)
-            .filter(|run| run.terms.stage == stage)
-            .any(has_foreign_content);
-        let reason = if foreign { "ForeignContent" } else { "TooManyFailures" };
-        return Some((reason, format!("{release}: {why}")));
-    }
-    rollouts.into_iter().find_map(|own| {
-        let stage = unproven(picture, own.release)?;
-        let StageState::Unproven { succeeded, needed } = stage.state else { return None };
-        let text = format!(
-            "{}: stage {} has {succeeded} of the {needed} machines that must prove it; give it \
-             machines, lower minSucceeded or set optional: true",
-            own.release, stage.name
-        );
-        Some(("StageUnproven", text))
-    })
-}
-
-fn has_foreign_content(run: &Run) -> bool {
-    run.progress
-        .values()
-        .any(|own| own.step == Step::Failed && own.reason == Some(StepReason::ForeignContent))
-}
-
-fn tell_halted(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told) {
-    match halt(input, picture) {
+fn tell_halted(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told<'_>) {
+    match halt::halt(input, picture) {
         Some((reason, text)) => told.say("Halted", "True", reason, format!("{text}.")),
-        None => told.say("Halted", "False", "NotHalted", "Nothing stopped the rollout."),
+        None => told.say(
+            "Halted",
+            "False",
+            "NotHalted",
+            "Nothing stopped the rollout.",
+        ),
     }
 }
 
-fn tell_complete(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told) {
+fn tell_complete(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "RolloutComplete";
     if let Some(run) = input.open_runs().first() {
-        let text = format!("Run {} is under way: {}.", run.name, super::next::so_far(run));
+        let text = format!(
+            "Run {} is under way: {}.",
+            run.name,
+            super::next::so_far(run)
+        );
         told.say(NAME, "False", "InProgress", text);
         return;
     }
-    let due: Vec<&Judged<'_>> =
-        picture.machines.iter().filter(|own| own.member.due().is_some()).collect();
+    let due: Vec<&Judged<'_>> = picture
+        .machines
+        .iter()
+        .filter(|own| own.member.due().is_some())
+        .collect();
     if due.is_empty() {
         tell_nothing_due(picture, told);
         return;
     }
     let count = text::machines(due.len());
     if picture.fleet.mode != Mode::Enforce {
-        let text = format!("Due: {count}; mode {:?} installs nothing.", picture.fleet.mode);
+        let text = format!(
+            "Due: {count}; mode {:?} installs nothing.",
+            picture.fleet.mode
+        );
         told.say(NAME, "False", "Blocked", text);
         return;
     }
     if picture.fleet.suspended {
-        told.say(NAME, "False", "Blocked", format!("Due: {count}; the fleet is suspended."));
+        told.say(
+            NAME,
+            "False",
+            "Blocked",
+            format!("Due: {count}; the fleet is suspended."),
+        );
         return;
     }
-    let unapproved = due.iter().filter(|own| own.reason() == "NotApproved").count();
+    let unapproved = due
+        .iter()
+        .filter(|own| own.reason() == "NotApproved")
+        .count();
     if unapproved > 0 {
         let text = format!("An approval is missing for {}.", text::machines(unapproved));
         told.say(NAME, "False", "WaitingForApproval", text);
@@ -281,7 +280,12 @@ fn tell_complete(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told)
             && !matches!(own.reason(), "Paused" | "Aborted")
     });
     if moves {
-        told.say(NAME, "False", "Waiting", format!("Due: {count}; status.nextAction has more."));
+        told.say(
+            NAME,
+            "False",
+            "Waiting",
+            format!("Due: {count}; status.nextAction has more."),
+        );
         return;
     }
     let reasons: BTreeSet<&str> = due.iter().map(|own| own.reason()).collect();
@@ -290,18 +294,26 @@ fn tell_complete(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told)
     told.say(NAME, "False", "Blocked", text);
 }
 
-fn tell_nothing_due(picture: &Picture<'_>, told: &mut Told) {
+fn tell_nothing_due(picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "RolloutComplete";
     let on_track = || picture.eligible().filter(|own| own.enrolled);
     let unknown = on_track().filter(|own| own.unknown).count();
     if unknown > 0 {
-        let text = format!("Nothing is known to be due; not known: {}.", text::machines(unknown));
+        let text = format!(
+            "Nothing is known to be due; not known: {}.",
+            text::machines(unknown)
+        );
         told.say(NAME, "Unknown", "NotKnown", text);
         return;
     }
-    let platform = on_track().filter(|own| own.reason() == "PlatformInstalls").count();
+    let platform = on_track()
+        .filter(|own| own.reason() == "PlatformInstalls")
+        .count();
     if platform > 0 {
-        let text = format!("The Azure platform installs on {}.", text::machines(platform));
+        let text = format!(
+            "The Azure platform installs on {}.",
+            text::machines(platform)
+        );
         told.say(NAME, "False", "Waiting", text);
         return;
     }
@@ -312,7 +324,12 @@ fn tell_nothing_due(picture: &Picture<'_>, told: &mut Told) {
         })
         .collect();
     if current.is_empty() {
-        told.say(NAME, "True", "NothingDue", "No release is due on any machine.");
+        told.say(
+            NAME,
+            "True",
+            "NothingDue",
+            "No release is due on any machine.",
+        );
     } else {
         let names: Vec<String> = current.iter().map(ToString::to_string).collect();
         let text = format!("Everywhere it was due: {}.", text::names(&names));

@@ -7,7 +7,9 @@ pub(super) const NAMES_MAX: usize = 10;
 
 /// Makes one line of a text and cuts it to `max` characters, marking the cut.
 pub(super) fn line(text: &str, max: usize) -> String {
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .collect();
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     let text = words.join(" ");
     if text.chars().count() <= max {

@@ -8,26 +8,31 @@ use crate::api::conditions::{self, Finding};
 use crate::api::schema::MAX_MESSAGE;
 
 /// The conditions of an object: those it had, changed one by one.
-pub(super) struct Told {
-    kind: &'static str,
+pub(super) struct Told<'a> {
+    kind: &'a str,
     conditions: Vec<Condition>,
     generation: Option<i64>,
     now: DateTime<Utc>,
 }
 
-impl Told {
+impl<'a> Told<'a> {
     /// Starts from the conditions that the object has; those of others stay as they are.
     pub(super) fn new(
-        kind: &'static str,
+        kind: &'a str,
         previous: Vec<Condition>,
         generation: Option<i64>,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { kind, conditions: previous, generation, now }
+        Self {
+            kind,
+            conditions: previous,
+            generation,
+            now,
+        }
     }
 
     /// Returns the kind of the object.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(super) fn kind(&self) -> &'a str {
         self.kind
     }
 
@@ -45,7 +50,12 @@ impl Told {
             self.kind
         );
         let message = text::line(message.as_ref(), MAX_MESSAGE as usize);
-        let finding = Finding { name, status, reason, message };
+        let finding = Finding {
+            name,
+            status,
+            reason,
+            message,
+        };
         conditions::set_condition(&mut self.conditions, finding, self.generation, self.now);
     }
 

@@ -21,27 +21,37 @@ fn named(fleet: &Fleet) -> Vec<NamedWindow<'_>> {
     fleet
         .windows
         .iter()
-        .map(|own| NamedWindow { name: &own.name, window: &own.window })
+        .map(|own| NamedWindow {
+            name: &own.name,
+            window: &own.window,
+        })
         .collect()
 }
 
 fn current_or_next(fleet: &Fleet, now: DateTime<Utc>) -> Option<FleetOpening> {
     let windows = named(fleet);
-    let all = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
-    all.open_at(now).or_else(|| all.next(now, 1).into_iter().next())
+    let all = FleetWindows {
+        windows: &windows,
+        fleet_exclusions: &fleet.exclusions,
+    };
+    all.open_at(now)
+        .or_else(|| all.next(now, 1).into_iter().next())
 }
 
 /// Returns the present or next opening of any window of the fleet.
 pub(super) fn next_opening(fleet: &Fleet, now: DateTime<Utc>) -> Option<Opening> {
     let found = current_or_next(fleet, now)?.opening;
-    Some(Opening { start: found.start, end: found.end })
+    Some(Opening {
+        start: found.start,
+        end: found.end,
+    })
 }
 
 /// Sets `WindowOpen` and `Feasible`.
 pub(super) fn tell(
     input: &FleetInput<'_>,
     picture: Option<&Picture<'_>>,
-    told: &mut Told,
+    told: &mut Told<'_>,
     now: DateTime<Utc>,
 ) {
     let Ok(fleet) = &input.view.fleet else {
@@ -55,7 +65,12 @@ pub(super) fn tell(
     tell_feasible(fleet, opening.is_some(), picture, told, now);
 }
 
-fn tell_open(fleet: &Fleet, opening: Option<&FleetOpening>, told: &mut Told, now: DateTime<Utc>) {
+fn tell_open(
+    fleet: &Fleet,
+    opening: Option<&FleetOpening>,
+    told: &mut Told<'_>,
+    now: DateTime<Utc>,
+) {
     const NAME: &str = "WindowOpen";
     if fleet.windows.is_empty() {
         let text = "spec.windowRefs is empty: nothing is ever rebooted.";
@@ -70,11 +85,17 @@ fn tell_open(fleet: &Fleet, opening: Option<&FleetOpening>, told: &mut Told, now
     let names: Vec<&str> = found.windows.iter().map(String::as_str).collect();
     let names = text::names(&names);
     if found.opening.contains(now) {
-        let text = format!("Window {names} is open until {}.", text::at(found.opening.end));
+        let text = format!(
+            "Window {names} is open until {}.",
+            text::at(found.opening.end)
+        );
         told.say(NAME, "True", "Open", text);
         return;
     }
-    let next = format!("The next opening is of {names}, {}.", text::at(found.opening.start));
+    let next = format!(
+        "The next opening is of {names}, {}.",
+        text::at(found.opening.start)
+    );
     match excluded(fleet, now) {
         Some(why) => told.say(NAME, "False", "Excluded", format!("{why}. {next}")),
         None => told.say(NAME, "False", "Closed", next),
@@ -86,11 +107,23 @@ fn excluded(fleet: &Fleet, now: DateTime<Utc>) -> Option<String> {
     fleet.windows.iter().find_map(|own| {
         own.window.without_exclusions().open_at(now)?;
         let zone = own.window.zone();
-        let of_fleet = fleet.exclusions.iter().map(|exclusion| ("the fleet", exclusion));
-        let of_window = own.window.exclusions().iter().map(|exclusion| ("the window", exclusion));
-        let (whose, exclusion) =
-            of_fleet.chain(of_window).find(|(_, exclusion)| exclusion.closed(zone).contains(now))?;
-        Some(format!("Exclusion {} of {whose} closes window {}", exclusion.name(), own.name))
+        let of_fleet = fleet
+            .exclusions
+            .iter()
+            .map(|exclusion| ("the fleet", exclusion));
+        let of_window = own
+            .window
+            .exclusions()
+            .iter()
+            .map(|exclusion| ("the window", exclusion));
+        let (whose, exclusion) = of_fleet
+            .chain(of_window)
+            .find(|(_, exclusion)| exclusion.closed(zone).contains(now))?;
+        Some(format!(
+            "Exclusion {} of {whose} closes window {}",
+            exclusion.name(),
+            own.name
+        ))
     })
 }
 
@@ -98,7 +131,7 @@ fn tell_feasible(
     fleet: &Fleet,
     opens: bool,
     picture: Option<&Picture<'_>>,
-    told: &mut Told,
+    told: &mut Told<'_>,
     now: DateTime<Utc>,
 ) {
     const NAME: &str = "Feasible";
@@ -142,7 +175,10 @@ fn infeasible(
                 && own.member.machine.tags.get(&rule.tag).is_some()
         });
         if let Some(rule) = nothing {
-            let text = format!("Group tag {} allows no machine to be unavailable.", rule.tag);
+            let text = format!(
+                "Group tag {} allows no machine to be unavailable.",
+                rule.tag
+            );
             return Some(("BudgetNothing", text));
         }
         if !needs_window(fleet, what.action)
@@ -171,6 +207,12 @@ pub(super) fn openings(
     now: DateTime<Utc>,
     count: usize,
 ) -> (Option<Opening>, Vec<Opening>) {
-    let shown = |own: crate::domain::window::Opening| Opening { start: own.start, end: own.end };
-    (spec.open_at(now).map(shown), spec.next(now, count).into_iter().map(shown).collect())
+    let shown = |own: crate::domain::window::Opening| Opening {
+        start: own.start,
+        end: own.end,
+    };
+    (
+        spec.open_at(now).map(shown),
+        spec.next(now, count).into_iter().map(shown).collect(),
+    )
 }

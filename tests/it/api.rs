@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 /// Where a fault was found and what was said.
-type Fault = (String, String);
+pub(crate) type Fault = (String, String);
 
 /// One change of a good object, and the fault that it must raise.
 struct Bad {
@@ -39,17 +39,17 @@ pub(crate) fn schema(crd: &CustomResourceDefinition) -> Value {
     serde_json::to_value(version.open_api_v3_schema.as_ref().unwrap()).unwrap()
 }
 
-fn schema_of(kind: &str) -> Value {
+pub(crate) fn schema_of(kind: &str) -> Value {
     let crds = api::all_crds();
     schema(crds.iter().find(|c| c.spec.names.kind == kind).unwrap())
 }
 
-fn yaml(text: &str) -> Value {
+pub(crate) fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
 /// Judges an object as an API server would: structure first, then CEL rules.
-fn faults(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Fault> {
+pub(crate) fn faults(schema: &Value, object: &Value, old: Option<&Value>) -> Vec<Fault> {
     let mut body = object.clone();
     for standard in ["apiVersion", "kind", "metadata"] {
         body.as_object_mut().unwrap().remove(standard);
@@ -70,7 +70,7 @@ fn without_indexes(path: &str) -> String {
         .join("[]")
 }
 
-fn change(object: &Value, at: &str, now: &str) -> Value {
+pub(crate) fn change(object: &Value, at: &str, now: &str) -> Value {
     let mut changed = object.clone();
     let (parent, name) = at.rsplit_once('/').unwrap();
     let parent = changed

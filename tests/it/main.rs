@@ -3,4 +3,6 @@
 mod api;
 mod azure;
 mod crds;
+mod tidy;
 mod status;
+mod validate;

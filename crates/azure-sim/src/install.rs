@@ -256,6 +256,10 @@ impl World {
 
     fn end_install(&mut self, key: &str, job: &Job) {
         self.note_install_end(key, job);
+        if self.options.assumptions.assesses_after_install {
+            let activity = self.guid();
+            self.record_assessment(key, &activity, false);
+        }
         let body = self.machines.get(key).map(results::install);
         self.end_job(key, job, body, None);
     }

@@ -60,6 +60,9 @@ pub struct Assumptions {
     pub hotpatch_reports: HotpatchReports,
     /// The reboot behaviour Azure reports for a baseline. It always reboots in fact.
     pub baseline_reports: BaselineReports,
+    /// Whether an install ends with an assessment, as the patch extension for Linux does in the
+    /// open (Azure/LinuxPatchExtension, `CoreMain`). Default: true.
+    pub assesses_after_install: bool,
     /// Whether older updates stay on offer beside the newest. Default: false.
     pub superseded_offered: bool,
     /// Whether a baseline needs two reboots in a row. Default: false.
@@ -82,6 +85,7 @@ impl Default for Assumptions {
             platform_stages_under_never: false,
             hotpatch_reports: HotpatchReports::NeverReboots,
             baseline_reports: BaselineReports::AlwaysRequiresReboot,
+            assesses_after_install: true,
             superseded_offered: false,
             baseline_reboots_twice: false,
             dotnet_needs_reboot: false,

@@ -50,8 +50,8 @@ pub struct HotpatchRunStatus {
     /// Machines of the run by step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<RunCounts>,
-    /// The log, one entry a machine, written for all machines at once. Once it is written, a machine
-    /// of the spec without an entry is held.
+    /// The log, one entry a machine, written for all machines at once. Once it is written, a
+    /// machine of the spec without an entry is held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = schema::MAX_RUN_MACHINES),

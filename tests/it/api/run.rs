@@ -1,4 +1,4 @@
-use hotpatch_operator::api::run::{RunMachineStatus, RunOperation};
+use hotpatch_operator::api::run::{HotpatchRunStatus, RunMachineStatus, RunOperation};
 use hotpatch_operator::api::{HotpatchMachine, HotpatchRun};
 use serde_json::json;
 
@@ -24,8 +24,9 @@ spec:
   limits:
   - {scope: stage, key: broad, maxUnavailable: 4}
   - {scope: group, key: app=web, maxUnavailable: 1}
-  health: {settleSeconds: 600, unknownAfterSeconds: 7200, resourceHealthRequired: true}
-  failures: {max: 2, retries: 1}
+  spread: [GeoPair, Region, Zone]
+  health: {settleSeconds: 600, unknownAfterSeconds: 7200}
+  failures: {retries: 1}
   runGates: [{conditionType: example.com/Drained, announceBeforeSeconds: 1800}]
   estimates: {baselineSeconds: 3600, reserveSeconds: 900}
   machines:
@@ -34,7 +35,7 @@ spec:
     kind: AzureVM
     incarnation: {vmId: 5c1f0000-0000-4000-8000-000000000001, osDiskId: /subscriptions/0/disk}
     region: westeurope
-    zone: "1"
+    zone: westeurope-az1
     groups: [app=web]
   digest: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 status:
@@ -43,9 +44,14 @@ status:
   machines:
   - id: /subscriptions/0/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/web-1
     step: Running
-    attempt: 1
+    since: "2026-10-17T20:01:00Z"
+    attempts: 1
+    refusals: 0
+    command: Finish
+    requestId: 1f0a0000-0000-5000-8000-000000000001
+    intentAt: "2026-10-17T20:00:58Z"
     rebootCommanded: true
-    operation: {kind: Finish, url: "https://management.azure.com/operations/1"}
+    operation: {style: Location, url: "https://management.azure.com/operations/1"}
 "#;
 
 const NAME: &str = "must be the name of an object in this namespace: lower case letters, digits, \
@@ -94,7 +100,7 @@ fn a_good_run_passes_and_reads_back_as_stored() {
     let status = run.status.unwrap();
     assert!(status.not_understood.is_empty());
     let operation = status.machines[0].operation.as_ref();
-    assert_eq!(operation.map(|o| o.kind.as_str()), Some("Finish"));
+    assert_eq!(operation.map(|o| o.style.as_str()), Some("Location"));
 }
 
 #[test]
@@ -127,7 +133,7 @@ fn what_a_later_version_wrote_is_seen_and_kept() {
     let stored = json!({
         "id": "/a/b",
         "step": "Teleporting",
-        "attempt": 1,
+        "attempts": 1,
         "rebootCommanded": false,
         "beam": {"strength": 3},
     });
@@ -138,13 +144,45 @@ fn what_a_later_version_wrote_is_seen_and_kept() {
 }
 
 #[test]
+fn a_field_of_a_wrong_type_is_set_aside_and_kept_and_the_others_count() {
+    let stored = json!({
+        "epoch": "three",
+        "startedAt": "yesterday",
+        "observedGeneration": 1,
+        "machines": [
+            {"id": "/a/b", "step": "Running", "attempts": -1, "since": "2026-10-17T20:01:00Z",
+             "rebootCommanded": true},
+            {"id": "/a/c", "step": 5, "rebootCommanded": false},
+            {"id": ["/a/d"], "step": "Planned", "rebootCommanded": false},
+        ],
+    });
+    let status: HotpatchRunStatus = serde_json::from_value(stored.clone()).unwrap();
+    let aside: Vec<&String> = status.not_understood.keys().collect();
+    assert_eq!(aside, ["epoch", "startedAt"]);
+    let aside = |n: usize| status.machines[n].not_understood.keys().next().unwrap().as_str();
+    assert_eq!((aside(0), aside(1), aside(2)), ("attempts", "step", "id"));
+    assert_eq!(status.machines[0].step, "Running");
+    assert!(status.machines[0].since.is_some());
+    assert_eq!(serde_json::to_value(&status).unwrap(), stored);
+    let text = serde_json::to_string(&status).unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), stored);
+}
+
+#[test]
+fn a_status_that_is_no_object_is_an_error() {
+    assert!(serde_json::from_value::<HotpatchRunStatus>(json!("x")).is_err());
+    let found: HotpatchRunStatus = serde_json::from_value(json!({"machines": [5]})).unwrap();
+    assert_eq!(found.not_understood.keys().collect::<Vec<_>>(), ["machines"]);
+}
+
+#[test]
 fn an_entry_that_says_nothing_new_stays_small() {
     let entry = RunMachineStatus {
         id: "/a/b".to_owned(),
         step: "Starting".to_owned(),
         operation: Some(RunOperation {
-            kind: "Finish".to_owned(),
-            url: None,
+            url: "https://management.azure.com/operations/1".to_owned(),
+            style: "Location".to_owned(),
         }),
         ..RunMachineStatus::default()
     };
@@ -152,7 +190,7 @@ fn an_entry_that_says_nothing_new_stays_small() {
     let fields: Vec<&String> = written.as_object().unwrap().keys().collect();
     assert_eq!(
         fields,
-        ["attempt", "id", "operation", "rebootCommanded", "step"]
+        ["id", "operation", "rebootCommanded", "step"]
     );
 }
 

@@ -1,0 +1,74 @@
+//! Pinned: commands go to the machine that was planned for and install what the run allows.
+
+use azure_sim::{Actor, What};
+
+use super::{Fault, Invariant};
+use crate::api::HotpatchRun;
+use crate::rehearsal::truth::{Sent, request_of};
+use crate::rehearsal::world::World;
+
+/// Checks incarnations and KBs.
+pub(super) struct Pinned;
+
+impl Invariant for Pinned {
+    fn name(&self) -> &'static str {
+        "pinned"
+    }
+
+    fn states(&self) -> &'static str {
+        "commands reach only the machine that was planned for, and install only what the run allows"
+    }
+
+    fn check(&mut self, world: &World) -> Result<u64, Fault> {
+        if let Some(sent) = world.just_sent() {
+            return command(world, sent);
+        }
+        let Some(effect) = world.just_effect() else { return Ok(0) };
+        match &effect.what {
+            What::KbInstalled { kb, by, .. } | What::KbStaged { kb, by, .. } => {
+                installed(world, &effect.machine_id, kb, by)
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
+    let Some(run) = world.run_of(sent) else { return Ok(0) };
+    let planned = run.spec.machines.iter().find(|own| own.id.eq_ignore_ascii_case(&sent.machine));
+    let Some(planned) = planned else {
+        return Err(Fault::on(&sent.machine, "a machine that the run names", "another"));
+    };
+    if planned.incarnation.vm_id.as_deref() != Some(&sent.incarnation) {
+        let text = format!("the machine with vmId {:?}", planned.incarnation.vm_id);
+        return Err(Fault::on(&sent.machine, text, format!("vmId {}", sent.incarnation)));
+    }
+    if sent.call.operation != azure_sim::CallOperation::Install {
+        return Ok(2);
+    }
+    let pinned = !sent.call.kbs.is_empty() && sent.call.classifications.is_empty();
+    if let Some(kb) = sent.call.kbs.iter().find(|kb| !allows(run, kb)) {
+        let text = format!("only KBs of {:?}", run.spec.allowed_kbs);
+        return Err(Fault::on(&sent.machine, text, format!("KB{kb}")));
+    }
+    if !pinned {
+        let text = "an install pinned to KBs";
+        let found = format!("classifications {:?}", sent.call.classifications);
+        return Err(Fault::on(&sent.machine, text, found));
+    }
+    Ok(4)
+}
+
+fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, Fault> {
+    let Some(request) = request_of(by, &world.operator) else { return Ok(0) };
+    let run = world.intents.get(&request).and_then(|own| world.runs.get(&own.run));
+    if run.is_some_and(|run| allows(run, kb)) {
+        return Ok(1);
+    }
+    Err(Fault::on(machine, "only KBs that the run allows to be installed", format!("KB{kb}")))
+}
+
+fn allows(run: &HotpatchRun, kb: &str) -> bool {
+    let digits = kb.trim_start_matches("KB");
+    run.spec.allowed_kbs.iter().any(|own| own.trim_start_matches("KB") == digits)
+}

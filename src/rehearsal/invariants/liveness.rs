@@ -1,0 +1,66 @@
+//! Liveness: at the end every machine is current or says what stands in its way.
+
+use super::{Fault, Invariant};
+use crate::domain::release::Catalogue;
+use crate::rehearsal::facts::Facts;
+use crate::rehearsal::world::World;
+
+/// Checks the end of the rehearsal, machine by machine.
+pub(super) struct Liveness;
+
+impl Invariant for Liveness {
+    fn name(&self) -> &'static str {
+        "liveness"
+    }
+
+    fn states(&self) -> &'static str {
+        "in the end every machine is current or has a named blocker"
+    }
+
+    fn check(&mut self, _: &World) -> Result<u64, Fault> {
+        Ok(0)
+    }
+
+    fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
+        let mut checks = 0;
+        for facts in world.facts.values() {
+            let selected =
+                world.fleets.all().any(|(_, fleet)| facts.is_selected(&fleet.spec.selector));
+            if !selected || !world.machines.get(&facts.id).is_some_and(|own| own.exists) {
+                continue;
+            }
+            checks += 1;
+            if is_current(world, facts) || blocker(world, facts).is_some() {
+                continue;
+            }
+            return Err(Fault::on(
+                &facts.id,
+                "the newest release, or a named blocker",
+                "neither",
+            ));
+        }
+        Ok(checks)
+    }
+}
+
+/// Tells whether a machine really has the newest release of its track, and owes no reboot.
+pub(crate) fn is_current(world: &World, facts: &Facts) -> bool {
+    let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else { return false };
+    let Some(latest) = Catalogue::embedded().latest_effective(track, world.now) else {
+        return false;
+    };
+    let Some(kb) = latest.effective_kb() else { return false };
+    let truth = world.machines.get(&facts.id);
+    truth.is_some_and(|own| {
+        own.installed.contains(&kb.number().to_string()) && own.pending.is_empty()
+    })
+}
+
+/// Returns the reason that the machine's record shows.
+pub(crate) fn blocker(world: &World, facts: &Facts) -> Option<String> {
+    let record = world.records.values().find(|record| {
+        let id = record["spec"]["resourceId"].as_str();
+        id.is_some_and(|own| own.eq_ignore_ascii_case(&facts.id))
+    })?;
+    record["status"]["reasons"][0].as_str().map(str::to_owned)
+}

@@ -1,0 +1,392 @@
+//! Rehearsals: the real controller on a virtual clock, over a simulated Kubernetes and a simulated
+//! Azure, judged after every request.
+//!
+//! The controller here is [`crate::controller::run`] itself; nothing in it knows of a rehearsal.
+//! Must never help it: what it does not find out through its two clients it does not know.
+
+pub mod facts;
+pub mod gate;
+pub mod invariants;
+pub mod limits;
+pub mod openings;
+pub mod population;
+pub mod shelf;
+pub mod story;
+pub mod summary;
+mod setup;
+pub mod truth;
+pub mod world;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use azure_sim::{Assumptions, AzureSim};
+use chrono::{DateTime, Utc};
+use kube_sim::KubeSim;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::gate::{AzureWay, Gate, KubeWay, Side};
+use self::invariants::{Invariants, Tally, Violation};
+use self::population::Population;
+use self::setup::{NAMESPACE, OPERATOR_NAMESPACE, set_up};
+use self::story::{Line, Story};
+use self::summary::{Peaks, Summary};
+use self::world::{Happening, World, Write};
+use crate::azure::{Cloud, Endpoint, Token};
+use crate::controller::audit::Audit;
+use crate::controller::clock::Clock;
+use crate::controller::clouds::OneCloud;
+use crate::controller::lease::Tenure;
+use crate::controller::{Settings, Shell, run};
+
+/// The name under which Azure knows the operator in a rehearsal.
+const OPERATOR: &str = "hotpatch-operator";
+
+/// The operator's token in a rehearsal: it must show nowhere.
+const SECRET: &str = "rehearsal-token-5f1d0c7e9a3b";
+
+/// How often a condition is looked at, in virtual time.
+const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// Committed writes that the simulated API server remembers.
+const HISTORY_EVENTS: usize = 20_000;
+
+/// The files that `kubectl apply -f examples/` applies.
+pub const EXAMPLES: [&str; 3] = [
+    include_str!("../../examples/policy.yaml"),
+    include_str!("../../examples/windows.yaml"),
+    include_str!("../../examples/fleet.yaml"),
+];
+
+/// What a rehearsal is made of.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seed of everything that Azure draws.
+    pub seed: u64,
+    /// When it begins.
+    pub epoch: DateTime<Utc>,
+    /// The machines.
+    pub population: Population,
+    /// What a user applies: YAML, each text one or several documents.
+    pub manifests: Vec<String>,
+    /// What is assumed of Azure where its documents are silent.
+    pub assumptions: Assumptions,
+    /// How long leadership holds and how often it is renewed.
+    pub tenure: Tenure,
+    /// The command that repeats the rehearsal.
+    pub replay: String,
+}
+
+/// Why a rehearsal cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A manifest is no Kubernetes object.
+    #[error("manifest {number} cannot be read: {why}")]
+    Manifest {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The simulated API server refused something.
+    #[error("cannot {act}: {source}")]
+    Kube {
+        /// What was tried.
+        act: String,
+        /// Why it failed.
+        source: Box<kube::Error>,
+    },
+}
+
+/// How a stretch of a rehearsal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The condition came true.
+    Reached,
+    /// The time was up.
+    TimeUp,
+    /// The controller was killed.
+    Killed,
+    /// The controller ended by itself, which it must not.
+    Stopped,
+}
+
+/// Everything that is watched, behind one lock.
+struct Scene {
+    world: World,
+    invariants: Invariants,
+    story: Story,
+    peaks: Peaks,
+    seq: u64,
+    rv: u64,
+    steps: u64,
+}
+
+impl Scene {
+    fn take_in(&mut self, happening: Happening) {
+        self.world.apply(happening);
+        self.invariants.check(&self.world);
+        self.peaks.note(&self.world);
+        self.story.note(&self.world);
+    }
+}
+
+type Watched = Arc<Mutex<Scene>>;
+
+fn locked(scene: &Watched) -> MutexGuard<'_, Scene> {
+    scene.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Audit lines go into the world.
+struct AuditLines(Watched);
+
+impl Audit for AuditLines {
+    fn write(&self, line: &Value) {
+        locked(&self.0).world.audit.push(line.clone());
+    }
+}
+
+/// One life of the controller.
+struct Life {
+    task: JoinHandle<Result<(), crate::controller::Error>>,
+    /// Dropped only with the life: the shutdown never comes.
+    _shutdown: oneshot::Sender<()>,
+}
+
+/// The real controller over both simulators.
+pub struct Rehearsal {
+    /// The simulated Kubernetes.
+    pub kube: KubeSim,
+    /// The simulated Azure.
+    pub azure: AzureSim,
+    /// The way to both.
+    pub gate: Gate,
+    clock: Clock,
+    tenure: Tenure,
+    scene: Watched,
+    life: Option<Life>,
+    lives: u32,
+}
+
+impl Rehearsal {
+    /// Sets both simulators up, applies the manifests as a user would, and starts the controller.
+    ///
+    /// Needs a current-thread runtime of tokio with its time paused.
+    ///
+    /// # Errors
+    /// [`Error`] where a manifest cannot be read or is refused.
+    pub async fn new(options: Options) -> Result<Self, Error> {
+        let clock = Clock::starting_at(options.epoch);
+        let kube = KubeSim::new(clock.as_fn());
+        kube.set_history_limit(HISTORY_EVENTS);
+        let azure_options = azure_sim::Options {
+            seed: options.seed,
+            assumptions: options.assumptions.clone(),
+            tokens: BTreeMap::from([(SECRET.to_owned(), OPERATOR.to_owned())]),
+            ..azure_sim::Options::default()
+        };
+        let azure = AzureSim::new(clock.as_fn(), azure_options);
+        let facts = options.population.place(&azure);
+        let mut world = World::new(options.epoch, OPERATOR, SECRET, facts);
+        for view in azure.machines() {
+            if let Some(truth) = world.machines.get_mut(&view.id.to_ascii_lowercase()) {
+                truth.incarnation = view.incarnation;
+                truth.installed = view.installed;
+                truth.pending = view.pending_reboot;
+            }
+        }
+        let scene = Arc::new(Mutex::new(Scene {
+            world,
+            invariants: Invariants::new(options.seed, options.replay.clone()),
+            story: Story::default(),
+            peaks: Peaks::default(),
+            seq: azure.effects_since(0).len() as u64,
+            rv: 0,
+            steps: 0,
+        }));
+        watch(&kube, &azure, &scene);
+        set_up(&kube.client(), &options.manifests).await?;
+        let mut own = Self {
+            kube,
+            azure,
+            gate: Gate::default(),
+            clock,
+            tenure: options.tenure,
+            scene,
+            life: None,
+            lives: 0,
+        };
+        own.restart();
+        Ok(own)
+    }
+
+    /// Starts a fresh process over the same simulators; one that lives is killed first.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.gate.open();
+        self.lives += 1;
+        let way = KubeWay { service: self.kube.service(), gate: self.gate.clone() };
+        let transport = AzureWay { sim: self.azure.clone(), gate: self.gate.clone() };
+        let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
+        let token = Token::new(SECRET).expect("the token has only plain characters");
+        let shell = Shell {
+            kube: kube::Client::new(way, NAMESPACE),
+            clouds: Arc::new(OneCloud(Cloud::new(Arc::new(transport), endpoint, token))),
+            clock: self.clock.clone(),
+            audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
+            settings: Settings {
+                holder: format!("{OPERATOR}-{}", self.lives),
+                namespace: OPERATOR_NAMESPACE.to_owned(),
+                tenure: self.tenure,
+            },
+        };
+        let (shutdown, asked) = oneshot::channel::<()>();
+        let task = tokio::spawn(run(shell, async move {
+            let _ = asked.await;
+        }));
+        self.life = Some(Life { task, _shutdown: shutdown });
+    }
+
+    /// Kills the controller at once: all its memory is lost, nothing is tidied up.
+    pub fn kill(&mut self) {
+        self.gate.close();
+        if let Some(life) = self.life.take() {
+            life.task.abort();
+        }
+    }
+
+    /// Makes the process die at the `number`-th side effect from now on, counted from 1: the
+    /// request is lost, or its answer is.
+    pub fn kill_at(&self, number: u64, side: Side) {
+        self.gate.kill_at(number, side);
+    }
+
+    /// Lets time pass until a condition is true, which is asked every five virtual minutes.
+    pub async fn run_until(
+        &mut self,
+        mut is_reached: impl FnMut(&World, u64) -> bool,
+        limit: DateTime<Utc>,
+    ) -> Ended {
+        loop {
+            if self.clock.now() >= limit {
+                return Ended::TimeUp;
+            }
+            let gate = self.gate.clone();
+            let Some(life) = self.life.as_mut() else { return Ended::Killed };
+            let ended = tokio::select! {
+                biased;
+                () = gate.until_cut() => Some(Ended::Killed),
+                _ = &mut life.task => Some(Ended::Stopped),
+                () = tokio::time::sleep(LOOK_EVERY) => None,
+            };
+            if let Some(ended) = ended {
+                if ended == Ended::Killed {
+                    self.kill();
+                } else {
+                    self.life = None;
+                }
+                return ended;
+            }
+            observe(&self.kube, &self.azure, &self.scene, false);
+            let mut scene = locked(&self.scene);
+            let now = self.clock.now();
+            scene.world.now = scene.world.now.max(now);
+            let steps = scene.steps;
+            let Scene { world, story, .. } = &mut *scene;
+            story.tick(world);
+            if is_reached(world, steps) {
+                return Ended::Reached;
+            }
+        }
+    }
+
+    /// Judges the end and returns everything that is to be said.
+    pub fn finish(&mut self) -> Report {
+        self.kill();
+        observe(&self.kube, &self.azure, &self.scene, false);
+        let mut scene = locked(&self.scene);
+        let scene = &mut *scene;
+        scene.invariants.at_end(&scene.world);
+        scene.story.end(&scene.world);
+        Report {
+            story: scene.story.lines(),
+            summary: Summary::of(&scene.world, &scene.peaks),
+            invariants: scene.invariants.tallies(),
+            violations: scene.invariants.violations().to_vec(),
+            steps: scene.steps,
+            ended: scene.world.now,
+        }
+    }
+
+    /// Looks at the world.
+    pub fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&locked(&self.scene).world)
+    }
+
+    /// Returns what was violated so far.
+    pub fn violations(&self) -> Vec<Violation> {
+        locked(&self.scene).invariants.violations().to_vec()
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        self.kill();
+        // The hooks hold what holds the hooks.
+        self.kube.clear_hooks();
+        self.azure.clear_hooks();
+    }
+}
+
+/// Everything that is to be said of a rehearsal.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Report {
+    /// The story.
+    pub story: Vec<Line>,
+    /// The closing table.
+    pub summary: Summary,
+    /// How each invariant fared.
+    pub invariants: Vec<Tally>,
+    /// What was violated, first things first.
+    pub violations: Vec<Violation>,
+    /// Requests to either simulator, each followed by all checks.
+    pub steps: u64,
+    /// When it ended.
+    pub ended: DateTime<Utc>,
+}
+
+impl Report {
+    /// Tells whether all held.
+    pub fn has_held(&self) -> bool {
+        self.violations.is_empty()
+    }
+}
+
+fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
+    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
+    kube.on_response(move |_, _| observe(&parts.0, &parts.1, &parts.2, true));
+    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
+    azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
+}
+
+/// Takes in what both simulators have seen since the last look, and judges it.
+fn observe(kube: &KubeSim, azure: &AzureSim, scene: &Watched, is_step: bool) {
+    let mut scene = locked(scene);
+    scene.steps += u64::from(is_step);
+    for commit in kube.history_since(scene.rv) {
+        scene.rv = commit.rv;
+        scene.take_in(Happening::Written(Write::from(commit.as_ref())));
+    }
+    for effect in azure.effects_since(scene.seq) {
+        scene.seq = effect.seq + 1;
+        scene.take_in(Happening::Effect(effect));
+    }
+}

@@ -1,0 +1,169 @@
+//! Damages every field of a stored run in turn: what is read then is the same, or held.
+
+use hotpatch_operator::api::HotpatchRun;
+use hotpatch_operator::domain::run::{Run, Step};
+use hotpatch_operator::validate::run;
+use serde_json::{Value, json};
+
+use super::strategy::example;
+use super::{STEPS, at, stored};
+
+/// What a damaged field says instead: of other types, empty, too great, another word; or nothing.
+fn wrong() -> Vec<Option<Value>> {
+    let values = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(4_000_000_000_u64),
+        json!(1.5),
+        json!(""),
+        json!("Somewhere"),
+        json!("yesterday"),
+        json!("2026-13-45T99:00:00Z"),
+        json!([]),
+        json!({}),
+        json!({"a": 1}),
+    ];
+    let mut all: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+    all.push(None);
+    all
+}
+
+/// Lists the paths of all fields below a value; of a list, those of its first item.
+fn paths(value: &Value, path: &str, into: &mut Vec<String>) {
+    let below: Vec<(&str, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, own)| (name.as_str(), own)).collect(),
+        Value::Array(items) => items.iter().take(1).map(|own| ("0", own)).collect(),
+        _ => Vec::new(),
+    };
+    for (name, own) in below {
+        let path = format!("{path}/{name}");
+        into.push(path.clone());
+        paths(own, &path, into);
+    }
+}
+
+fn damage(object: &Value, path: &str, now: Option<&Value>) -> Value {
+    let mut damaged = object.clone();
+    let (parent, name) = path.rsplit_once('/').unwrap();
+    match (damaged.pointer_mut(parent).unwrap(), now) {
+        (Value::Object(fields), Some(now)) => {
+            fields.insert(name.to_owned(), now.clone());
+        }
+        (Value::Object(fields), None) => {
+            fields.remove(name);
+        }
+        (Value::Array(items), Some(now)) => items[name.parse::<usize>().unwrap()] = now.clone(),
+        (Value::Array(items), None) => {
+            items.remove(name.parse::<usize>().unwrap());
+        }
+        _ => unreachable!("a path goes through objects and lists"),
+    }
+    damaged
+}
+
+/// Says what a damaged run has more than the good one; nothing may be gained by damage.
+fn gained(good: &Run, read: &Run) -> Option<String> {
+    for (id, before) in &good.progress {
+        let after = &read.progress[id];
+        if after.attempts < before.attempts {
+            return Some("an attempt is forgotten".to_owned());
+        }
+        if matches!(after.step, Step::NotUnderstood(_)) {
+            continue;
+        }
+        if after.step != before.step {
+            return Some(format!("{} became {}", before.step.word(), after.step.word()));
+        }
+        let is_lost = after.intent_at.is_none() || after.request.is_none();
+        if before.step.is_engaged() && is_lost {
+            return Some("the intent is lost".to_owned());
+        }
+    }
+    if read.end.is_some() && read.end != good.end {
+        return Some(format!("the end {:?}", read.end));
+    }
+    if !read.gates_open.is_subset(&good.gates_open) {
+        return Some("an open gate".to_owned());
+    }
+    let same = read.terms == good.terms && read.deleting == good.deleting;
+    (!same).then(|| "other terms".to_owned())
+}
+
+#[test]
+fn no_damage_to_a_status_makes_more_of_a_run_than_it_was() {
+    let now = at("2026-10-17T21:00:00Z");
+    let mut tried = 0;
+    for step in STEPS {
+        let mut good = example(step.clone());
+        good.end = Run::conclusion(&good.progress);
+        let object = serde_json::to_value(stored(&good, now)).unwrap();
+        let mut all = Vec::new();
+        paths(&object["status"], "/status", &mut all);
+        for path in all {
+            for value in wrong() {
+                let damaged = damage(&object, &path, value.as_ref());
+                let object: HotpatchRun = serde_json::from_value(damaged).unwrap();
+                let gained = gained(&good, &run(&object).unwrap());
+                assert_eq!(gained, None, "{step:?}: {path} = {value:?}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 4_000, "only {tried} damages were tried");
+}
+
+#[test]
+fn another_step_word_never_frees_a_machine_or_lets_it_succeed() {
+    let now = at("2026-10-17T21:00:00Z");
+    for step in STEPS {
+        let good = example(step.clone());
+        let object = serde_json::to_value(stored(&good, now)).unwrap();
+        for other in STEPS.iter().filter(|other| **other != step) {
+            let word = json!(other.word());
+            let damaged = damage(&object, "/status/machines/0/step", Some(&word));
+            let read = run(&serde_json::from_value(damaged).unwrap()).unwrap();
+            let found = &read.progress.values().next().unwrap().step;
+            let told = format!("{} as {} read as {found:?}", step.word(), other.word());
+            assert!(found.is_engaged(), "{told}");
+        }
+    }
+}
+
+#[test]
+fn no_damage_to_a_spec_is_left_unseen() {
+    let now = at("2026-10-17T21:00:00Z");
+    let good = example(Step::Running);
+    let object = serde_json::to_value(stored(&good, now)).unwrap();
+    let mut all = Vec::new();
+    paths(&object["spec"], "/spec", &mut all);
+    let mut read_at_all = 0;
+    for path in all {
+        for value in wrong() {
+            let damaged = damage(&object, &path, value.as_ref());
+            // What does not even fit the type is Unreadable.
+            let Ok(object) = serde_json::from_value::<HotpatchRun>(damaged) else {
+                continue;
+            };
+            read_at_all += 1;
+            if let Ok(read) = run(&object) {
+                let seen = read.quarantined.is_some() || read.terms == good.terms;
+                assert!(seen, "{path} = {value:?} is not seen");
+            }
+        }
+    }
+    assert!(read_at_all > 50, "only {read_at_all} damages could be read");
+}
+
+#[test]
+fn a_spec_that_was_edited_with_its_words_right_does_not_fit_its_digest() {
+    let now = at("2026-10-17T21:00:00Z");
+    let good = stored(&example(Step::Planned), now);
+    let mut wider = good.clone();
+    wider.spec.limits[0].max_unavailable = 40;
+    let says = "its spec does not fit its digest";
+    assert_eq!(run(&wider).unwrap().quarantined.as_deref(), Some(says));
+    let mut later = good;
+    later.spec.window.as_mut().unwrap().end = at("2026-10-18T04:00:00Z");
+    assert_eq!(run(&later).unwrap().quarantined.as_deref(), Some(says));
+}
