@@ -476,8 +476,3 @@ pub(crate) fn snapshot(domain: Domain) -> Snapshot {
         domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
     }
 }
-
-/// Returns the name of a machine as people write it.
-pub(crate) fn name(id: &MachineId) -> String {
-    id.name().to_owned()
-}

@@ -432,13 +432,8 @@ fn a_late_baseline_is_proven_by_our_run_though_the_machine_is_judged_by_the_next
 fn approvals_are_asked_for_as_the_policy_says() {
     use ApprovalRule::{Never, PerRelease, PerStage};
     let both = (Some("2026-07"), Some("broad"));
-    let rows: [(
-        ApprovalRule,
-        UnplannedRule,
-        Cause,
-        Option<(Option<&str>, Option<&str>)>,
-        bool,
-    ); 11] = [
+    type Given = Option<(Option<&'static str>, Option<&'static str>)>;
+    let rows: [(ApprovalRule, UnplannedRule, Cause, Given, bool); 11] = [
         (Never, UnplannedRule::NextWindow, Cause::Planned, None, true),
         (Never, UnplannedRule::Approve, Cause::Planned, None, true),
         (Never, UnplannedRule::Approve, Cause::Unplanned, None, false),

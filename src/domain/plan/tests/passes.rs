@@ -406,3 +406,28 @@ fn a_machine_that_sleeps_counts_neither_above_nor_below_the_line() {
     assert_eq!(sent(&plan), ["vm01"], "half of two, not of four");
     assert_eq!(reason(&plan, &machines[2]), "Dormant");
 }
+
+#[test]
+fn a_hotpatch_goes_at_any_time_and_by_a_command_that_reboots_nothing() {
+    let now = at("2026-08-15T21:00:00Z");
+    let machines = [
+        vm("vm01").hotpatch_due().machine(),
+        vm("vm02").hotpatch_due().machine(),
+    ];
+    let mut domain = domain([fleet("web")], machines.clone(), now);
+    let first = plan(&snapshot(domain.clone()), now);
+    assert_eq!(drafted(&first), [["vm01", "vm02"]]);
+    assert_eq!(first.drafts[0].terms.window.name, "any-time");
+    let run = announced(&first.drafts[0], now);
+    domain.runs.insert(run.name.clone(), run);
+    let second = plan(&snapshot(domain.clone()), now);
+    let commands: Vec<Command> = second.sends.iter().map(|own| own.command).collect();
+    assert_eq!(commands, [Command::Stage, Command::Stage]);
+    let fleet = domain.fleets[0].fleet.as_mut().unwrap();
+    fleet.hotpatch_when = crate::domain::fleet::HotpatchWhen::InWindow;
+    assert_eq!(
+        sent(&plan(&snapshot(domain), now)),
+        [""; 0],
+        "narrowed to its windows"
+    );
+}
