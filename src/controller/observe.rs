@@ -26,8 +26,12 @@ use crate::domain::snapshot::{Domain, Inventory, Snapshot};
 use crate::status::machine_name;
 use crate::validate::{self, Declared, Found};
 
-/// An inventory younger than this is not read again.
-const INVENTORY_REST: TimeDelta = TimeDelta::seconds(45);
+/// An inventory younger than this is not read again, except for the machines that are worked on.
+/// Well under the age at which nothing may be commanded any more.
+const INVENTORY_REST: TimeDelta = TimeDelta::minutes(5);
+
+/// A glimpse of the machines that are worked on younger than this is not taken again.
+const GLIMPSE_REST: TimeDelta = TimeDelta::seconds(45);
 
 /// The longest the inventory of one namespace may take.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -100,11 +104,18 @@ pub enum Access {
 /// What is kept between passes; all of it can be lost.
 #[derive(Default)]
 pub struct Memory {
-    inventories: BTreeMap<String, Inventory>,
+    inventories: BTreeMap<String, Known>,
     /// How each namespace's access stands.
     pub access: BTreeMap<String, Access>,
     /// Rows of Resource Graph that could not be read, by namespace.
     pub unreadable: BTreeMap<String, Vec<String>>,
+}
+
+/// An inventory and what was read since of the machines that are worked on.
+struct Known {
+    scope: Scope,
+    inventory: Inventory,
+    glimpsed_at: DateTime<Utc>,
 }
 
 /// What a pass has read.
@@ -174,7 +185,9 @@ async fn domain(
     if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
         match shell.clouds.cloud(namespace, &account).await {
             Ok(own) => {
-                domain.inventory = inventory(memory, namespace, &own, &scope, now).await;
+                let engaged = engaged(domain.runs.values());
+                domain.inventory =
+                    inventory(memory, namespace, &own, &scope, &engaged, now).await;
                 cloud = Some(own);
             }
             Err(error) => {
@@ -232,17 +245,41 @@ fn service_account<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>)
     of_fleets.map(|fleet| fleet.spec.service_account_name.clone()).chain(of_runs).next().unwrap_or_default()
 }
 
+/// Returns the machines that open runs command or hold.
+fn engaged<'a>(runs: impl Iterator<Item = &'a Run>) -> BTreeSet<MachineId> {
+    runs.filter(|run| run.is_open())
+        .flat_map(|run| run.engaged().map(|(machine, _)| machine.id.clone()))
+        .collect()
+}
+
+/// Returns the inventory of a namespace: read anew when it has grown old, else as it is known with
+/// a fresh glimpse of the machines that are worked on.
 async fn inventory(
     memory: &mut Memory,
     namespace: &str,
     cloud: &Cloud,
     scope: &Scope,
+    engaged: &BTreeSet<MachineId>,
     now: DateTime<Utc>,
 ) -> Result<Inventory, String> {
-    if let Some(known) = memory.inventories.get(namespace)
-        && now - known.at < INVENTORY_REST
+    if let Some(known) = memory.inventories.get_mut(namespace)
+        && known.scope == *scope
+        && now - known.inventory.at < INVENTORY_REST
     {
-        return Ok(known.clone());
+        if !engaged.is_empty() && now - known.glimpsed_at >= GLIMPSE_REST {
+            match cloud.progress(scope, engaged).await {
+                Ok(glimpses) => {
+                    known.glimpsed_at = now;
+                    for (id, glimpse) in glimpses {
+                        if let Some(machine) = known.inventory.machines.get_mut(&id) {
+                            *machine = Arc::new(machine.with_glimpse(glimpse));
+                        }
+                    }
+                }
+                Err(error) => tracing::info!(namespace, %error, "no glimpse of running machines"),
+            }
+        }
+        return Ok(known.inventory.clone());
     }
     let read = timeout(INVENTORY_TIMEOUT, cloud.inventory(scope, now)).await;
     let read = read.unwrap_or_else(|_| {
@@ -258,7 +295,12 @@ async fn inventory(
             let machines =
                 read.machines.into_iter().map(|machine| (machine.id.clone(), machine)).collect();
             let inventory = Inventory { at: read.at, machines };
-            memory.inventories.insert(namespace.to_owned(), inventory.clone());
+            let known = Known {
+                scope: scope.clone(),
+                inventory: inventory.clone(),
+                glimpsed_at: read.at,
+            };
+            memory.inventories.insert(namespace.to_owned(), known);
             Ok(inventory)
         }
         Err(error) => {
@@ -266,7 +308,7 @@ async fn inventory(
             let why = error.to_string();
             memory.access.insert(namespace.to_owned(), Access::Failed(error));
             // What was known serves for reports; it is too old to act on before long.
-            memory.inventories.get(namespace).cloned().ok_or(why)
+            memory.inventories.get(namespace).map(|known| known.inventory.clone()).ok_or(why)
         }
     }
 }

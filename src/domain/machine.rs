@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use super::evidence::Glimpse;
 use super::release::{Build, Kb};
 
 /// The longest Azure resource id that is accepted, in bytes.
@@ -658,6 +659,26 @@ impl Machine {
             Facts::ArcServer(arc) | Facts::AzureLocalVm(Some(arc)) => Some(arc),
             Facts::AzureVm(_) | Facts::AzureLocalVm(None) => None,
         }
+    }
+
+    /// Returns the machine with what a glimpse of it shows. Its assessment stays as it was: a
+    /// glimpse tells its time but not what it offers, and the one without the other would call a
+    /// machine current that is not.
+    #[must_use]
+    pub fn with_glimpse(&self, glimpse: Glimpse) -> Self {
+        let mut seen = Self {
+            installs: glimpse.installs,
+            health: glimpse.health,
+            power: glimpse.power,
+            ..self.clone()
+        };
+        match (&mut seen.facts, glimpse.connection) {
+            (Facts::ArcServer(arc) | Facts::AzureLocalVm(Some(arc)), Some(connection)) => {
+                arc.connection = connection;
+            }
+            _ => {}
+        }
+        seen
     }
 
     /// Returns the newest install, by whomever.
