@@ -248,6 +248,15 @@ impl Controller {
             &mut self.events,
         )
         .await;
+        tracing::debug!(
+            %now,
+            wake_at = %plan.wake_at,
+            follow_up = deeds.follow_up,
+            more,
+            moves = plan.moves.len(),
+            sends = plan.sends.len(),
+            "passed"
+        );
         self.instant_of(plan.wake_at, deeds.follow_up || more)
     }
 

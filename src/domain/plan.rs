@@ -48,8 +48,12 @@ pub const PROGRESS_EVERY: TimeDelta = TimeDelta::minutes(2);
 /// How soon the next pass comes while machines are held.
 pub const EVIDENCE_EVERY: TimeDelta = TimeDelta::minutes(10);
 
-/// How soon the next pass comes when nothing else asks for one.
-pub const IDLE_EVERY: TimeDelta = TimeDelta::hours(1);
+/// How soon the next pass comes when nothing else asks for one. Each reads the whole inventory, so
+/// this is most of what an idle month costs in Resource Graph queries.
+pub const IDLE_EVERY: TimeDelta = TimeDelta::hours(6);
+
+/// How soon the next pass comes while a machine that is due waits to be healthy.
+pub const HEALTH_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// A run of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

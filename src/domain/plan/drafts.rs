@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::ceilings::budget;
-use super::{Draft, Note, Outlook, Pass, Plan};
+use super::{Draft, HEALTH_EVERY, Note, Outlook, Pass, Plan};
 use crate::domain::batch::{Batch, Candidate, batch, in_turn};
 use crate::domain::budget::Budget;
 use crate::domain::due::{Action, Cause};
@@ -189,6 +189,7 @@ fn held_back(
     let Candidate { member, due, stage } = *candidate;
     let stage = &fleet.policy.stages[stage];
     if member.is_down() {
+        found.wake_by(pass.now + HEALTH_EVERY);
         let text = "it is not healthy; it comes when it is";
         return Some(Note::new("Unhealthy", text));
     }
