@@ -3,5 +3,6 @@
 mod api;
 mod azure;
 mod crds;
+mod rehearsal;
 mod status;
 mod validate;
