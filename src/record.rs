@@ -67,10 +67,20 @@ pub fn run_name(terms: &Terms) -> String {
 
 /// Writes a text as a DNS label would be written, for a part of a name; never empty.
 fn label(text: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     let label: String = text.chars().map(plain).collect();
     let label = label.trim_matches('-');
-    if label.is_empty() { "x".to_owned() } else { label.to_owned() }
+    if label.is_empty() {
+        "x".to_owned()
+    } else {
+        label.to_owned()
+    }
 }
 
 fn cut(label: &str, room: usize) -> &str {
@@ -158,7 +168,11 @@ pub fn run_spec(terms: &Terms) -> HotpatchRunSpec {
             .iter()
             .map(|limit| {
                 let (scope, key) = words::limit_key(&limit.key, &terms.fleet);
-                RunLimit { scope: scope.to_owned(), key, max_unavailable: limit.max }
+                RunLimit {
+                    scope: scope.to_owned(),
+                    key,
+                    max_unavailable: limit.max,
+                }
             })
             .collect(),
         spread: words::spread_list(terms.spread),
@@ -166,7 +180,9 @@ pub fn run_spec(terms: &Terms) -> HotpatchRunSpec {
             settle_seconds: seconds(terms.health.settle),
             unknown_after_seconds: seconds(terms.health.unknown_after),
         },
-        failures: RunFailures { retries: terms.retries },
+        failures: RunFailures {
+            retries: terms.retries,
+        },
         run_gates: terms
             .gates
             .iter()
@@ -187,8 +203,14 @@ pub fn run_spec(terms: &Terms) -> HotpatchRunSpec {
 }
 
 fn machine(member: &Member) -> RunMachine {
-    let Placement { region, zone, availability_set, flexible_scale_set, site, cluster } =
-        member.placement.clone();
+    let Placement {
+        region,
+        zone,
+        availability_set,
+        flexible_scale_set,
+        site,
+        cluster,
+    } = member.placement.clone();
     let vm = member.kind == MachineKind::AzureVm;
     let body = member.incarnation.body.clone();
     RunMachine {
@@ -208,7 +230,11 @@ fn machine(member: &Member) -> RunMachine {
         fault_domain: flexible_scale_set.and_then(|(_, domain)| domain),
         site,
         cluster,
-        groups: member.groups.iter().map(|(tag, value)| words::group(tag, value)).collect(),
+        groups: member
+            .groups
+            .iter()
+            .map(|(tag, value)| words::group(tag, value))
+            .collect(),
     }
 }
 
@@ -226,9 +252,15 @@ pub fn run_object(
     let mut labels = labels.clone();
     labels.extend([
         (LABEL_FLEET.to_owned(), label_value(fleet_name)),
-        (LABEL_RELEASE.to_owned(), label_value(&terms.release.to_string())),
+        (
+            LABEL_RELEASE.to_owned(),
+            label_value(&terms.release.to_string()),
+        ),
         (LABEL_STAGE.to_owned(), label_value(&terms.stage)),
-        (LABEL_ACTION.to_owned(), label_value(&terms.action.to_string())),
+        (
+            LABEL_ACTION.to_owned(),
+            label_value(&terms.action.to_string()),
+        ),
     ]);
     let owner = OwnerReference {
         api_version: format!("{GROUP}/{VERSION}"),

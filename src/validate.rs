@@ -28,9 +28,7 @@ use crate::api::{
 use crate::domain::machine::MachineId;
 
 pub use self::fleet::{fleets, is_deleted};
-pub use self::notes::{
-    Unsupported, Warning, WindowNotes, unsupported, warnings, window_notes,
-};
+pub use self::notes::{Unsupported, Warning, WindowNotes, unsupported, warnings, window_notes};
 pub use self::policy::policy;
 pub use self::request::{RequestJudgement, Ruling, requests};
 pub use self::run::{QuarantinedRun, run, runs};
@@ -109,10 +107,14 @@ fn find<'a, K: Resource<DynamicType = ()>>(
     namespace: &str,
     name: &str,
 ) -> Option<&'a Found<K>> {
-    list.iter().find(|found| found.name() == name && found.namespace() == namespace)
+    list.iter()
+        .find(|found| found.name() == name && found.namespace() == namespace)
 }
 
 /// Returns when an object was created; the epoch for one that was never stored, as in a file.
 fn created_at(meta: &ObjectMeta) -> DateTime<Utc> {
-    meta.creation_timestamp.as_ref().and_then(time::from_k8s).unwrap_or(DateTime::UNIX_EPOCH)
+    meta.creation_timestamp
+        .as_ref()
+        .and_then(time::from_k8s)
+        .unwrap_or(DateTime::UNIX_EPOCH)
 }

@@ -81,8 +81,9 @@ pub(crate) fn decimal(_: &mut SchemaGenerator) -> Schema {
 /// A count (0 or more) or a percentage (`1%` to `100%`).
 ///
 /// The rule lists the hundred words instead of matching a pattern: the API server takes a string
-/// in an int-or-string for 3 MB long and would refuse a pattern inside a list as too costly. It asks
-/// for the type by comparing with the text, as the engine of the offline tests knows no `type()`.
+/// in an int-or-string for 3 MB long and would refuse a pattern inside a list as too costly. It
+/// asks for the type by comparing with the text, as the engine of the offline tests knows no
+/// `type()`.
 pub(crate) fn count_or_percent(_: &mut SchemaGenerator) -> Schema {
     let words: Vec<String> = (1..=100).map(|n| format!("'{n}%'")).collect();
     let words = words.join(",");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::due::{Action, Cause, Due, Verdict};
+use super::due::{Action, Cause, Due, Verdict, WaitReason};
 use super::fleet::Fleet;
 use super::machine::{MachineId, MachineKind, Placement, ZonePlace};
 use super::policy::{GroupRule, Spread};
@@ -198,7 +198,10 @@ pub fn waits_for<'a>(
 ) -> Option<&'a Member> {
     let is_open = |other: &Member| match &other.verdict {
         Verdict::Due(due) => due.release == release,
-        Verdict::Wait(wait) => wait.reason.assessing_may_help(),
+        Verdict::Wait(wait) => {
+            let lost = [WaitReason::FactsMissing, WaitReason::InstallInProgress];
+            wait.reason.assessing_may_help() || lost.contains(&wait.reason)
+        }
         Verdict::Current { .. } => false,
     };
     fleet.policy.groups.iter().filter(|rule| rule.order_tag.is_some()).find_map(|rule| {

@@ -17,7 +17,7 @@ mod settings;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::command::Command;
 use super::enrolment::Change;
@@ -65,6 +65,20 @@ impl RunKey {
     pub fn of(run: &Run) -> Self {
         Self { namespace: run.fleet.namespace.clone(), name: run.name.clone() }
     }
+}
+
+impl std::fmt::Display for RunKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Writes a map under `namespace/name`: JSON takes no other keys than texts.
+fn by_name<K: std::fmt::Display, V: Serialize, S: Serializer>(
+    map: &BTreeMap<K, V>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_map(map.iter().map(|(key, value)| (key.to_string(), value)))
 }
 
 /// A machine of a run that moves to another step.
@@ -136,6 +150,7 @@ pub struct Plan {
     /// Machines of runs that move to another step.
     pub moves: Vec<Move>,
     /// Runs that end.
+    #[serde(serialize_with = "by_name")]
     pub ends: BTreeMap<RunKey, RunEnd>,
     /// Commands to send.
     pub sends: Vec<Send>,
@@ -146,6 +161,7 @@ pub struct Plan {
     /// Machines to assess.
     pub assessments: Vec<(FleetKey, MachineId)>,
     /// What was found out about each fleet that can be planned for.
+    #[serde(serialize_with = "by_name")]
     pub outlooks: BTreeMap<FleetKey, Outlook>,
     /// When the next pass is due, whatever happens.
     pub wake_at: DateTime<Utc>,

@@ -325,3 +325,6 @@ pub fn is_approved(
             .any(|word| word.stage.is_some() && word.covers(release, stage)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -220,3 +220,6 @@ pub fn in_open_runs(domain: &Domain) -> BTreeSet<MachineId> {
         .chain(domain.held.keys().cloned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

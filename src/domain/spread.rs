@@ -110,7 +110,7 @@ fn zones_differ(a: &ZonePlace, b: &ZonePlace) -> bool {
 
 fn on_premises_apart(a: &Placement, b: &Placement, spread: Spread) -> Option<Apart> {
     let differ = |own: &Option<String>, other: &Option<String>| {
-        matches!((own, other), (Some(own), Some(other)) if own != other)
+        own.is_some() && other.is_some() && own != other
     };
     if spread.site && differ(&a.site, &b.site) {
         return Some(Apart::Site);

@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
-use super::due::{
-    Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule,
+use super::due::{Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule};
+use super::fleet::{
+    Fleet, FleetKey, FleetSelector, FleetWindow, HotpatchWhen, MachineWord, Mode, Word,
 };
-use super::fleet::{Fleet, FleetKey, FleetSelector, FleetWindow, HotpatchWhen, MachineWord, Mode, Word};
 use super::machine::{
     AvailabilitySetPlace, Health, Machine, MachineId, MachineKind, RebootBehavior, Tags, ZonePlace,
 };
@@ -97,7 +97,10 @@ pub(crate) trait Placed: Sized {
 
     /// Stands in an availability set.
     fn set(self, id: &str, update_domain: Option<u32>) -> Self {
-        let place = AvailabilitySetPlace { id: id.to_owned(), update_domain };
+        let place = AvailabilitySetPlace {
+            id: id.to_owned(),
+            update_domain,
+        };
         self.change(|machine| machine.placement.availability_set = Some(place))
     }
 
@@ -119,7 +122,9 @@ pub(crate) trait Placed: Sized {
 
     /// Bears these tags and no others.
     fn tags(self, tags: &[(&str, &str)]) -> Self {
-        let tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let tags = tags
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let tags = Tags::new(tags);
         self.change(|machine| machine.tags = tags)
     }
@@ -136,11 +141,13 @@ impl Placed for Builder {
     }
 
     fn baseline_due(self) -> Self {
-        self.assessed("2026-07-18T20:00:00Z").offered(BASELINE_KB, RebootBehavior::Always)
+        self.assessed("2026-07-18T20:00:00Z")
+            .offered(BASELINE_KB, RebootBehavior::Always)
     }
 
     fn hotpatch_due(self) -> Self {
-        self.assessed("2026-08-15T20:00:00Z").offered(HOTPATCH_KB, RebootBehavior::Never)
+        self.assessed("2026-08-15T20:00:00Z")
+            .offered(HOTPATCH_KB, RebootBehavior::Never)
     }
 }
 
@@ -174,7 +181,10 @@ pub(crate) fn stage(name: &str, max_unavailable: Limit) -> Stage {
 /// A stage of the machines that bear `ring=<name>`.
 pub(crate) fn ring(name: &str, max_unavailable: Limit) -> Stage {
     let selector = TagSelector(vec![TagRule::Equals("ring".into(), name.into())]);
-    Stage { selector, ..stage(name, max_unavailable) }
+    Stage {
+        selector,
+        ..stage(name, max_unavailable)
+    }
 }
 
 /// A group limit, ordered by the tag `patch-order`.
@@ -195,13 +205,23 @@ pub(crate) fn policy() -> Policy {
         stages: vec![stage("all", percent(100))],
         spread: Spread::ALL,
         groups: Vec::new(),
-        health: HealthRule { settle: minutes(10), unknown_after: hours(2) },
+        health: HealthRule {
+            settle: minutes(10),
+            unknown_after: hours(2),
+        },
         run_gates: Vec::new(),
-        failures: FailureRule { max: count(2), per_release: false, retries: 1 },
+        failures: FailureRule {
+            max: count(2),
+            per_release: false,
+            retries: 1,
+        },
         approval: ApprovalRule::Never,
         unplanned: UnplannedRule::NextWindow,
         off_track: OffTrackRule::NextWindow,
-        estimates: Estimates { baseline: minutes(60), reserve: minutes(15) },
+        estimates: Estimates {
+            baseline: minutes(60),
+            reserve: minutes(15),
+        },
     }
 }
 
@@ -221,7 +241,11 @@ pub(crate) fn window(zone: &str, day: Weekday, start: &str, duration: TimeDelta)
 
 /// A window under a name, for all stages.
 pub(crate) fn named(name: &str, window: WindowSpec) -> FleetWindow {
-    FleetWindow { name: name.to_owned(), window, stages: BTreeSet::new() }
+    FleetWindow {
+        name: name.to_owned(),
+        window,
+        stages: BTreeSet::new(),
+    }
 }
 
 /// An exclusion of local dates, both inclusive.
@@ -234,7 +258,10 @@ pub(crate) fn freeze(from: &str, through: &str) -> Exclusion {
 pub(crate) fn fleet(name: &str) -> Fleet {
     use MachineKind::{ArcServer, AzureLocalVm, AzureVm};
     Fleet {
-        key: FleetKey { namespace: NAMESPACE.into(), name: name.into() },
+        key: FleetKey {
+            namespace: NAMESPACE.into(),
+            name: name.into(),
+        },
         uid: format!("uid-{name}"),
         created_at: at("2026-01-01"),
         mode: Mode::Enforce,
@@ -279,13 +306,20 @@ pub(crate) fn word(release: Option<&str>, stage: Option<&str>) -> Word {
 
 /// A request to try a machine again, or to let go of it.
 pub(crate) fn retry(machine: &Machine, at: DateTime<Utc>) -> MachineWord {
-    MachineWord { id: machine.id.clone(), at, origin: "ada: the disk was full".into() }
+    MachineWord {
+        id: machine.id.clone(),
+        at,
+        origin: "ada: the disk was full".into(),
+    }
 }
 
 /// The machine as a run names it.
 pub(crate) fn run_machine(fleet: &Fleet, machine: &Machine) -> RunMachine {
     let groups = fleet.policy.groups.iter().filter_map(|rule| {
-        Some((rule.tag.to_ascii_lowercase(), machine.tags.get(&rule.tag)?.to_owned()))
+        Some((
+            rule.tag.to_ascii_lowercase(),
+            machine.tags.get(&rule.tag)?.to_owned(),
+        ))
     });
     RunMachine {
         id: machine.id.clone(),
@@ -310,7 +344,11 @@ pub(crate) fn terms(fleet: &Fleet, machines: &[&Machine]) -> Terms {
         cause: Cause::Planned,
         stage: fleet.policy.stages[0].name.clone(),
         ordinal: 1,
-        window: RunWindow { name: "saturday-night".into(), start: opens(), end: closes() },
+        window: RunWindow {
+            name: "saturday-night".into(),
+            start: opens(),
+            end: closes(),
+        },
         limits: Vec::new(),
         spread: fleet.policy.spread,
         health: fleet.policy.health,
@@ -326,8 +364,10 @@ pub(crate) fn terms(fleet: &Fleet, machines: &[&Machine]) -> Terms {
 
 /// A run of these terms as it stands when it was just made.
 pub(crate) fn run_of(fleet: &FleetKey, terms: Terms, now: DateTime<Utc>) -> Run {
-    let name =
-        format!("{}-{}-{}-{}", terms.fleet, terms.release, terms.stage, terms.ordinal);
+    let name = format!(
+        "{}-{}-{}-{}",
+        terms.fleet, terms.release, terms.stage, terms.ordinal
+    );
     Run {
         fleet: fleet.clone(),
         uid: format!("uid-{name}"),
@@ -388,8 +428,15 @@ pub(crate) fn view(fleet: Fleet) -> FleetView {
 /// A fleet that cannot be resolved.
 pub(crate) fn faulty(fleet: &Fleet) -> FleetView {
     let message = "BaselinePolicy availability-first is not there".to_owned();
-    let fault = Fault { reason: "PolicyNotFound", message, stalls: false };
-    FleetView { fleet: Err(fault), ..view(fleet.clone()) }
+    let fault = Fault {
+        reason: "PolicyNotFound",
+        message,
+        stalls: false,
+    };
+    FleetView {
+        fleet: Err(fault),
+        ..view(fleet.clone())
+    }
 }
 
 /// A domain whose machines were read at that instant.
@@ -401,7 +448,10 @@ pub(crate) fn domain(
     Domain {
         fleets: fleets.into_iter().map(view).collect(),
         runs: BTreeMap::new(),
-        inventory: Ok(Inventory { at: read_at, machines: by_id(machines) }),
+        inventory: Ok(Inventory {
+            at: read_at,
+            machines: by_id(machines),
+        }),
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
@@ -412,7 +462,10 @@ pub(crate) fn domain(
 pub(crate) fn by_id(
     machines: impl IntoIterator<Item = Machine>,
 ) -> BTreeMap<MachineId, Arc<Machine>> {
-    machines.into_iter().map(|machine| (machine.id.clone(), Arc::new(machine))).collect()
+    machines
+        .into_iter()
+        .map(|machine| (machine.id.clone(), Arc::new(machine)))
+        .collect()
 }
 
 /// A snapshot of one domain.
@@ -422,9 +475,4 @@ pub(crate) fn snapshot(domain: Domain) -> Snapshot {
         cluster_uid: "cluster-1".into(),
         domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
     }
-}
-
-/// Returns the name of a machine as people write it.
-pub(crate) fn name(id: &MachineId) -> String {
-    id.name().to_owned()
 }

@@ -34,7 +34,10 @@ pub fn run_status(
     let mut status = previous.cloned().unwrap_or_default();
     status.observed_generation.get_or_insert(1);
     status.epoch = run.epoch;
-    let begun = run.progress.values().any(|own| own.attempts > 0 || own.step.is_engaged());
+    let begun = run
+        .progress
+        .values()
+        .any(|own| own.attempts > 0 || own.step.is_engaged());
     if begun && status.started_at.is_none() {
         status.started_at = Some(now);
     }
@@ -49,10 +52,18 @@ pub fn run_status(
 
 fn counts(run: &Run) -> RunCounts {
     let number = |wanted: &[Step]| {
-        let number = run.progress.values().filter(|own| wanted.contains(&own.step)).count();
+        let number = run
+            .progress
+            .values()
+            .filter(|own| wanted.contains(&own.step))
+            .count();
         u32::try_from(number).unwrap_or(u32::MAX)
     };
-    let held = run.progress.values().filter(|own| is_held(&own.step)).count();
+    let held = run
+        .progress
+        .values()
+        .filter(|own| is_held(&own.step))
+        .count();
     RunCounts {
         machines: u32::try_from(run.terms.machines.len()).unwrap_or(u32::MAX),
         planned: number(&[Step::Planned]),
@@ -92,7 +103,9 @@ fn entry(
     progress: &Progress,
     earlier: Option<&RunMachineStatus>,
 ) -> RunMachineStatus {
-    let disruptive = progress.command.is_some_and(|command| command.is_disruptive());
+    let disruptive = progress
+        .command
+        .is_some_and(|command| command.is_disruptive());
     let is_final = progress.step.is_final();
     let fits = |text: &String, max: u32| text.chars().nth(max as usize).is_none();
     RunMachineStatus {
@@ -101,7 +114,9 @@ fn entry(
         since: Some(progress.since),
         attempts: Some(progress.attempts),
         refusals: Some(progress.refusals),
-        command: progress.command.map(|command| words::command(command).to_owned()),
+        command: progress
+            .command
+            .map(|command| words::command(command).to_owned()),
         request_id: progress.request.as_ref().map(|request| request.0.clone()),
         intent_at: progress.intent_at,
         activity_before: progress
@@ -115,14 +130,23 @@ fn entry(
             .filter(|operation| fits(&operation.url, MAX_OPERATION_URL))
             .map(|operation| RunOperation {
                 url: operation.url.clone(),
-                style: words::style(operation.style).to_owned(),
+                style: operation.style.to_string(),
             }),
         ended_at: progress.ended_at,
         finished_at: is_final.then_some(progress.since),
         hold_since: (progress.step == Step::Unknown).then_some(progress.since),
-        reason: progress.reason.as_ref().map(|reason| reason.word().to_owned()),
-        message: Some(progress.message.chars().take(MAX_STEP_MESSAGE as usize).collect())
-            .filter(|message: &String| !message.is_empty()),
+        reason: progress
+            .reason
+            .as_ref()
+            .map(|reason| reason.word().to_owned()),
+        message: Some(
+            progress
+                .message
+                .chars()
+                .take(MAX_STEP_MESSAGE as usize)
+                .collect(),
+        )
+        .filter(|message: &String| !message.is_empty()),
         reboot_commanded: disruptive && progress.attempts > 0,
         late_effect: earlier.and_then(|earlier| earlier.late_effect.clone()),
         not_understood: BTreeMap::new(),
@@ -141,7 +165,13 @@ fn conditions(
         reason: "Announced",
         message: format!("for {}", when(run)),
     };
-    let found = [complete(run, now), failed(run), announced, claimed(run, now), held(run)];
+    let found = [
+        complete(run, now),
+        failed(run),
+        announced,
+        claimed(run, now),
+        held(run),
+    ];
     for finding in found {
         set_condition(conditions, finding, generation, now);
     }
@@ -166,11 +196,19 @@ fn complete(run: &Run, now: DateTime<Utc>) -> Finding {
         of(Step::Failed),
         of(Step::Skipped)
     );
-    let finding = |status, reason| Finding { name: "Complete", status, reason, message };
+    let finding = |status, reason| Finding {
+        name: "Complete",
+        status,
+        reason,
+        message,
+    };
     if run.end.is_some() {
         return finding("True", end_reason(run));
     }
-    let begun = run.progress.values().any(|own| own.attempts > 0 || own.step.is_engaged());
+    let begun = run
+        .progress
+        .values()
+        .any(|own| own.attempts > 0 || own.step.is_engaged());
     let waits = now < run.terms.window.start || closed_gate(run).is_some();
     let reason = if run.quarantined.is_some() || !run.is_moving() {
         "Held"
@@ -201,7 +239,10 @@ fn end_reason(run: &Run) -> &'static str {
     } else if run.end == Some(RunEnd::Failed) {
         "PartlySucceeded"
     } else if !run.progress.is_empty()
-        && run.progress.values().all(|own| closed(own) && own.attempts == 0)
+        && run
+            .progress
+            .values()
+            .all(|own| closed(own) && own.attempts == 0)
     {
         "WindowClosed"
     } else if run.progress.values().all(done) {
@@ -221,7 +262,12 @@ fn failed(run: &Run) -> Finding {
     } else {
         ("False", "NotFailed", String::new())
     };
-    Finding { name: "Failed", status, reason, message }
+    Finding {
+        name: "Failed",
+        status,
+        reason,
+        message,
+    }
 }
 
 /// Names machines, by name and reason, a few of them.
@@ -231,12 +277,21 @@ fn named(run: &Run, wanted: impl Fn(&Progress) -> bool) -> String {
         .iter()
         .filter(|(_, own)| wanted(own))
         .map(|(id, own)| {
-            let name = run.terms.machines.get(id).map_or(id.name(), |own| own.name.as_str());
+            let name = run
+                .terms
+                .machines
+                .get(id)
+                .map_or(id.name(), |own| own.name.as_str());
             let reason = own.reason.as_ref().map_or("", |reason| reason.word());
             format!("{name} ({reason})")
         })
         .collect();
-    let told = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let told = all
+        .iter()
+        .take(NAMED_MAX)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
     match all.len().saturating_sub(NAMED_MAX) {
         0 => told,
         more => format!("{told} and {more} more"),
@@ -245,7 +300,9 @@ fn named(run: &Run, wanted: impl Fn(&Progress) -> bool) -> String {
 
 fn closed_gate(run: &Run) -> Option<&str> {
     let gates = run.terms.gates.iter().map(|gate| gate.condition.as_str());
-    gates.into_iter().find(|gate| !run.gates_open.contains(*gate))
+    gates
+        .into_iter()
+        .find(|gate| !run.gates_open.contains(*gate))
 }
 
 fn claimed(run: &Run, now: DateTime<Utc>) -> Finding {
@@ -253,13 +310,30 @@ fn claimed(run: &Run, now: DateTime<Utc>) -> Finding {
     let (status, reason, message) = if run.end.is_some() {
         ("False", "Released", "the run has ended".to_owned())
     } else if let Some(gate) = closed_gate(run) {
-        ("False", "WaitingForGate", format!("condition {gate} is not True on the run"))
+        (
+            "False",
+            "WaitingForGate",
+            format!("condition {gate} is not True on the run"),
+        )
     } else if now < window.start || now >= window.end {
-        ("False", "WaitingForWindow", format!("the run is for {}", when(run)))
+        (
+            "False",
+            "WaitingForWindow",
+            format!("the run is for {}", when(run)),
+        )
     } else {
-        ("True", "Claimed", format!("the run may command within {}", when(run)))
+        (
+            "True",
+            "Claimed",
+            format!("the run may command within {}", when(run)),
+        )
     };
-    Finding { name: "Claimed", status, reason, message }
+    Finding {
+        name: "Claimed",
+        status,
+        reason,
+        message,
+    }
 }
 
 fn held(run: &Run) -> Finding {
@@ -276,5 +350,10 @@ fn held(run: &Run) -> Finding {
         }
         None => ("False", "NotHeld", String::new()),
     };
-    Finding { name: "Held", status, reason, message }
+    Finding {
+        name: "Held",
+        status,
+        reason,
+        message,
+    }
 }

@@ -20,7 +20,8 @@ fn parts_of_a_name_are_labels() {
 
 #[test]
 fn json_has_one_spelling() {
-    let value: Value = serde_json::from_str(r#"{"b": [1, {"d": null, "c": "\n"}], "a": 1}"#).unwrap();
+    let value: Value =
+        serde_json::from_str(r#"{"b": [1, {"d": null, "c": "\n"}], "a": 1}"#).unwrap();
     let mut text = String::new();
     canonical(&value, &mut text);
     assert_eq!(text, r#"{"a":1,"b":[1,{"c":"\n","d":null}]}"#);

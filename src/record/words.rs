@@ -6,7 +6,6 @@ use crate::api::policy::Spread as Part;
 use crate::api::run::RunAction;
 use crate::domain::command::Command;
 use crate::domain::due::{Action, Cause};
-use crate::domain::evidence::PollStyle;
 use crate::domain::machine::{MachineKind, ZonePlace};
 use crate::domain::policy::Spread;
 use crate::domain::run::LimitKey;
@@ -33,7 +32,10 @@ pub(crate) fn spread(parts: &[Part]) -> Spread {
 
 /// Writes which failure domains keep machines apart.
 pub(crate) fn spread_list(own: Spread) -> Vec<Part> {
-    Part::ALL.into_iter().filter(|part| is_kept_apart(own, *part)).collect()
+    Part::ALL
+        .into_iter()
+        .filter(|part| is_kept_apart(own, *part))
+        .collect()
 }
 
 fn is_kept_apart(own: Spread, part: Part) -> bool {
@@ -124,7 +126,10 @@ pub(crate) fn limit_key_of(scope: &str, key: &str, fleet: &str) -> Option<LimitK
     match scope {
         STAGE => {
             let (fleet, stage) = key.split_once('/').unwrap_or((fleet, key));
-            Some(LimitKey::Stage { fleet: fleet.to_owned(), stage: stage.to_owned() })
+            Some(LimitKey::Stage {
+                fleet: fleet.to_owned(),
+                stage: stage.to_owned(),
+            })
         }
         GROUP => group_of(key).map(|(tag, value)| LimitKey::Group { tag, value }),
         AVAILABILITY_SET => Some(LimitKey::AvailabilitySet(key.to_owned())),
@@ -146,20 +151,4 @@ pub(crate) fn command(own: Command) -> &'static str {
 pub(crate) fn command_of(word: &str) -> Option<Command> {
     let all = [Command::Stage, Command::Finish, Command::Restart];
     all.into_iter().find(|own| command(*own) == word)
-}
-
-/// Writes how an operation is polled.
-pub(crate) fn style(own: PollStyle) -> &'static str {
-    match own {
-        PollStyle::AsyncOperation => "AsyncOperation",
-        PollStyle::Location => "Location",
-        PollStyle::Immediate => "Immediate",
-    }
-}
-
-/// Reads how an operation is polled.
-pub(crate) fn style_of(word: &str) -> Option<PollStyle> {
-    [PollStyle::AsyncOperation, PollStyle::Location, PollStyle::Immediate]
-        .into_iter()
-        .find(|own| style(*own) == word)
 }

@@ -12,12 +12,20 @@ pub(super) struct Faults(Vec<Fault>);
 impl Faults {
     /// Adds a fault that an edit of the object itself cures.
     pub(super) fn spec(&mut self, reason: &'static str, message: String) {
-        self.0.push(Fault { reason, message, stalls: true });
+        self.0.push(Fault {
+            reason,
+            message,
+            stalls: true,
+        });
     }
 
     /// Adds a fault that may be cured elsewhere.
     pub(super) fn elsewhere(&mut self, reason: &'static str, message: String) {
-        self.0.push(Fault { reason, message, stalls: false });
+        self.0.push(Fault {
+            reason,
+            message,
+            stalls: false,
+        });
     }
 
     /// Takes the value of a field, or notes what is wrong with it.
@@ -46,7 +54,12 @@ impl Faults {
     pub(super) fn joined(mut self) -> Option<Fault> {
         self.0.sort_by_key(|fault| !fault.stalls);
         let first = self.0.first()?.clone();
-        let told: Vec<&str> = self.0.iter().take(TOLD_MAX).map(|own| own.message.as_str()).collect();
+        let told: Vec<&str> = self
+            .0
+            .iter()
+            .take(TOLD_MAX)
+            .map(|own| own.message.as_str())
+            .collect();
         let mut message = told.join("; ");
         if self.0.len() > TOLD_MAX {
             message.push_str(&format!("; and {} more", self.0.len() - TOLD_MAX));
@@ -65,7 +78,11 @@ mod tests {
         faults.elsewhere("PolicyNotFound", "no policy".to_owned());
         faults.spec("InvalidSpec", "bad date".to_owned());
         let message = "bad date; no policy".to_owned();
-        let expected = Fault { reason: "InvalidSpec", message, stalls: true };
+        let expected = Fault {
+            reason: "InvalidSpec",
+            message,
+            stalls: true,
+        };
         assert_eq!(faults.joined(), Some(expected));
     }
 

@@ -19,7 +19,9 @@ use crate::domain::window::Exclusion;
 pub(super) fn span(field: &str, text: &str) -> Result<TimeDelta, String> {
     let span = duration::parse(text).map_err(|error| format!("{field}: {error}"))?;
     if span.subsec_nanos() != 0 {
-        return Err(format!("{field}: {text:?} is finer than a second; write whole seconds"));
+        return Err(format!(
+            "{field}: {text:?} is finer than a second; write whole seconds"
+        ));
     }
     Ok(span)
 }
@@ -32,13 +34,15 @@ pub(super) fn limit(field: &str, value: &IntOrString) -> Result<Limit, String> {
             .map(Limit::Count)
             .map_err(|_| format!("{field}: {count} is below 0; {cure}")),
         IntOrString::String(text) => {
-            let share = text.strip_suffix('%').filter(|digits| is_plain_number(digits));
+            let share = text
+                .strip_suffix('%')
+                .filter(|digits| is_plain_number(digits));
             let share = share.and_then(|digits| digits.parse::<u8>().ok());
             match share.map(|share| (share <= 100).then(|| NonZeroU8::new(share)).flatten()) {
                 Some(Some(share)) => Ok(Limit::Percent(share)),
-                Some(None) if text == "0%" => {
-                    Err(format!("{field}: \"0%\" is refused; write 0 where you mean nothing"))
-                }
+                Some(None) if text == "0%" => Err(format!(
+                    "{field}: \"0%\" is refused; write 0 where you mean nothing"
+                )),
                 _ => Err(format!("{field}: {text:?} is no limit; {cure}")),
             }
         }
@@ -54,9 +58,10 @@ fn is_plain_number(digits: &str) -> bool {
 pub(super) fn date(field: &str, text: &str) -> Result<NaiveDate, String> {
     let read = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     // The parser alone would take "2026-1-2".
-    read.filter(|date| date.format("%Y-%m-%d").to_string() == text).ok_or_else(|| {
-        format!("{field}: {text:?} is no date of the calendar; write it as YYYY-MM-DD")
-    })
+    read.filter(|date| date.format("%Y-%m-%d").to_string() == text)
+        .ok_or_else(|| {
+            format!("{field}: {text:?} is no date of the calendar; write it as YYYY-MM-DD")
+        })
 }
 
 /// Reads a release, or a month of releases.
@@ -90,15 +95,23 @@ pub(super) fn exclusions(
 
 /// Reads a selector of tags; one that is left out selects every machine.
 pub(super) fn tags(field: &str, tags: Option<&Tags>, faults: &mut Faults) -> TagSelector {
-    let Some(tags) = tags else { return TagSelector::default() };
+    let Some(tags) = tags else {
+        return TagSelector::default();
+    };
     let mut rules = Vec::new();
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (name, value) in &tags.match_labels {
         let at = format!("{field}.matchLabels");
         if name.is_empty() {
-            faults.spec("InvalidSpec", format!("{at}: a tag has no name; name it or remove it"));
+            faults.spec(
+                "InvalidSpec",
+                format!("{at}: a tag has no name; name it or remove it"),
+            );
         }
-        if seen.insert(name.to_ascii_lowercase(), value).is_some_and(|other| other != value) {
+        if seen
+            .insert(name.to_ascii_lowercase(), value)
+            .is_some_and(|other| other != value)
+        {
             let text = "asks for two values of one tag, as names of tags compare without regard to \
                         case; remove one";
             faults.spec("InvalidSpec", format!("{at}: {name:?} {text}"));
@@ -109,11 +122,18 @@ pub(super) fn tags(field: &str, tags: Option<&Tags>, faults: &mut Faults) -> Tag
         let at = format!("{field}.matchExpressions[{place}]");
         let (key, values) = (term.key.clone(), term.values.clone());
         if key.is_empty() {
-            faults.spec("InvalidSpec", format!("{at}.key: a tag has no name; name it"));
+            faults.spec(
+                "InvalidSpec",
+                format!("{at}.key: a tag has no name; name it"),
+            );
         }
         let wants_values = matches!(term.operator, TagOperator::In | TagOperator::NotIn);
         if wants_values == values.is_empty() {
-            let cure = if wants_values { "needs at least one value" } else { "takes no values" };
+            let cure = if wants_values {
+                "needs at least one value"
+            } else {
+                "takes no values"
+            };
             let text = format!("{at}.values: operator {:?} {cure}", term.operator);
             faults.spec("InvalidSpec", text);
         }
@@ -144,7 +164,10 @@ mod tests {
         let cure = "write a whole number from 0, or a percentage from \"1%\" to \"100%\"";
         for (value, says) in [
             (IntOrString::Int(-1), format!("f: -1 is below 0; {cure}")),
-            (text("0%"), "f: \"0%\" is refused; write 0 where you mean nothing".to_owned()),
+            (
+                text("0%"),
+                "f: \"0%\" is refused; write 0 where you mean nothing".to_owned(),
+            ),
             (text("101%"), format!("f: \"101%\" is no limit; {cure}")),
             (text("256%"), format!("f: \"256%\" is no limit; {cure}")),
             (text("00%"), format!("f: \"00%\" is no limit; {cure}")),

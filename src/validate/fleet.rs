@@ -49,7 +49,10 @@ pub fn is_deleted<K: Resource<DynamicType = ()>>(found: &Found<K>) -> bool {
 }
 
 fn view(declared: &Declared, found: &Found<HotpatchFleet>) -> FleetView {
-    let key = FleetKey { namespace: found.namespace().to_owned(), name: found.name().to_owned() };
+    let key = FleetKey {
+        namespace: found.namespace().to_owned(),
+        name: found.name().to_owned(),
+    };
     match found {
         Found::Object(object) => FleetView {
             key: key.clone(),
@@ -57,7 +60,12 @@ fn view(declared: &Declared, found: &Found<HotpatchFleet>) -> FleetView {
             created_at: created_at(&object.metadata),
             fleet: fleet(declared, key, object),
         },
-        Found::Unreadable { uid, created_at, why, .. } => FleetView {
+        Found::Unreadable {
+            uid,
+            created_at,
+            why,
+            ..
+        } => FleetView {
             key,
             uid: uid.clone().unwrap_or_default(),
             created_at: created_at.unwrap_or(DateTime::UNIX_EPOCH),
@@ -124,8 +132,13 @@ fn scope(spec: &api::HotpatchFleetSpec, faults: &mut Faults) {
         let text = "spec.scope: it is empty; name at least one subscription or management group";
         faults.spec("InvalidSpec", text.to_owned());
     }
-    for id in scope.subscriptions.iter().filter(|id| uuid::Uuid::try_parse(id).is_err()) {
-        let text = format!("spec.scope.subscriptions: {id:?} is no subscription id; write the GUID");
+    for id in scope
+        .subscriptions
+        .iter()
+        .filter(|id| uuid::Uuid::try_parse(id).is_err())
+    {
+        let text =
+            format!("spec.scope.subscriptions: {id:?} is no subscription id; write the GUID");
         faults.spec("InvalidSpec", text);
     }
 }
@@ -141,13 +154,20 @@ fn selector(selector: &api::MachineSelector, faults: &mut Faults) -> FleetSelect
         let region = normalise(location);
         if region.is_empty() {
             let text = "is no name of a region; write it like westeurope";
-            faults.spec("InvalidSpec", format!("spec.selector.locations: {location:?} {text}"));
+            faults.spec(
+                "InvalidSpec",
+                format!("spec.selector.locations: {location:?} {text}"),
+            );
         }
         locations.insert(region);
     }
     FleetSelector {
         kinds: selector.kinds.iter().copied().map(kind).collect(),
-        resource_groups: selector.resource_groups.iter().map(|own| own.to_lowercase()).collect(),
+        resource_groups: selector
+            .resource_groups
+            .iter()
+            .map(|own| own.to_lowercase())
+            .collect(),
         locations,
         tags: tags("spec.selector.tags", selector.tags.as_ref(), faults),
         exclude: excluded(&selector.exclude, faults),
@@ -170,11 +190,18 @@ fn excluded(list: &[api::ExcludedMachine], faults: &mut Faults) -> Vec<ExcludedM
         let id = MachineId::parse(&machine.resource_id);
         let id = id.map_err(|error| format!("{at}.resourceId: {error}; copy its id from Azure"));
         let id = faults.take(id);
-        let through = machine.through.as_deref().map(|text| date(&format!("{at}.through"), text));
+        let through = machine
+            .through
+            .as_deref()
+            .map(|text| date(&format!("{at}.through"), text));
         let through = through.map(|read| faults.take(read));
         if let (Some(id), None | Some(Some(_))) = (id, through) {
             let reason = machine.reason.clone();
-            read.push(ExcludedMachine { id, reason, through: through.flatten() });
+            read.push(ExcludedMachine {
+                id,
+                reason,
+                through: through.flatten(),
+            });
         }
     }
     read
@@ -223,7 +250,10 @@ fn windows(
     for own in &spec.window_refs {
         let (name, at) = (&own.name, format!("spec.windowRefs[{}]", own.name));
         if windows.iter().any(|window| &window.name == name) {
-            faults.spec("InvalidSpec", format!("{at}: it is named twice; remove one"));
+            faults.spec(
+                "InvalidSpec",
+                format!("{at}: it is named twice; remove one"),
+            );
         }
         for stage in &own.stages {
             known_stage(&format!("{at}.stages"), stage, policy, faults);
@@ -235,9 +265,9 @@ fn windows(
                 faults.elsewhere("WindowNotFound", format!("{at}: {text}"));
                 continue;
             }
-            Some(Found::Unreadable { why, .. }) => {
-                Err(format!("it cannot be read: {why}; correct it and apply it again"))
-            }
+            Some(Found::Unreadable { why, .. }) => Err(format!(
+                "it cannot be read: {why}; correct it and apply it again"
+            )),
             Some(Found::Object(object)) => {
                 window(object).map_err(|fault| format!("it is invalid: {}", fault.message))
             }
@@ -245,7 +275,11 @@ fn windows(
         match read {
             Ok(window) => {
                 let stages = own.stages.iter().cloned().collect();
-                windows.push(FleetWindow { name: name.clone(), window, stages });
+                windows.push(FleetWindow {
+                    name: name.clone(),
+                    window,
+                    stages,
+                });
             }
             Err(text) => faults.elsewhere("WindowInvalid", format!("{at}: {text}")),
         }
@@ -257,7 +291,8 @@ fn known_stage(field: &str, stage: &str, policy: Option<&Policy>, faults: &mut F
     let Some(policy) = policy else { return };
     if policy.stages.iter().all(|own| own.name != stage) {
         let text = format!(
-            "{field}: BaselinePolicy {:?} has no stage {stage:?}; correct the name or add the stage",
+            "{field}: BaselinePolicy {:?} has no stage {stage:?}; correct the name or add the \
+             stage",
             policy.name
         );
         faults.elsewhere("StageNotFound", text);
@@ -278,7 +313,11 @@ fn approvals(
         }
         if let Some(own) = faults.take(release(&at, &approval.release)) {
             let origin = "spec.approvals of the fleet".to_owned();
-            words.push(Word { release: Some(own), stage, origin });
+            words.push(Word {
+                release: Some(own),
+                stage,
+                origin,
+            });
         }
     }
     words

@@ -89,7 +89,11 @@ pub fn unsupported(
             ),
             (asked(other.dotnet), "spec.otherUpdates.dotnet", left),
             (asked(other.drivers), "spec.otherUpdates.drivers", left),
-            (asked(other.non_security), "spec.otherUpdates.nonSecurity", left),
+            (
+                asked(other.non_security),
+                "spec.otherUpdates.nonSecurity",
+                left,
+            ),
             (asked(other.sql), "spec.otherUpdates.sql", left),
             (
                 !policy.objectives.is_empty(),
@@ -99,7 +103,8 @@ pub fn unsupported(
         ]);
     }
     let list = list.into_iter().filter(|(is_set, ..)| *is_set);
-    list.map(|(_, field, why)| Unsupported { field, why }).collect()
+    list.map(|(_, field, why)| Unsupported { field, why })
+        .collect()
 }
 
 /// Lists what looks wrong in a fleet and does not stop it: names of regions that are not known.
@@ -140,8 +145,14 @@ impl WindowNotes {
             (false, []) => None,
             (all, names) => {
                 let windows = names.join(", ");
-                let rest = if all { "; nothing is ever rebooted" } else { "" };
-                Some(format!("no opening within {HORIZON_DAYS} days: window {windows}{rest}"))
+                let rest = if all {
+                    "; nothing is ever rebooted"
+                } else {
+                    ""
+                };
+                Some(format!(
+                    "no opening within {HORIZON_DAYS} days: window {windows}{rest}"
+                ))
             }
         }
     }
@@ -150,12 +161,25 @@ impl WindowNotes {
 /// Tells which windows of a fleet never open; the fleet is planned for all the same.
 pub fn window_notes(fleet: &Fleet, now: DateTime<Utc>) -> WindowNotes {
     let shut = |window: &&crate::domain::fleet::FleetWindow| {
-        let windows = [NamedWindow { name: &window.name, window: &window.window }];
-        let alone = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
+        let windows = [NamedWindow {
+            name: &window.name,
+            window: &window.window,
+        }];
+        let alone = FleetWindows {
+            windows: &windows,
+            fleet_exclusions: &fleet.exclusions,
+        };
         alone.never_open(now)
     };
-    let never_open: BTreeSet<String> =
-        fleet.windows.iter().filter(shut).map(|window| window.name.clone()).collect();
+    let never_open: BTreeSet<String> = fleet
+        .windows
+        .iter()
+        .filter(shut)
+        .map(|window| window.name.clone())
+        .collect();
     let none_opens = never_open.len() == fleet.windows.len();
-    WindowNotes { never_open, none_opens }
+    WindowNotes {
+        never_open,
+        none_opens,
+    }
 }

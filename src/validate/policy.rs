@@ -26,7 +26,10 @@ pub fn policy(object: &BaselinePolicy) -> Result<Policy, Fault> {
     let spec = &object.spec;
     let mut faults = Faults::default();
     if !DEADLINE_DAYS.contains(&spec.deadline_days) {
-        let text = format!("spec.deadlineDays: {} is not from 1 to 90 days", spec.deadline_days);
+        let text = format!(
+            "spec.deadlineDays: {} is not from 1 to 90 days",
+            spec.deadline_days
+        );
         faults.spec("InvalidSpec", text);
     }
     let stages = stages(spec, &mut faults);
@@ -81,7 +84,10 @@ fn stages(spec: &BaselinePolicySpec, faults: &mut Faults) -> Vec<Stage> {
         let at = format!("spec.stages[{}]", stage.name);
         if !is_label(&stage.name) {
             let text = "is no stage name; use lower case letters, digits and '-'";
-            faults.spec("InvalidSpec", format!("spec.stages: {:?} {text}", stage.name));
+            faults.spec(
+                "InvalidSpec",
+                format!("spec.stages: {:?} {text}", stage.name),
+            );
         }
         if !names.insert(&stage.name) {
             let text = format!("{at}: two stages have this name; rename one of them");
@@ -94,7 +100,10 @@ fn stages(spec: &BaselinePolicySpec, faults: &mut Faults) -> Vec<Stage> {
             faults.spec("InvalidSpec", text);
         }
         let selector = tags(&format!("{at}.selector"), stage.selector.as_ref(), faults);
-        let max = faults.take(limit(&format!("{at}.maxUnavailable"), &stage.max_unavailable));
+        let max = faults.take(limit(
+            &format!("{at}.maxUnavailable"),
+            &stage.max_unavailable,
+        ));
         let soak = faults.take(span(&format!("{at}.soak"), &stage.soak));
         if let (Some(max_unavailable), Some(soak)) = (max, soak) {
             stages.push(Stage {
@@ -123,7 +132,10 @@ fn groups(spec: &BaselinePolicySpec, faults: &mut Faults) -> Vec<GroupRule> {
     for group in &spec.availability.groups {
         let at = format!("spec.availability.groups[{}]", group.tag);
         if group.tag.is_empty() || group.order_tag.as_deref() == Some("") {
-            faults.spec("InvalidSpec", format!("{at}: a tag has no name; name it or remove it"));
+            faults.spec(
+                "InvalidSpec",
+                format!("{at}: a tag has no name; name it or remove it"),
+            );
         }
         if !seen.insert(group.tag.to_ascii_lowercase()) {
             let text = "two groups have this tag, as names of tags compare without regard to \
@@ -154,7 +166,10 @@ fn health(spec: &BaselinePolicySpec, faults: &mut Faults) -> Option<HealthRule> 
         );
         faults.spec("InvalidSpec", text);
     }
-    Some(HealthRule { settle, unknown_after })
+    Some(HealthRule {
+        settle,
+        unknown_after,
+    })
 }
 
 fn run_gates(spec: &BaselinePolicySpec, faults: &mut Faults) -> Vec<RunGate> {
@@ -174,7 +189,10 @@ fn run_gates(spec: &BaselinePolicySpec, faults: &mut Faults) -> Vec<RunGate> {
         }
         let announce = span(&format!("{at}.announceBefore"), &gate.announce_before);
         if let Some(announce_before) = faults.take(announce) {
-            gates.push(RunGate { condition: gate.condition_type.clone(), announce_before });
+            gates.push(RunGate {
+                condition: gate.condition_type.clone(),
+                announce_before,
+            });
         }
     }
     gates
@@ -184,15 +202,25 @@ fn failures(spec: &BaselinePolicySpec, faults: &mut Faults) -> Option<FailureRul
     let retries = spec.failures.retries;
     if retries > RETRIES_MAX {
         let text = format!("spec.failures.retries: {retries} is more than {RETRIES_MAX}");
-        faults.spec("InvalidSpec", format!("{text}; set it to 0 (never try again) to 5"));
+        faults.spec(
+            "InvalidSpec",
+            format!("{text}; set it to 0 (never try again) to 5"),
+        );
     }
     let max = faults.take(limit("spec.failures.max", &spec.failures.max))?;
     let per_release = spec.failures.per == api::FailureScope::Release;
-    Some(FailureRule { max, per_release, retries })
+    Some(FailureRule {
+        max,
+        per_release,
+        retries,
+    })
 }
 
 fn estimates(spec: &BaselinePolicySpec, faults: &mut Faults) -> Option<Estimates> {
     let baseline = faults.take(span("spec.estimates.baseline", &spec.estimates.baseline));
     let reserve = faults.take(span("spec.estimates.reserve", &spec.estimates.reserve));
-    Some(Estimates { baseline: baseline?, reserve: reserve? })
+    Some(Estimates {
+        baseline: baseline?,
+        reserve: reserve?,
+    })
 }

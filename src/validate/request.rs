@@ -129,8 +129,16 @@ fn judge(
                 "the request cannot be read: {why}; until it is deleted every fleet of the \
                  namespace is paused"
             );
-            let ruling = Ruling::Refused { reason: "Unreadable", message };
-            return RequestJudgement { name, fleet: None, verb: None, ruling };
+            let ruling = Ruling::Refused {
+                reason: "Unreadable",
+                message,
+            };
+            return RequestJudgement {
+                name,
+                fleet: None,
+                verb: None,
+                ruling,
+            };
         }
         Found::Object(request) => request,
     };
@@ -152,7 +160,12 @@ fn judge(
         Some(Ok(fleet)) => effect(declared, fleet, request, now).1,
     };
     let (fleet, verb) = (Some(fleet.clone()), Some(request.spec.verb));
-    RequestJudgement { name, fleet, verb, ruling }
+    RequestJudgement {
+        name,
+        fleet,
+        verb,
+        ruling,
+    }
 }
 
 /// A request as far as it could be read.
@@ -175,13 +188,29 @@ fn effect(
         return (Effect::default(), Ruling::Expired { at });
     }
     if let Some(message) = not_yet(spec.verb) {
-        return (Effect::default(), Ruling::NotYetSupported { message: message.to_owned() });
+        return (
+            Effect::default(),
+            Ruling::NotYetSupported {
+                message: message.to_owned(),
+            },
+        );
     }
     let (machines, strangers) = machines(declared, &spec.machines);
     let name = request.metadata.name.as_deref().unwrap_or_default();
     let at = created_at(&request.metadata);
-    let asked = Asked { spec, origin: origin(name, spec), at, machines, strangers };
-    match spec.release.as_deref().map(str::parse::<ReleaseRef>).transpose() {
+    let asked = Asked {
+        spec,
+        origin: origin(name, spec),
+        at,
+        machines,
+        strangers,
+    };
+    match spec
+        .release
+        .as_deref()
+        .map(str::parse::<ReleaseRef>)
+        .transpose()
+    {
         Ok(release) => answer(fleet, &asked, release),
         Err(error) => not_understood(&asked, "ReleaseNotFound", format!("spec.release: {error}")),
     }
@@ -194,9 +223,9 @@ pub(super) fn not_yet(verb: Verb) -> Option<&'static str> {
             "AssessNow has no effect in this version: machines are assessed by themselves once a \
              release is out",
         ),
-        Verb::InstallNow => Some(
-            "InstallNow has no effect in this version: machines go in the order of the policy",
-        ),
+        Verb::InstallNow => {
+            Some("InstallNow has no effect in this version: machines go in the order of the policy")
+        }
         Verb::Rollback => {
             Some("Rollback has no effect in this version: uninstall on the machine itself")
         }
@@ -205,9 +234,16 @@ pub(super) fn not_yet(verb: Verb) -> Option<&'static str> {
 }
 
 fn origin(name: &str, spec: &HotpatchRequestSpec) -> String {
-    let by = spec.requested_by.as_deref().map(|by| format!(", claimed: {by}"));
+    let by = spec
+        .requested_by
+        .as_deref()
+        .map(|by| format!(", claimed: {by}"));
     let why = spec.reason.as_deref().map(|why| format!(": {why}"));
-    format!("HotpatchRequest {name}{}{}", by.unwrap_or_default(), why.unwrap_or_default())
+    format!(
+        "HotpatchRequest {name}{}{}",
+        by.unwrap_or_default(),
+        why.unwrap_or_default()
+    )
 }
 
 /// Reads the machines of a request; returns those that are meant and the names of no machine.
@@ -232,7 +268,11 @@ fn not_understood(asked: &Asked<'_>, reason: &'static str, why: String) -> (Effe
     let narrows = matches!(asked.spec.verb, Verb::Pause | Verb::Abort | Verb::Exclude);
     let message = if narrows {
         let origin = format!("{}, which is not understood", asked.origin);
-        effect.pauses.push(Word { release: None, stage: None, origin });
+        effect.pauses.push(Word {
+            release: None,
+            stage: None,
+            origin,
+        });
         format!("{why}; until it is deleted the whole fleet is paused: {cure}")
     } else {
         format!("{why}; {cure}")
@@ -241,72 +281,97 @@ fn not_understood(asked: &Asked<'_>, reason: &'static str, why: String) -> (Effe
 }
 
 fn answer(fleet: &Fleet, asked: &Asked<'_>, release: Option<ReleaseRef>) -> (Effect, Ruling) {
-    let spec = asked.spec;
-    let stage = spec.stage.clone();
-    let lost_stage = stage.as_deref().filter(|name| {
-        fleet.policy.stages.iter().all(|own| own.name != *name)
-    });
-    if let (Some(stage), Verb::Approve | Verb::Retry) = (lost_stage, spec.verb) {
-        let why = format!("spec.stage: the policy of the fleet has no stage {stage:?}");
-        return not_understood(asked, "StageNotFound", why);
+    let (spec, mut notes) = (asked.spec, Vec::new());
+    let is_known = |name: &String| fleet.policy.stages.iter().any(|own| &own.name == name);
+    if let Some(stage) = spec.stage.as_ref().filter(|name| !is_known(name)) {
+        if matches!(spec.verb, Verb::Approve | Verb::Retry) {
+            let why = format!("spec.stage: the policy of the fleet has no stage {stage:?}");
+            return not_understood(asked, "StageNotFound", why);
+        }
+        // Runs that were made before the policy changed may still name it.
+        notes.push(format!(
+            "the policy of the fleet has no stage {stage:?} now"
+        ));
     }
-    let word = Word { release, stage: stage.clone(), origin: asked.origin.clone() };
-    let mut effect = Effect::default();
-    let mut notes: Vec<String> = Vec::new();
-    if let Some(stage) = lost_stage {
-        notes.push(format!("the policy of the fleet has no stage {stage:?} now"));
-    }
-    match spec.verb {
-        Verb::Pause | Verb::Abort if !spec.machines.is_empty() => {
-            let text = "with machines named, those are left out while the request exists and the \
-                        others go on";
-            notes.push(text.to_owned());
-            effect.exclude = exclude(asked);
-        }
-        Verb::Pause => effect.pauses.push(word),
-        Verb::Abort => effect.aborts.push(word),
-        Verb::Exclude => effect.exclude = exclude(asked),
-        Verb::Approve if release.is_none() => {
-            let why = "spec.release: verb Approve needs one, such as 2026-10".to_owned();
-            return not_understood(asked, "InvalidSpec", why);
-        }
-        Verb::Approve if !spec.machines.is_empty() => {
-            let why = "spec.machines: an approval is for a release or stage, not for machines";
-            return not_understood(asked, "InvalidSpec", why.to_owned());
-        }
-        Verb::Approve => effect.approvals.push(word),
-        Verb::Retry if !spec.machines.is_empty() => {
-            let word = |id: &MachineId| MachineWord {
-                id: id.clone(),
-                at: asked.at,
-                origin: asked.origin.clone(),
-            };
-            effect.retries = asked.machines.iter().map(word).collect();
-        }
-        Verb::Retry if release.is_none() || stage.is_none() => {
-            let why = "spec: verb Retry needs machines, or the release and stage that were halted";
-            return not_understood(asked, "InvalidSpec", why.to_owned());
-        }
-        Verb::Retry => effect.stage_retries.push((word, asked.at)),
-        Verb::AssessNow | Verb::InstallNow | Verb::Rollback => {}
-    }
-    if spec.verb == Verb::Exclude && spec.machines.is_empty() {
-        let why = "spec.machines: verb Exclude needs at least one".to_owned();
-        return not_understood(asked, "InvalidSpec", why);
+    let effect = match wanted(asked, release) {
+        Ok(effect) => effect,
+        Err(why) => return not_understood(asked, "InvalidSpec", why.to_owned()),
+    };
+    if matches!(spec.verb, Verb::Pause | Verb::Abort) && !spec.machines.is_empty() {
+        let text = "with machines named, those are left out while the request exists and the \
+                    others go on";
+        notes.push(text.to_owned());
     }
     if !asked.strangers.is_empty() {
-        let list: Vec<String> = asked.strangers.iter().map(|own| format!("{own:?}")).collect();
+        let names: Vec<String> = asked
+            .strangers
+            .iter()
+            .map(|own| format!("{own:?}"))
+            .collect();
         let text = format!(
             "spec.machines: no machine is known as {}; name it by its Azure resource id",
-            list.join(", ")
+            names.join(", ")
         );
         if asked.machines.is_empty() {
-            return (effect, Ruling::Refused { reason: "MachineNotFound", message: text });
+            let reason = "MachineNotFound";
+            return (
+                effect,
+                Ruling::Refused {
+                    reason,
+                    message: text,
+                },
+            );
         }
         notes.push(text);
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     (effect, Ruling::Accepted { note })
+}
+
+/// Returns what a request puts into its fleet, or what it lacks.
+fn wanted(asked: &Asked<'_>, release: Option<ReleaseRef>) -> Result<Effect, &'static str> {
+    let spec = asked.spec;
+    let has_machines = !spec.machines.is_empty();
+    let word = Word {
+        release,
+        stage: spec.stage.clone(),
+        origin: asked.origin.clone(),
+    };
+    let mut effect = Effect::default();
+    match spec.verb {
+        // A word on machines cannot be put into a word on releases: leaving them out does as much.
+        Verb::Pause | Verb::Abort | Verb::Exclude if has_machines => {
+            effect.exclude = exclude(asked);
+        }
+        Verb::Exclude => return Err("spec.machines: verb Exclude needs at least one"),
+        Verb::Pause => effect.pauses.push(word),
+        Verb::Abort => effect.aborts.push(word),
+        Verb::Approve if has_machines => {
+            return Err("spec.machines: an approval is for a release or stage, not for machines");
+        }
+        Verb::Approve if release.is_none() => {
+            return Err("spec.release: verb Approve needs one, such as 2026-10");
+        }
+        Verb::Approve => effect.approvals.push(word),
+        Verb::Retry if has_machines => effect.retries = retries(asked),
+        Verb::Retry if release.is_none() || spec.stage.is_none() => {
+            return Err(
+                "spec: verb Retry needs machines, or the release and stage that were halted",
+            );
+        }
+        Verb::Retry => effect.stage_retries.push((word, asked.at)),
+        Verb::AssessNow | Verb::InstallNow | Verb::Rollback => {}
+    }
+    Ok(effect)
+}
+
+fn retries(asked: &Asked<'_>) -> Vec<MachineWord> {
+    let word = |id: &MachineId| MachineWord {
+        id: id.clone(),
+        at: asked.at,
+        origin: asked.origin.clone(),
+    };
+    asked.machines.iter().map(word).collect()
 }
 
 fn exclude(asked: &Asked<'_>) -> Vec<ExcludedMachine> {

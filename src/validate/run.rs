@@ -96,15 +96,26 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     let broken = |why: String| QuarantinedRun {
         name: name.clone(),
         uid: meta.uid.clone(),
-        machines: spec.machines.iter().filter_map(|own| MachineId::parse(&own.id).ok()).collect(),
+        machines: spec
+            .machines
+            .iter()
+            .filter_map(|own| MachineId::parse(&own.id).ok())
+            .collect(),
         why,
     };
-    let uid = meta.uid.clone().filter(|uid| !uid.is_empty() && !name.is_empty());
+    let uid = meta
+        .uid
+        .clone()
+        .filter(|uid| !uid.is_empty() && !name.is_empty());
     let uid = uid.ok_or_else(|| broken("the run has no name or uid".to_owned()))?;
-    let release: ReleaseId =
-        spec.release.parse().map_err(|error| broken(format!("spec.release: {error}")))?;
+    let release: ReleaseId = spec
+        .release
+        .parse()
+        .map_err(|error| broken(format!("spec.release: {error}")))?;
     let mut doubts = Doubts::default();
-    doubts.check(digest(spec) == spec.digest, || crate::record::DIGEST_MISMATCH.to_owned());
+    doubts.check(digest(spec) == spec.digest, || {
+        crate::record::DIGEST_MISMATCH.to_owned()
+    });
     let terms = terms(object, release, &mut doubts);
     let status = object.status.clone().unwrap_or_default();
     let created_at = created_at(meta);
@@ -113,12 +124,19 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     for field in status.not_understood.keys() {
         doubts.add(format!("status.{field} is not understood"));
     }
-    doubts.check(status.epoch >= 0, || format!("status.epoch {} is below 0", status.epoch));
+    doubts.check(status.epoch >= 0, || {
+        format!("status.epoch {} is below 0", status.epoch)
+    });
     let gates_open = status
         .conditions
         .iter()
         .filter(|condition| condition.status == "True")
-        .filter(|condition| terms.gates.iter().any(|gate| gate.condition == condition.type_))
+        .filter(|condition| {
+            terms
+                .gates
+                .iter()
+                .any(|gate| gate.condition == condition.type_)
+        })
         .map(|condition| condition.type_.clone())
         .collect();
     let told: Vec<String> = doubts.0.into_iter().take(TOLD_MAX).collect();
@@ -146,7 +164,10 @@ fn end(
     progress: &BTreeMap<MachineId, crate::domain::run::Progress>,
     doubts: &mut Doubts,
 ) -> Option<RunEnd> {
-    let complete = status.conditions.iter().find(|own| own.type_ == "Complete")?;
+    let complete = status
+        .conditions
+        .iter()
+        .find(|own| own.type_ == "Complete")?;
     if complete.status != "True" {
         return None;
     }
@@ -160,7 +181,10 @@ fn end(
 fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms {
     let spec = &object.spec;
     doubts.check(spec.track == release.track().to_string(), || {
-        format!("spec.track {:?} is not that of release {release}", spec.track)
+        format!(
+            "spec.track {:?} is not that of release {release}",
+            spec.track
+        )
     });
     doubts.check(spec.ordinal > 0, || "spec.ordinal is 0".to_owned());
     let mut kbs = BTreeSet::new();
@@ -175,7 +199,10 @@ fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms
     let mut limits = Vec::with_capacity(spec.limits.len());
     for limit in &spec.limits {
         match words::limit_key_of(&limit.scope, &limit.key, &spec.fleet_name) {
-            Some(key) => limits.push(FrozenLimit { key, max: limit.max_unavailable }),
+            Some(key) => limits.push(FrozenLimit {
+                key,
+                max: limit.max_unavailable,
+            }),
             None => doubts.add(format!("spec.limits: scope {:?} is not known", limit.scope)),
         }
     }
@@ -230,7 +257,9 @@ fn action(action: api::RunAction, doubts: &mut Doubts) -> Action {
         api::RunAction::Hotpatch => Action::Hotpatch,
         api::RunAction::Baseline => Action::Baseline,
         api::RunAction::Restart | api::RunAction::Rollback => {
-            doubts.add(format!("spec.action {action:?} is not done by this version"));
+            doubts.add(format!(
+                "spec.action {action:?} is not done by this version"
+            ));
             Action::Baseline
         }
     }
@@ -243,23 +272,29 @@ fn window(object: &HotpatchRun, doubts: &mut Doubts) -> RunWindow {
             doubts.check(window.start <= window.end, || {
                 "spec.window ends before it begins".to_owned()
             });
-            RunWindow { name: window.name.clone(), start: window.start, end: window.end }
+            RunWindow {
+                name: window.name.clone(),
+                start: window.start,
+                end: window.end,
+            }
         }
         None => {
             doubts.add("spec.window is missing");
             let at = created_at(&object.metadata);
-            RunWindow { name: String::new(), start: at, end: at }
+            RunWindow {
+                name: String::new(),
+                start: at,
+                end: at,
+            }
         }
     }
 }
 
-fn machines(
-    spec: &api::HotpatchRunSpec,
-    doubts: &mut Doubts,
-) -> BTreeMap<MachineId, RunMachine> {
-    doubts.check((1..=RUN_MACHINES_MAX).contains(&spec.machines.len()), || {
-        format!("spec.machines has {} entries", spec.machines.len())
-    });
+fn machines(spec: &api::HotpatchRunSpec, doubts: &mut Doubts) -> BTreeMap<MachineId, RunMachine> {
+    doubts.check(
+        (1..=RUN_MACHINES_MAX).contains(&spec.machines.len()),
+        || format!("spec.machines has {} entries", spec.machines.len()),
+    );
     let mut machines = BTreeMap::new();
     for own in &spec.machines {
         match MachineId::parse(&own.id) {
@@ -284,11 +319,16 @@ fn machine(id: MachineId, own: &api::RunMachine, doubts: &mut Doubts) -> RunMach
         _ => (&incarnation.vm_uuid, &incarnation.os_disk_id),
     };
     doubts.check(incarnation.vm_id.is_some() && other.is_none(), || {
-        format!("spec.machines: the incarnation of {} is not that of an {kind}", own.name)
+        format!(
+            "spec.machines: the incarnation of {} is not that of an {kind}",
+            own.name
+        )
     });
     let update_domain = own.update_domain;
-    let availability_set =
-        own.availability_set.clone().map(|id| AvailabilitySetPlace { id, update_domain });
+    let availability_set = own
+        .availability_set
+        .clone()
+        .map(|id| AvailabilitySetPlace { id, update_domain });
     let flexible_scale_set = own.scale_set.clone().map(|id| (id, own.fault_domain));
     doubts.check(
         (availability_set.is_some() || update_domain.is_none())

@@ -2,8 +2,8 @@
 
 use chrono::Weekday as Day;
 
-use super::fields::{date, exclusions, span};
 use super::faults::Faults;
+use super::fields::{date, exclusions, span};
 use crate::api::MaintenanceWindow;
 use crate::api::window::{self as api, Weekday};
 use crate::domain::snapshot::Fault;
@@ -26,8 +26,7 @@ pub fn window(object: &MaintenanceWindow) -> Result<WindowSpec, Fault> {
     let schedule = schedule(&spec.schedule).map_err(|text| faults.spec(INVALID, text));
     let start = parse_start_time(&spec.start_time)
         .map_err(|error| faults.spec(INVALID, format!("spec.startTime: {error}")));
-    let duration =
-        span("spec.duration", &spec.duration).map_err(|text| faults.spec(INVALID, text));
+    let duration = span("spec.duration", &spec.duration).map_err(|text| faults.spec(INVALID, text));
     let exclusions = exclusions(&spec.exclusions, INVALID, &mut faults);
     if let (Ok(zone), Ok(schedule), Ok(start), Ok(duration)) = (zone, schedule, start, duration) {
         match WindowSpec::new(zone, schedule, start, duration, exclusions) {
@@ -43,10 +42,16 @@ fn schedule(schedule: &api::Schedule) -> Result<Schedule, String> {
     let mut forms = Vec::new();
     if let Some(weekly) = &schedule.weekly {
         let days = Weekdays::new(weekly.days.iter().copied().map(day));
-        forms.push(days.map(|days| Schedule::Weekly { days }).map_err(said("weekly.days")));
+        forms.push(
+            days.map(|days| Schedule::Weekly { days })
+                .map_err(said("weekly.days")),
+        );
     }
     if let Some(monthly) = &schedule.monthly {
-        forms.push(Ok(Schedule::Monthly { week: week(monthly.week), day: day(monthly.day) }));
+        forms.push(Ok(Schedule::Monthly {
+            week: week(monthly.week),
+            day: day(monthly.day),
+        }));
     }
     if let Some(patch_tuesday) = &schedule.patch_tuesday {
         let offset = OffsetDays::new(patch_tuesday.offset_days);

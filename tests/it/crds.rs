@@ -8,6 +8,7 @@ use std::path::Path;
 
 use hotpatch_operator::api;
 use hotpatch_operator::cli::crds;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::Value;
 
 use crate::api::{schema, structural};
@@ -100,8 +101,7 @@ fn the_printed_stream_reads_back_as_the_definitions() {
     let crds = api::all_crds();
     assert_eq!(documents.len(), crds.len());
     for (document, crd) in documents.iter().zip(crds) {
-        let read: k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition =
-            serde_saphyr::from_str(document).unwrap();
+        let read: CustomResourceDefinition = serde_saphyr::from_str(document).unwrap();
         assert_eq!(read, crd);
     }
 }

@@ -5,4 +5,5 @@ mod azure;
 mod crds;
 mod rehearsal;
 mod status;
+mod tidy;
 mod validate;

@@ -36,7 +36,7 @@ spec:
     locations: [West Europe]
     tags: {matchLabels: {app: web}, matchExpressions: [{key: ring, operator: Exists}]}
     exclude:
-    - {resourceId: /subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/W9,
+    - {resourceId: /subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/W9,
        reason: vendor freeze, through: 2027-01-31}
   policyRef: {name: careful}
   windowRefs: [{name: saturday, stages: [canary]}, {name: sunday}]
@@ -100,7 +100,12 @@ struct Namespace {
 impl Namespace {
     fn good() -> Self {
         let (fleet, policy, saturday) = (yaml(FLEET), yaml(POLICY), yaml(SATURDAY));
-        Self { fleet, policy, saturday, requests: Vec::new() }
+        Self {
+            fleet,
+            policy,
+            saturday,
+            requests: Vec::new(),
+        }
     }
 
     /// Changes the object that a path names first: `fleet/spec/mode`.
@@ -130,6 +135,12 @@ impl Namespace {
 
 /// Reads all documents of one file of `examples/`.
 fn examples(file: &str) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(file);
-    std::fs::read_to_string(&path).unwrap().split("\n---\n").map(yaml).collect()
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(file);
+    std::fs::read_to_string(&path)
+        .unwrap()
+        .split("\n---\n")
+        .map(yaml)
+        .collect()
 }

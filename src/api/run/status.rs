@@ -50,8 +50,8 @@ pub struct HotpatchRunStatus {
     /// Machines of the run by step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<RunCounts>,
-    /// The log, one entry a machine, written for all machines at once. Once it is written, a machine
-    /// of the spec without an entry is held.
+    /// The log, one entry a machine, written for all machines at once. Once it is written, a
+    /// machine of the spec without an entry is held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = schema::MAX_RUN_MACHINES),
@@ -171,8 +171,9 @@ pub struct RunOperation {
     /// URL under which Azure tells how the operation goes.
     #[schemars(length(max = MAX_OPERATION_URL))]
     pub url: String,
-    /// How it is asked: `AsyncOperation` (a status document) or `Location` (202 until the result
-    /// is there). A word that is none of these holds the machine.
+    /// How it is asked: `AsyncOperation` (a status document), `Location` (202 until the result is
+    /// there) or `Immediate` (it had ended when it was answered). A word that is none of these
+    /// holds the machine.
     #[schemars(length(max = 32))]
     pub style: String,
 }

@@ -182,8 +182,8 @@ impl FromStr for Claim {
     type Err = ClaimError;
 
     /// Reads a claim; the order of its parts, spaces and letter case of values do not matter, and
-    /// parts with keys not known are kept. A known key with a wrong value is an error, as forgetting
-    /// what stood before would make it unrestorable.
+    /// parts with keys not known are kept. A known key with a wrong value is an error, as
+    /// forgetting what stood before would make it unrestorable.
     fn from_str(text: &str) -> Result<Self, ClaimError> {
         if text.len() > CLAIM_BYTES_MAX {
             return Err(ClaimError::TooLong);

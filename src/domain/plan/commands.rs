@@ -8,6 +8,7 @@ use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send};
 use crate::domain::batch::{domain_key, group_order, waits_for};
 use crate::domain::command::Command;
 use crate::domain::due::Cause;
+use crate::domain::fleet::Fleet;
 use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
@@ -124,6 +125,13 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
         let text = format!("stage {} does not take it any more", run.terms.stage);
         return Some(("StageChanged", text));
     }
+    let groups = &run.terms.machines.get(id)?.groups;
+    if let Some((tag, _)) =
+        groups.iter().find(|(tag, value)| member.machine.tags.get(tag) != Some(value.as_str()))
+    {
+        let text = format!("its tag {tag} is another one than when the run was made");
+        return Some(("GroupChanged", text));
+    }
     if member.dormant {
         return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
     }
@@ -147,11 +155,25 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     if !still_due && !owes_restart {
         return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
     }
+    let earlier = earlier_of_its_groups(pass, run, fleet, member)?;
+    Some(("GroupOrder", format!("{earlier} of its group goes first")))
+}
+
+/// Returns the name of the member of one of its groups that must be done before a machine.
+fn earlier_of_its_groups<'a>(
+    pass: &'a Pass<'_>,
+    run: &Run,
+    fleet: &Fleet,
+    member: &Member,
+) -> Option<&'a str> {
+    let roster = &pass.outlooks.get(&run.fleet)?.roster;
     let may_go = |other: &Member| {
         // A member that is down or blocked for good must not hold up the rest of its group for
         // ever; it counts as unavailable in the group's limit anyway.
-        other.is_actionable()
-            && !other.is_down()
+        let blocked = other.blockers.iter().any(|blocker| !blocker.reason.is_unknown());
+        let left_out = other.excluded.is_some() || other.owner.is_some() || other.dormant;
+        let down = matches!(other.machine.health, Health::Unhealthy(_));
+        !(blocked || left_out || down)
             && (other.due().is_none()
                 || run.terms.machines.contains_key(&other.machine.id)
                 || may_try(fleet, &pass.domain, other, pass.now))
@@ -162,10 +184,9 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
             run.progress.get(&other.machine.id).is_some_and(|own| own.step.is_engaged())
         })
     };
-    let roster = &outlook.roster;
-    let earlier =
-        waits_for(fleet, member, run.terms.release, roster, may_go, is_worked_on)?;
-    Some(("GroupOrder", format!("{} of its group goes first", earlier.machine.name)))
+    let release = run.terms.release;
+    let earlier = waits_for(fleet, member, release, roster, may_go, is_worked_on)?;
+    Some(&earlier.machine.name)
 }
 
 fn refuse(pass: &mut Pass<'_>, wish: &Wish, reason: &str, text: &str) {

@@ -171,7 +171,10 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
 /// Returns the machines that settled after a command and wait for an assessment newer than it.
 fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)> + 'a {
     let inventory = pass.domain.inventory.as_ref().ok();
-    let open = pass.domain.runs.values().filter(|run| run.is_open());
+    let open = pass.domain.runs.values().filter(|run| {
+        let fleet = pass.fleet(&run.fleet).filter(|own| own.uid == run.terms.fleet_uid);
+        run.is_open() && fleet.is_some_and(|own| own.mode == Mode::Enforce && !own.suspended)
+    });
     open.flat_map(|run| run.engaged().map(move |(machine, progress)| (run, machine, progress)))
         .filter(move |(run, machine, progress)| {
             let awaits = progress.step == Step::Verifying

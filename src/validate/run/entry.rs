@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::Doubts;
-use crate::api::run::{HotpatchRunStatus, MAX_ATTEMPTS, RunMachineStatus};
 use crate::api::conditions;
+use crate::api::run::{HotpatchRunStatus, MAX_ATTEMPTS, RunMachineStatus};
 use crate::domain::command::{Command, RequestId};
 use crate::domain::evidence::Operation;
 use crate::domain::machine::MachineId;
@@ -31,23 +31,42 @@ pub(super) fn progress(
     let mut entries: BTreeMap<MachineId, Vec<&RunMachineStatus>> = BTreeMap::new();
     for entry in &status.machines {
         match MachineId::parse(&entry.id) {
-            Ok(id) if terms.machines.contains_key(&id) => entries.entry(id).or_default().push(entry),
-            _ => doubts.add(format!("status.machines: {:?} is no machine of the run", entry.id)),
+            Ok(id) if terms.machines.contains_key(&id) => {
+                entries.entry(id).or_default().push(entry)
+            }
+            _ => doubts.add(format!(
+                "status.machines: {:?} is no machine of the run",
+                entry.id
+            )),
         }
     }
     let is_fresh = is_fresh(status);
     let read = |id: &MachineId| match entries.get(id).map(Vec::as_slice) {
         Some([entry]) => one(entry, terms, created_at),
-        Some([entry, ..]) => {
-            held(entry, CORRUPT, "it has two entries in the run's status", terms, created_at)
-        }
+        Some([entry, ..]) => held(
+            entry,
+            CORRUPT,
+            "it has two entries in the run's status",
+            terms,
+            created_at,
+        ),
         _ if is_fresh => Progress::planned(created_at),
         _ => {
             let none = RunMachineStatus::default();
-            held(&none, MISSING, "it has no entry in the run's status", terms, created_at)
+            held(
+                &none,
+                MISSING,
+                "it has no entry in the run's status",
+                terms,
+                created_at,
+            )
         }
     };
-    terms.machines.keys().map(|id| (id.clone(), read(id))).collect()
+    terms
+        .machines
+        .keys()
+        .map(|id| (id.clone(), read(id)))
+        .collect()
 }
 
 /// Tells whether the operator never wrote this status; other controllers may have set their
@@ -61,7 +80,10 @@ fn is_fresh(status: &HotpatchRunStatus) -> bool {
         && status.counts.is_none()
         && status.observed_generation.is_none()
         && status.not_understood.is_empty()
-        && !status.conditions.iter().any(|condition| ours(&condition.type_))
+        && !status
+            .conditions
+            .iter()
+            .any(|condition| ours(&condition.type_))
 }
 
 fn one(entry: &RunMachineStatus, terms: &Terms, created_at: DateTime<Utc>) -> Progress {
@@ -91,7 +113,11 @@ fn held(
         since: entry.since.unwrap_or(created_at),
         attempts: entry.attempts.unwrap_or(too_many).min(MAX_ATTEMPTS).max(
             // Only a word is strange: then the count is what it says.
-            if word == CORRUPT || word == MISSING { too_many } else { 0 },
+            if word == CORRUPT || word == MISSING {
+                too_many
+            } else {
+                0
+            },
         ),
         refusals: entry.refusals.unwrap_or(0).min(MAX_ATTEMPTS),
         command: entry.command.as_deref().and_then(words::command_of),
@@ -106,9 +132,13 @@ fn held(
 }
 
 fn operation(entry: &RunMachineStatus) -> Result<Option<Operation>, String> {
-    let Some(operation) = &entry.operation else { return Ok(None) };
-    let style = words::style_of(&operation.style)
-        .ok_or_else(|| format!("operation style {:?} is not known", operation.style))?;
+    let Some(operation) = &entry.operation else {
+        return Ok(None);
+    };
+    let style = operation
+        .style
+        .parse()
+        .map_err(|error| format!("operation: {error}"))?;
     Ok(Some(Operation::resume(operation.url.clone(), style)))
 }
 
@@ -118,16 +148,20 @@ fn understood(entry: &RunMachineStatus, step: Step) -> Result<Progress, String> 
     }
     let count = |field: &str, value: Option<u32>| match value {
         Some(count) if count <= MAX_ATTEMPTS => Ok(count),
-        _ => Err(format!("field {field:?} of its entry is missing or too great")),
+        _ => Err(format!(
+            "field {field:?} of its entry is missing or too great"
+        )),
     };
     let command = match entry.command.as_deref() {
         None => None,
-        Some(word) => Some(
-            words::command_of(word).ok_or_else(|| format!("command {word:?} is not known"))?,
-        ),
+        Some(word) => {
+            Some(words::command_of(word).ok_or_else(|| format!("command {word:?} is not known"))?)
+        }
     };
     let progress = Progress {
-        since: entry.since.ok_or("field \"since\" of its entry is missing")?,
+        since: entry
+            .since
+            .ok_or("field \"since\" of its entry is missing")?,
         attempts: count("attempts", entry.attempts)?,
         refusals: count("refusals", entry.refusals)?,
         command,
@@ -155,15 +189,24 @@ fn marks(entry: &RunMachineStatus, own: &Progress) -> Result<(), String> {
     let has_intent = own.request.is_some() || own.intent_at.is_some();
     let disruptive = own.command.is_some_and(|command| command.is_disruptive());
     let strange = matches!(own.reason, Some(StepReason::Other(_)));
-    says(entry.finished_at == is_final.then_some(own.since), "another finishedAt")?;
+    says(
+        entry.finished_at == is_final.then_some(own.since),
+        "another finishedAt",
+    )?;
     let hold = (own.step == Step::Unknown).then_some(own.since);
     says(entry.hold_since == hold, "another holdSince")?;
-    says(entry.reboot_commanded == (disruptive && own.attempts > 0), "another rebootCommanded")?;
+    says(
+        entry.reboot_commanded == (disruptive && own.attempts > 0),
+        "another rebootCommanded",
+    )?;
     match own.step {
         Step::Planned => {
             says(!has_intent && own.operation.is_none(), "has an intent")?;
             says(own.ended_at.is_none(), "has an end")?;
-            says(own.command != Some(Command::Restart) || own.attempts > 0, "owes a restart")?;
+            says(
+                own.command != Some(Command::Restart) || own.attempts > 0,
+                "owes a restart",
+            )?;
             says(!strange, "has a reason that is not known")
         }
         Step::Starting | Step::Running | Step::Unknown | Step::Verifying | Step::Succeeded => {
@@ -173,12 +216,55 @@ fn marks(entry: &RunMachineStatus, own: &Progress) -> Result<(), String> {
             let judged = matches!(own.step, Step::Verifying | Step::Succeeded);
             says(!is_open || own.ended_at.is_none(), "has an end")?;
             says(!judged || own.ended_at.is_some(), "has no end")?;
-            says(own.step != Step::Unknown || own.reason.is_some(), "has no reason")?;
-            says(own.step != Step::Succeeded || own.reason.is_none(), "has a reason")?;
-            says(!strange || own.step == Step::Unknown, "has a reason that is not known")
+            says(
+                own.step != Step::Unknown || own.reason.is_some(),
+                "has no reason",
+            )?;
+            says(
+                own.step != Step::Succeeded || own.reason.is_none(),
+                "has a reason",
+            )?;
+            says(
+                !strange || own.step == Step::Unknown,
+                "has a reason that is not known",
+            )
         }
-        Step::Failed => says(own.reason.is_some() && !strange, "has no reason that is known"),
-        Step::Skipped => says(own.reason.is_some(), "has no reason"),
+        Step::Failed => {
+            let fits = own
+                .reason
+                .as_ref()
+                .is_some_and(|why| !strange && !is_of_skipped(why));
+            says(fits, "has no reason of that")
+        }
+        Step::Skipped => {
+            let fits = own.reason.as_ref().is_some_and(|why| !is_of_failed(why));
+            says(fits, "has no reason of that")
+        }
         Step::NotUnderstood(_) => Ok(()),
     }
+}
+
+/// Tells whether only a machine that failed has a reason.
+fn is_of_failed(reason: &StepReason) -> bool {
+    matches!(
+        reason,
+        StepReason::InstallFailed
+            | StepReason::OutOfTime
+            | StepReason::NothingInstalled
+            | StepReason::ForeignContent
+    )
+}
+
+/// Tells whether only a machine that was passed over has a reason.
+fn is_of_skipped(reason: &StepReason) -> bool {
+    matches!(
+        reason,
+        StepReason::WindowClosed
+            | StepReason::Aborted
+            | StepReason::MachineGone
+            | StepReason::Recreated
+            | StepReason::AlreadyCurrent
+            | StepReason::NeverArrived
+            | StepReason::LetGo
+    )
 }

@@ -62,3 +62,25 @@ fn the_example_fleet_names_only_what_the_other_examples_hold() {
         }
     }
 }
+
+#[test]
+fn every_kind_shown_in_the_readme_is_valid() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let blocks = readme.split("```yaml\n").skip(1);
+    let kinds: Vec<String> = blocks
+        .map(|block| {
+            let object = yaml(block.split("```").next().unwrap());
+            let kind = object["kind"].as_str().unwrap().to_owned();
+            assert_eq!(faults(&schema_of(&kind), &object, None), [], "{kind}");
+            kind
+        })
+        .collect();
+    let shown = [
+        "HotpatchFleet",
+        "MaintenanceWindow",
+        "BaselinePolicy",
+        "HotpatchRequest",
+    ];
+    assert_eq!(kinds, shown);
+}

@@ -36,8 +36,15 @@ fn a_good_fleet_becomes_what_it_says() {
     ];
     assert_eq!(fleet.selector.tags.0, rules);
     assert_eq!(fleet.selector.exclude[0].id.name(), "w9");
-    assert_eq!(fleet.selector.exclude[0].through.unwrap().to_string(), "2027-01-31");
-    let windows: Vec<_> = fleet.windows.iter().map(|own| (&*own.name, own.stages.len())).collect();
+    assert_eq!(
+        fleet.selector.exclude[0].through.unwrap().to_string(),
+        "2027-01-31"
+    );
+    let windows: Vec<_> = fleet
+        .windows
+        .iter()
+        .map(|own| (&*own.name, own.stages.len()))
+        .collect();
     assert_eq!(windows, [("saturday", 1), ("sunday", 0)]);
     assert_eq!(fleet.policy.stages[0].max_unavailable, Limit::Count(1));
     assert_eq!(fleet.policy.stages[1].max_unavailable.to_string(), "20%");
@@ -45,7 +52,11 @@ fn a_good_fleet_becomes_what_it_says() {
     let spread = fleet.policy.spread;
     assert!(spread.zone && spread.region && !spread.geo_pair && !spread.cluster && !spread.site);
     assert_eq!(fleet.policy.run_gates[0].announce_before.num_minutes(), 30);
-    let stages: Vec<_> = fleet.approvals.iter().map(|word| word.stage.as_deref()).collect();
+    let stages: Vec<_> = fleet
+        .approvals
+        .iter()
+        .map(|word| word.stage.as_deref())
+        .collect();
     assert_eq!(stages, [Some("broad"), None]);
     assert!(fleet.restore_on_release);
 }
@@ -142,10 +153,10 @@ fn what_is_wrong_with_a_fleet_is_named_with_its_cure() {
         ),
         (
             "fleet/spec/selector/exclude/0/resourceId",
-            "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/n",
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n",
             spec,
             "spec.selector.exclude[0].resourceId: machine id \
-             \"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/n\" \
+             \"/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n\" \
              is not the resource id of a virtual machine or Arc machine; copy its id from Azure",
             true,
         ),
@@ -234,7 +245,11 @@ fn what_is_wrong_with_a_fleet_is_named_with_its_cure() {
     ];
     for (at, now, reason, message, stalls) in cases {
         let fault = only(&Namespace::good().with(at, now).declared()).unwrap_err();
-        let expected = Fault { reason, message: (*message).to_owned(), stalls: *stalls };
+        let expected = Fault {
+            reason,
+            message: (*message).to_owned(),
+            stalls: *stalls,
+        };
         assert_eq!(fault, expected, "{at} = {now}");
     }
 }
@@ -243,7 +258,11 @@ fn what_is_wrong_with_a_fleet_is_named_with_its_cure() {
 fn what_is_wrong_with_a_policy_is_named_with_its_cure() {
     let cure = "write a whole number from 0, or a percentage from \"1%\" to \"100%\"";
     let cases: &[(&str, &str, String)] = &[
-        ("stages", "[]", "spec.stages: there is none; add one, such as {name: all, maxUnavailable: 1}".into()),
+        (
+            "stages",
+            "[]",
+            "spec.stages: there is none; add one, such as {name: all, maxUnavailable: 1}".into(),
+        ),
         (
             "stages/1/name",
             "canary",
@@ -252,7 +271,8 @@ fn what_is_wrong_with_a_policy_is_named_with_its_cure() {
         (
             "stages/1/name",
             "Broad",
-            "spec.stages: \"Broad\" is no stage name; use lower case letters, digits and '-'".into(),
+            "spec.stages: \"Broad\" is no stage name; use lower case letters, digits and '-'"
+                .into(),
         ),
         (
             "stages/1/minSucceeded",
@@ -310,8 +330,16 @@ fn what_is_wrong_with_a_policy_is_named_with_its_cure() {
             "{max: 100, retries: 6}",
             "spec.failures.retries: 6 is more than 5; set it to 0 (never try again) to 5".into(),
         ),
-        ("failures", "{max: 0%}", "spec.failures.max: \"0%\" is refused; write 0 where you mean nothing".into()),
-        ("deadlineDays", "91", "spec.deadlineDays: 91 is not from 1 to 90 days".into()),
+        (
+            "failures",
+            "{max: 0%}",
+            "spec.failures.max: \"0%\" is refused; write 0 where you mean nothing".into(),
+        ),
+        (
+            "deadlineDays",
+            "91",
+            "spec.deadlineDays: 91 is not from 1 to 90 days".into(),
+        ),
         (
             "estimates",
             "{baseline: 500ms}",
@@ -321,8 +349,11 @@ fn what_is_wrong_with_a_policy_is_named_with_its_cure() {
     for (at, now, message) in cases {
         let bad = change(&yaml(POLICY), &format!("/spec/{at}"), now);
         let fault = policy(&read::<BaselinePolicy>(&bad)).unwrap_err();
-        let expected =
-            Fault { reason: "InvalidSpec", message: message.clone(), stalls: true };
+        let expected = Fault {
+            reason: "InvalidSpec",
+            message: message.clone(),
+            stalls: true,
+        };
         assert_eq!(fault, expected, "{at} = {now}");
     }
 }
@@ -335,7 +366,10 @@ fn all_faults_are_told_at_once_and_those_of_the_fleet_itself_first() {
     let fault = only(&namespace.declared()).unwrap_err();
     assert_eq!((fault.reason, fault.stalls), ("InvalidSpec", true));
     let parts: Vec<&str> = fault.message.split("; spec.").collect();
-    assert!(parts[0].starts_with("spec.exclusions[freeze].from"), "{parts:?}");
+    assert!(
+        parts[0].starts_with("spec.exclusions[freeze].from"),
+        "{parts:?}"
+    );
     assert!(parts[1].starts_with("policyRef"), "{parts:?}");
 }
 
@@ -395,7 +429,10 @@ fn an_unknown_region_is_a_warning_and_no_fault() {
     let told = warnings(&read::<HotpatchFleet>(&namespace.fleet));
     let says = "spec.selector.locations: \"Westeurop\" is no region that is known here (read as \
                 westeurop); no machine matches it if it is a mistake";
-    assert_eq!(told.iter().map(ToString::to_string).collect::<Vec<_>>(), [says]);
+    assert_eq!(
+        told.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [says]
+    );
     assert_eq!(warnings(&read(&yaml(FLEET))), []);
 }
 
@@ -434,29 +471,55 @@ fn fields_without_effect_are_named_once_they_ask_for_something() {
     let fields = |fleet: &Value, policy: &Value| -> Vec<&'static str> {
         let (fleet, policy) = (read(fleet), read(policy));
         let list = unsupported(Some(&fleet), Some(&policy));
-        list.into_iter().map(|own| own.field.strip_prefix("spec.").unwrap()).collect()
+        list.into_iter()
+            .map(|own| own.field.strip_prefix("spec.").unwrap())
+            .collect()
     };
     let (fleet, plain) = (yaml(FLEET), yaml(POLICY));
     assert_eq!(fields(&fleet, &plain), ["serviceAccountName", "onRelease"]);
     let leave = change(&fleet, "/spec/onRelease", "Leave");
     assert_eq!(fields(&leave, &plain), ["serviceAccountName"]);
     let cases = [
-        ("health", "{resourceHealth: Ignore}", "health.resourceHealth"),
+        (
+            "health",
+            "{resourceHealth: Ignore}",
+            "health.resourceHealth",
+        ),
         (
             "health",
             "{prometheus: [{name: a, query: up, max: \"1\"}]}",
             "health.prometheus",
         ),
-        ("unplannedBaselines", "{ignoreExclusions: true}", "unplannedBaselines.ignoreExclusions"),
+        (
+            "unplannedBaselines",
+            "{ignoreExclusions: true}",
+            "unplannedBaselines.ignoreExclusions",
+        ),
         ("otherUpdates", "{}", "otherUpdates.dotnet"),
-        ("otherUpdates", "{dotnet: Leave, drivers: NextWindow}", "otherUpdates.drivers"),
-        ("otherUpdates", "{dotnet: Leave, sql: WithBaseline}", "otherUpdates.sql"),
-        ("otherUpdates", "{dotnet: Leave, nonSecurity: NextWindow}", "otherUpdates.nonSecurity"),
+        (
+            "otherUpdates",
+            "{dotnet: Leave, drivers: NextWindow}",
+            "otherUpdates.drivers",
+        ),
+        (
+            "otherUpdates",
+            "{dotnet: Leave, sql: WithBaseline}",
+            "otherUpdates.sql",
+        ),
+        (
+            "otherUpdates",
+            "{dotnet: Leave, nonSecurity: NextWindow}",
+            "otherUpdates.nonSecurity",
+        ),
         ("objectives", "[{percent: 95, within: 7d}]", "objectives"),
     ];
     for (at, now, field) in cases {
         let policy = change(&plain, &format!("/spec/{at}"), now);
-        assert_eq!(fields(&leave, &policy), ["serviceAccountName", field], "{at} = {now}");
+        assert_eq!(
+            fields(&leave, &policy),
+            ["serviceAccountName", field],
+            "{at} = {now}"
+        );
     }
 }
 

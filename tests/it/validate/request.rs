@@ -7,7 +7,8 @@ use super::{Namespace, at, unreadable};
 use crate::api::yaml;
 
 const NOW: &str = "2026-10-14T12:00:00Z";
-const W1: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/W1";
+const W1: &str =
+    "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/W1";
 
 /// A namespace with one request, given as the fields of its spec.
 fn asked(spec: &str) -> Namespace {
@@ -32,14 +33,18 @@ fn asked(spec: &str) -> Namespace {
 fn fleet(namespace: &Namespace) -> Fleet {
     let mut declared = namespace.declared();
     let named = MachineId::parse(W1).unwrap();
-    declared.machine_names.insert("w1-0a1b2c3d".to_owned(), named);
+    declared
+        .machine_names
+        .insert("w1-0a1b2c3d".to_owned(), named);
     fleets(&declared, at(NOW)).remove(0).fleet.unwrap()
 }
 
 fn ruling(namespace: &Namespace) -> Ruling {
     let mut declared = namespace.declared();
     let named = MachineId::parse(W1).unwrap();
-    declared.machine_names.insert("w1-0a1b2c3d".to_owned(), named);
+    declared
+        .machine_names
+        .insert("w1-0a1b2c3d".to_owned(), named);
     let judged: Vec<RequestJudgement> = requests(&declared, at(NOW));
     assert_eq!(judged.len(), 1);
     judged.into_iter().next().unwrap().ruling
@@ -62,25 +67,55 @@ fn each_verb_in_force_has_its_effect() {
 
     let namespace = asked("{verb: Pause}");
     assert_eq!(ruling(&namespace), accepted);
-    assert_eq!(fleet(&namespace), Fleet { pauses: vec![word(None, None)], ..good.clone() });
+    assert_eq!(
+        fleet(&namespace),
+        Fleet {
+            pauses: vec![word(None, None)],
+            ..good.clone()
+        }
+    );
 
     let namespace = asked("{verb: Pause, release: 2026-10, stage: broad}");
     let pauses = vec![word(Some("2026-10"), Some("broad"))];
-    assert_eq!(fleet(&namespace), Fleet { pauses, ..good.clone() });
+    assert_eq!(
+        fleet(&namespace),
+        Fleet {
+            pauses,
+            ..good.clone()
+        }
+    );
 
     let namespace = asked("{verb: Abort, release: ws2025-2026-10-13}");
     let aborts = vec![word(Some("ws2025-2026-10-13"), None)];
-    assert_eq!(fleet(&namespace), Fleet { aborts, ..good.clone() });
+    assert_eq!(
+        fleet(&namespace),
+        Fleet {
+            aborts,
+            ..good.clone()
+        }
+    );
 
     let namespace = asked("{verb: Approve, release: 2026-10, stage: canary}");
     let mut approvals = good.approvals.clone();
     approvals.push(word(Some("2026-10"), Some("canary")));
-    assert_eq!(fleet(&namespace), Fleet { approvals, ..good.clone() });
+    assert_eq!(
+        fleet(&namespace),
+        Fleet {
+            approvals,
+            ..good.clone()
+        }
+    );
 
     let namespace = asked("{verb: Retry, release: 2026-10, stage: broad}");
     let given = at("2026-10-14T11:00:00Z");
     let stage_retries = vec![(word(Some("2026-10"), Some("broad")), given)];
-    assert_eq!(fleet(&namespace), Fleet { stage_retries, ..good.clone() });
+    assert_eq!(
+        fleet(&namespace),
+        Fleet {
+            stage_retries,
+            ..good.clone()
+        }
+    );
 
     for machine in [W1, "w1-0a1b2c3d"] {
         let namespace = asked(&format!("{{verb: Retry, machines: [{machine}]}}"));
@@ -88,13 +123,21 @@ fn each_verb_in_force_has_its_effect() {
         let found = fleet(&namespace);
         assert_eq!(found.retries.len(), 1);
         assert_eq!(found.retries[0].id.name(), "w1");
-        assert_eq!((found.retries[0].at, found.retries[0].origin.as_str()), (given, ORIGIN));
+        assert_eq!(
+            (found.retries[0].at, found.retries[0].origin.as_str()),
+            (given, ORIGIN)
+        );
 
         let expires = "expiresAt: \"2026-10-15T08:00:00Z\"";
-        let namespace = asked(&format!("{{verb: Exclude, machines: [{machine}], {expires}}}"));
+        let namespace = asked(&format!(
+            "{{verb: Exclude, machines: [{machine}], {expires}}}"
+        ));
         let found = fleet(&namespace);
         let excluded = found.selector.exclude.last().unwrap();
-        assert_eq!((excluded.id.name(), excluded.reason.as_str()), ("w1", ORIGIN));
+        assert_eq!(
+            (excluded.id.name(), excluded.reason.as_str()),
+            ("w1", ORIGIN)
+        );
         assert_eq!(excluded.through.unwrap().to_string(), "2026-10-15");
     }
 }
@@ -155,7 +198,10 @@ fn what_cannot_be_followed_is_refused_in_words() {
     let good = fleet(&Namespace::good());
     for (spec, reason, message) in cases {
         let namespace = asked(spec);
-        let expected = Ruling::Refused { reason, message: message.to_owned() };
+        let expected = Ruling::Refused {
+            reason,
+            message: message.to_owned(),
+        };
         assert_eq!(ruling(&namespace), expected, "{spec}");
         assert_eq!(fleet(&namespace), good, "{spec}");
     }
@@ -169,11 +215,19 @@ fn what_narrows_and_is_not_understood_pauses_the_whole_fleet() {
         "{verb: Exclude}",
     ] {
         let namespace = asked(spec);
-        let Ruling::Refused { message, .. } = ruling(&namespace) else { panic!("{spec}") };
-        assert!(message.contains("the whole fleet is paused"), "{spec}: {message}");
+        let Ruling::Refused { message, .. } = ruling(&namespace) else {
+            panic!("{spec}")
+        };
+        assert!(
+            message.contains("the whole fleet is paused"),
+            "{spec}: {message}"
+        );
         let pauses = fleet(&namespace).pauses;
         assert_eq!(pauses.len(), 1, "{spec}");
-        assert!(pauses[0].release.is_none() && pauses[0].stage.is_none(), "{spec}");
+        assert!(
+            pauses[0].release.is_none() && pauses[0].stage.is_none(),
+            "{spec}"
+        );
     }
 }
 
@@ -199,7 +253,12 @@ fn a_pause_or_abort_of_machines_leaves_those_out() {
 fn a_machine_that_is_not_known_is_named_and_the_others_are_served() {
     let namespace = asked(&format!("{{verb: Exclude, machines: [{W1}, web-9]}}"));
     let note = "spec.machines: no machine is known as \"web-9\"; name it by its Azure resource id";
-    assert_eq!(ruling(&namespace), Ruling::Accepted { note: Some(note.to_owned()) });
+    assert_eq!(
+        ruling(&namespace),
+        Ruling::Accepted {
+            note: Some(note.to_owned())
+        }
+    );
     assert_eq!(fleet(&namespace).selector.exclude.len(), 2);
 }
 
@@ -207,7 +266,9 @@ fn a_machine_that_is_not_known_is_named_and_the_others_are_served() {
 fn verbs_of_later_versions_say_so() {
     for verb in ["AssessNow", "InstallNow", "Rollback"] {
         let namespace = asked(&format!("{{verb: {verb}, machines: [{W1}]}}"));
-        let Ruling::NotYetSupported { message } = ruling(&namespace) else { panic!("{verb}") };
+        let Ruling::NotYetSupported { message } = ruling(&namespace) else {
+            panic!("{verb}")
+        };
         assert!(message.starts_with(verb), "{message}");
         assert_eq!(fleet(&namespace), fleet(&Namespace::good()));
     }
@@ -219,7 +280,10 @@ fn a_request_for_no_fleet_or_one_at_fault_waits_or_is_refused() {
     namespace.requests[0]["spec"]["fleetRef"]["name"] = json!("shop");
     let says = "spec.fleetRef: there is no HotpatchFleet \"shop\" in this namespace; delete the \
                 request and create one that names the right fleet";
-    let expected = Ruling::Refused { reason: "FleetNotFound", message: says.to_owned() };
+    let expected = Ruling::Refused {
+        reason: "FleetNotFound",
+        message: says.to_owned(),
+    };
     assert_eq!(ruling(&namespace), expected);
     let namespace = asked("{verb: Pause}").with("fleet/spec/policyRef/name", "other");
     assert!(matches!(ruling(&namespace), Ruling::FleetNotReady { .. }));
@@ -231,7 +295,13 @@ fn a_request_that_cannot_be_read_is_judged_too() {
     declared.requests = vec![unreadable("stop")];
     let judged = requests(&declared, at(NOW));
     assert_eq!((judged[0].name.as_str(), judged[0].verb), ("stop", None));
-    let is_refused = matches!(judged[0].ruling, Ruling::Refused { reason: "Unreadable", .. });
+    let is_refused = matches!(
+        judged[0].ruling,
+        Ruling::Refused {
+            reason: "Unreadable",
+            ..
+        }
+    );
     assert!(is_refused, "{judged:?}");
 }
 
@@ -240,5 +310,11 @@ fn a_request_of_another_namespace_has_no_effect() {
     let mut namespace = asked("{verb: Pause}");
     namespace.requests[0]["metadata"]["namespace"] = json!("bank");
     assert_eq!(fleet(&namespace), fleet(&Namespace::good()));
-    assert!(matches!(ruling(&namespace), Ruling::Refused { reason: "FleetNotFound", .. }));
+    assert!(matches!(
+        ruling(&namespace),
+        Ruling::Refused {
+            reason: "FleetNotFound",
+            ..
+        }
+    ));
 }

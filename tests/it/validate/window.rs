@@ -146,7 +146,11 @@ fn what_is_wrong_with_a_window_is_named_with_its_cure() {
     for (at, now, reason, message) in cases {
         let now = if now == "4" { "\"4\"" } else { now };
         let fault = window(&read(&change(&yaml(SATURDAY), at, now))).unwrap_err();
-        assert_eq!((fault.reason, fault.message.as_str()), (reason, message), "{at} = {now}");
+        assert_eq!(
+            (fault.reason, fault.message.as_str()),
+            (reason, message),
+            "{at} = {now}"
+        );
         assert!(fault.stalls, "{at} = {now}");
     }
 }
@@ -157,6 +161,14 @@ fn all_faults_of_a_window_are_told_at_once() {
     let bad = change(&bad, "/spec/startTime", "late");
     let fault = window(&read(&bad)).unwrap_err();
     assert_eq!(fault.reason, "UnknownTimeZone");
-    assert!(fault.message.contains("spec.timeZone: "), "{}", fault.message);
-    assert!(fault.message.contains("; spec.startTime: "), "{}", fault.message);
+    assert!(
+        fault.message.contains("spec.timeZone: "),
+        "{}",
+        fault.message
+    );
+    assert!(
+        fault.message.contains("; spec.startTime: "),
+        "{}",
+        fault.message
+    );
 }

@@ -500,7 +500,9 @@ fn a_restart_is_followed_by_its_operation_or_by_the_machine_itself_and_never_rep
         );
     }
 
-    let verifying = vm_at(Step::Verifying).restarting();
+    let verifying = vm_at(Step::Verifying)
+        .restarting()
+        .with(|own| own.run.terms.retries = 9);
     let pending = read(&verifying, |own| own.reboot_pending = Some(true));
     assert_eq!(
         verifying.answered(pending).word(),

@@ -70,7 +70,7 @@ fn placement() -> impl Strategy<Value = Placement> {
 }
 
 fn machine() -> impl Strategy<Value = RunMachine> {
-    let groups = btree_map("[a-z=%-]{1,12}", "[A-Za-z0-9= %]{0,12}", 0..4);
+    let groups = btree_map("[a-z3D=%-]{1,12}", "[A-Za-z0-9= %]{0,12}", 0..4);
     let parts = (
         "[a-z0-9-]{1,15}",
         kind(),
@@ -111,7 +111,7 @@ fn limit_key() -> impl Strategy<Value = LimitKey> {
     let name = || "[a-z]([a-z-]{0,8}[a-z])?";
     prop_oneof![
         (name(), name()).prop_map(|(fleet, stage)| LimitKey::Stage { fleet, stage }),
-        ("[a-z=%-]{1,12}", "[A-Za-z0-9= %]{0,12}")
+        ("[a-z3D=%-]{1,12}", "[A-Za-z0-9= %]{0,12}")
             .prop_map(|(tag, value)| LimitKey::Group { tag, value }),
         text().prop_map(LimitKey::AvailabilitySet),
         text().prop_map(LimitKey::Cluster),
@@ -119,7 +119,11 @@ fn limit_key() -> impl Strategy<Value = LimitKey> {
 }
 
 fn window() -> impl Strategy<Value = RunWindow> {
-    let parts = (select(vec!["saturday-night", "any-time"]), time(), seconds());
+    let parts = (
+        select(vec!["saturday-night", "any-time"]),
+        time(),
+        seconds(),
+    );
     parts.prop_map(|(name, start, long)| RunWindow {
         name: name.to_owned(),
         start,
@@ -150,7 +154,11 @@ fn cause() -> impl Strategy<Value = Cause> {
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    let releases = vec!["ws2025-2026-10-13", "ws2022-2026-02-10", "ws2025-2026-10-13-2"];
+    let releases = vec![
+        "ws2025-2026-10-13",
+        "ws2022-2026-02-10",
+        "ws2025-2026-10-13-2",
+    ];
     let name = || "[a-z]([a-z0-9-]{0,60}[a-z0-9])?";
     let what = (
         (name(), name()),
@@ -192,42 +200,49 @@ fn terms() -> impl Strategy<Value = Terms> {
             retries,
             gates,
             estimates: Estimates { baseline, reserve },
-            machines: machines.into_iter().map(|own| (own.id.clone(), own)).collect(),
+            machines: machines
+                .into_iter()
+                .map(|own| (own.id.clone(), own))
+                .collect(),
         }
     })
 }
 
-fn reason() -> impl Strategy<Value = StepReason> {
-    let words = ["WindowClosed", "OutcomeUnknown", "NotHealthy", "ForeignContent", "LetGo"];
-    select(words.to_vec()).prop_map(StepReason::parse)
+/// Why a machine stands at a step, one of a few for each.
+fn reason(step: &Step, pick: usize) -> Option<StepReason> {
+    let words: &[&str] = match step {
+        Step::Failed => &["InstallFailed", "ForeignContent", "RebootOwed"],
+        Step::Skipped => &["WindowClosed", "LetGo", "RebootOwed", "OfALaterVersion"],
+        Step::Unknown => &["OutcomeUnknown", "NotHealthy", "OfALaterVersion"],
+        Step::Planned => &["Refused", "RebootOwed"],
+        _ => return None,
+    };
+    Some(StepReason::parse(words[pick % words.len()]))
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    (text(), any::<bool>()).prop_map(|(url, by_location)| Operation {
-        url,
-        style: if by_location {
-            PollStyle::Location
-        } else {
-            PollStyle::AsyncOperation
-        },
-        outcome: None,
-    })
+    let styles = vec![
+        PollStyle::AsyncOperation,
+        PollStyle::Location,
+        PollStyle::Immediate,
+    ];
+    (text(), select(styles)).prop_map(|(url, style)| Operation::resume(url, style))
 }
 
 /// A machine at a step, with the marks that the step has.
 fn progress() -> impl Strategy<Value = Progress> {
     let commands = [Command::Stage, Command::Finish, Command::Restart];
     let sent = (operation(), time(), time(), option::of(text()));
-    let said = (reason(), option::of("[a-zé ]{1,40}"));
+    let said = (0_usize..12, option::of("[a-zé ]{1,40}"));
     let counts = (1_u32..6, 0_u32..4);
     let step = select(super::STEPS.to_vec());
     (step, time(), counts, select(commands.to_vec()), sent, said).prop_map(
-        |(step, since, (attempts, refusals), command, sent, (reason, message))| {
+        |(step, since, (attempts, refusals), command, sent, (pick, message))| {
             let (operation, intent_at, ended_at, activity_before) = sent;
             let is_sent = step != Step::Planned;
             let is_ended = matches!(step, Step::Verifying | Step::Succeeded);
-            let has_reason = matches!(step, Step::Failed | Step::Skipped | Step::Unknown);
             Progress {
+                reason: reason(&step, pick),
                 step,
                 since,
                 attempts,
@@ -238,7 +253,6 @@ fn progress() -> impl Strategy<Value = Progress> {
                 activity_before,
                 operation: Some(operation).filter(|_| is_sent),
                 ended_at: is_ended.then_some(ended_at),
-                reason: has_reason.then_some(reason),
                 message: message.unwrap_or_default(),
             }
         },
@@ -248,7 +262,12 @@ fn progress() -> impl Strategy<Value = Progress> {
 /// A run as the operator writes it.
 pub(super) fn a_run() -> impl Strategy<Value = Run> {
     let created = 1_700_000_000_i64..1_900_000_000;
-    let rest = (created, vec(progress(), 6), any::<[bool; 3]>(), 0_i64..1_000);
+    let rest = (
+        created,
+        vec(progress(), 6),
+        any::<[bool; 3]>(),
+        0_i64..1_000,
+    );
     (terms(), rest).prop_map(|(terms, (created, steps, [deleting, open, ends], epoch))| {
         let progress: BTreeMap<MachineId, Progress> =
             terms.machines.keys().cloned().zip(steps).collect();
