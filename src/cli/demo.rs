@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
@@ -23,6 +24,13 @@ const BASELINE: &str = "2025-07-08T18:00:00Z";
 
 /// How long the fleet is watched after it became current, for what comes late.
 const AFTERMATH: TimeDelta = TimeDelta::hours(2);
+
+/// How long leadership holds in the demo: nobody else wants it, and most requests would otherwise
+/// be its renewals.
+pub const TENURE: Tenure = Tenure {
+    duration: Duration::from_secs(20 * 60),
+    renew_every: Duration::from_secs(5 * 60),
+};
 
 /// How often the progress is shown where nobody watches a terminal.
 const PROGRESS_DAYS: TimeDelta = TimeDelta::days(7);
@@ -78,7 +86,7 @@ pub fn rehearse(seed: u64, progress: &mut Progress) -> Result<(Report, bool), Er
             population: Population::demo(),
             manifests: EXAMPLES.map(str::to_owned).to_vec(),
             assumptions: azure_sim::Assumptions::default(),
-            tenure: Tenure::default(),
+            tenure: TENURE,
             replay: format!("hotpatch-operator demo --seed {seed}"),
         })
         .await?;

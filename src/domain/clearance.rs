@@ -17,6 +17,11 @@ pub const READING_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
 /// How far Azure's clock and ours may differ.
 pub const CLOCK_SKEW_MAX: TimeDelta = TimeDelta::seconds(30);
 
+/// An install that began this long ago may be missing in the inventory without being new: Resource
+/// Graph forgets installs after 30 days (azure.md §4, retention), and the machine itself never
+/// forgets its last one.
+pub const INSTALLS_SHOWN_FOR: TimeDelta = TimeDelta::days(29);
+
 /// Why the command is withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Withdrawn {
@@ -114,7 +119,8 @@ pub fn clearance(
             return Err(Withdrawn::Busy(format!("install {}", last.id)));
         }
         let known = seen.installs.iter().any(|record| record.activity == last.id);
-        if !known {
+        let forgotten = last.started.is_some_and(|at| now - at > INSTALLS_SHOWN_FOR);
+        if !known && !forgotten {
             return Err(Withdrawn::NewerInstall(last.id.clone()));
         }
     }

@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 
 use crate::azure::{Transport, TransportError};
 
+/// Side effects whose method and path are kept.
+pub const LOGGED_EFFECTS_MAX: usize = 100_000;
+
 /// On which side of a side effect the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
@@ -32,7 +35,7 @@ struct State {
     requests: u64,
     armed: Option<(u64, Side)>,
     is_cut: bool,
-    last: String,
+    log: Vec<String>,
 }
 
 /// Counts the requests of one process and cuts it off where it is told to.
@@ -68,9 +71,10 @@ impl Gate {
         self.state().is_cut
     }
 
-    /// Returns the last side effect, as method and path.
-    pub fn last_effect(&self) -> String {
-        self.state().last.clone()
+    /// Returns the side effects so far, each as method and path, the first
+    /// [`LOGGED_EFFECTS_MAX`] of them.
+    pub fn log(&self) -> Vec<String> {
+        self.state().log.clone()
     }
 
     /// Waits until the process is cut off.
@@ -80,11 +84,18 @@ impl Gate {
         }
     }
 
-    /// Lets the next process through.
-    pub fn open(&self) {
-        let mut state = self.state();
-        state.is_cut = false;
-        state.armed = None;
+    /// Makes the gate of the next process: open, counting on. The old one stays shut for what is
+    /// left of the process before.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let state = self.state();
+        let next = State {
+            effects: state.effects,
+            requests: state.requests,
+            log: state.log.clone(),
+            ..State::default()
+        };
+        Self { state: Arc::new(Mutex::new(next)), cut: Arc::default() }
     }
 
     /// Cuts the process off now.
@@ -104,7 +115,9 @@ impl Gate {
             return Passage::Through;
         }
         state.effects += 1;
-        state.last = what();
+        if state.log.len() < LOGGED_EFFECTS_MAX {
+            state.log.push(what());
+        }
         match state.armed {
             Some((number, side)) if number == state.effects => {
                 state.is_cut = true;

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use azure_sim::{Assumptions, AzureSim};
 use chrono::{DateTime, Utc};
-use kube_sim::KubeSim;
+use kube_sim::{Call, KubeSim, Verb};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -226,7 +226,7 @@ impl Rehearsal {
     /// Starts a fresh process over the same simulators; one that lives is killed first.
     pub fn restart(&mut self) {
         self.kill();
-        self.gate.open();
+        self.gate = self.gate.next();
         self.lives += 1;
         let way = KubeWay { service: self.kube.service(), gate: self.gate.clone() };
         let transport = AzureWay { sim: self.azure.clone(), gate: self.gate.clone() };
@@ -372,9 +372,24 @@ impl Report {
 
 fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
     let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
-    kube.on_response(move |_, _| observe(&parts.0, &parts.1, &parts.2, true));
+    kube.on_response(move |call, status| {
+        observe(&parts.0, &parts.1, &parts.2, true);
+        if let Some(holder) = renewal(call, status) {
+            locked(&parts.2).take_in(Happening::Renewed(holder));
+        }
+    });
     let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
     azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
+}
+
+/// Returns the holder that a write of the lease names, if it is one and went well.
+fn renewal(call: &Call, status: u16) -> Option<Option<String>> {
+    let is_write = matches!(call.verb, Verb::Create | Verb::Update);
+    if !is_write || call.resource != "leases.coordination.k8s.io" || status >= 300 {
+        return None;
+    }
+    let holder = call.body.as_ref()?["spec"]["holderIdentity"].as_str();
+    Some(holder.map(str::to_owned))
 }
 
 /// Takes in what both simulators have seen since the last look, and judges it.

@@ -245,7 +245,8 @@ impl Population {
         let arc = Seat::arc(ArcSpec::ws2025_standard("arc-old").build("26100.1591"), "arc-old");
         self.seat(arc.tag("site", "hamburg").unfit("BuildTooOld"));
         let spec = LocalSpec::ws2025_azure_edition("guest-bare").without_guest_management();
-        let guest = Seat::local(spec, "guest-bare", "stack-1");
+        // On a cluster of its own: a guest that nobody can see uses up its cluster's limit.
+        let guest = Seat::local(spec, "guest-bare", "stack-2");
         self.seat(guest.unfit("GuestManagementOff"));
     }
 }

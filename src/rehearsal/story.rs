@@ -7,7 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::invariants::liveness::{is_current, reasons};
 use super::shelf::Name;
+use super::summary::reason_of;
 use super::truth::Cause;
 use super::world::World;
 use crate::api::HotpatchRun;
@@ -47,8 +49,7 @@ pub struct Story {
     lines: Vec<Line>,
     enrolment: Enrolment,
     told_until: Option<DateTime<Utc>>,
-    /// Reasons why machines cannot be hotpatched, as told last.
-    ineligible: BTreeMap<String, u64>,
+    is_discovered: bool,
     /// Number of each run within its month.
     numbers: BTreeMap<Name, usize>,
     runs_of_month: BTreeMap<String, usize>,
@@ -77,7 +78,7 @@ impl Story {
             let name = (write.namespace.clone(), write.name.clone());
             match (write.resource.as_str(), write.after.as_deref()) {
                 ("hotpatchruns.hotpatch.dev", Some(_)) => self.run(world, &name),
-                ("hotpatchfleets.hotpatch.dev", Some(fleet)) => self.fleet(write.at, fleet),
+                ("hotpatchmachines.hotpatch.dev", Some(_)) => self.discovery(world),
                 _ => {}
             }
         }
@@ -115,39 +116,32 @@ impl Story {
         let (mut machines, mut current) = (0, 0);
         for facts in all {
             machines += 1;
-            current += usize::from(super::invariants::liveness::is_current(world, facts));
+            current += usize::from(is_current(world, facts));
         }
         self.tell(world.now, format!("the end    {current} of {machines} machines are current"));
     }
 
-    fn fleet(&mut self, at: DateTime<Utc>, fleet: &Value) {
-        let status = &fleet["status"];
-        let found: BTreeMap<String, u64> = status["ineligibleReasons"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .filter_map(|(why, count)| Some((why.clone(), count.as_u64()?)))
-            .collect();
-        let machines = status["counts"]["machines"].as_u64().unwrap_or(0);
-        if found.is_empty() || found == self.ineligible || machines == 0 {
+    /// Tells once what was found, as soon as every machine has its record.
+    fn discovery(&mut self, world: &World) {
+        if self.is_discovered || world.records.len() < world.facts.len() {
             return;
         }
-        let name = fleet["metadata"]["name"].as_str().unwrap_or_default();
-        let eligible = status["counts"]["eligible"].as_u64().unwrap_or(0);
-        let ineligible = status["counts"]["ineligible"].as_u64().unwrap_or(0);
-        self.tell(
-            at,
-            format!(
-                "discovered fleet {name}: {machines} machines, {eligible} can be hotpatched, \
-                 {ineligible} cannot:"
-            ),
-        );
-        let reasons: Vec<String> =
-            found.iter().map(|(why, count)| format!("{why} {count}")).collect();
-        for part in reasons.chunks(4) {
-            self.tell(at, format!("             {}", part.join(", ")));
+        let unfit: Vec<_> = world.facts.values().filter(|own| own.unfit.is_some()).collect();
+        if unfit.iter().any(|own| reasons(world, own).is_empty()) {
+            return;
         }
-        self.ineligible = found;
+        self.is_discovered = true;
+        let (all, cannot) = (world.facts.len(), unfit.len());
+        let can = all - cannot;
+        let text = format!("found      {all} machines: {can} can be hotpatched, {cannot} cannot:");
+        self.tell(world.now, text);
+        let named: Vec<String> = unfit
+            .iter()
+            .map(|own| format!("{} ({})", own.name, reason_of(world, own)))
+            .collect();
+        for part in named.chunks(3) {
+            self.tell(world.now, format!("           {}", part.join(", ")));
+        }
     }
 
     fn effect(&mut self, world: &World, machine: &str, at: DateTime<Utc>, what: &What) {
@@ -234,11 +228,10 @@ impl Story {
         if self.stages_begun.insert(stage)
             && let Some((before, ended)) = self.last_end.get(&spec.release).cloned()
         {
-            let hours = (world.now - ended).num_hours();
-            self.tell(
-                world.now,
-                format!("soaked     {}: {hours} h since stage {before}", short(run)),
-            );
+            // From the first proof on, which is a little before the run of the stage ended.
+            let hours = (world.now - ended + TimeDelta::minutes(30)).num_hours();
+            let text = format!("soaked     {}: {hours} hours in stage {before}", short(run));
+            self.tell(world.now, text);
         }
         if let Some(window) = &spec.window
             && spec.action != RunAction::Hotpatch

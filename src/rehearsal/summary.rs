@@ -121,8 +121,7 @@ impl Summary {
         let mut own = Self { peaks: peaks.list(), ..Self::default() };
         for facts in world.facts.values() {
             let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else {
-                let reason = current::blocker(world, facts);
-                *own.unfit.entry(reason.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
+                *own.unfit.entry(reason_of(world, facts)).or_default() += 1;
                 continue;
             };
             let row = rows.entry((track, facts.kind)).or_insert_with(|| Row {
@@ -178,6 +177,14 @@ impl Summary {
             }
         }
     }
+}
+
+/// Returns why the operator says that a machine cannot be hotpatched: the reason for which it was
+/// made so, if that is among those it gives, else the first one.
+pub fn reason_of(world: &World, facts: &Facts) -> String {
+    let given = current::reasons(world, facts);
+    let found = given.iter().find(|own| Some(own.as_str()) == facts.unfit).or(given.first());
+    found.cloned().unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn key(facts: &Facts) -> Option<(OsTrack, MachineKind)> {

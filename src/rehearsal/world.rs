@@ -56,6 +56,9 @@ pub enum Happening {
     Written(Write),
     /// Something happened in Azure.
     Effect(Effect),
+    /// A write of the lease by this holder was answered well. A renewal that changes nothing, in
+    /// the same instant as the one before, is no commit and still proves that nobody else wrote.
+    Renewed(Option<String>),
 }
 
 /// An intent to command, as it was committed to the log of a run.
@@ -188,6 +191,7 @@ impl World {
                 self.now = self.now.max(effect.at);
                 self.effect(effect);
             }
+            Happening::Renewed(holder) => self.renew(holder.as_deref()),
         }
         self.latest = Some(happening);
     }
@@ -303,11 +307,19 @@ impl World {
             epoch: epoch.and_then(|text| text.parse().ok()).unwrap_or(self.lease.epoch),
         };
         self.epoch_known = self.epoch_known.max(self.lease.epoch);
-        let (order, lease) = (self.order, &self.lease);
-        let intents = &mut self.intents;
+        if let Some(holder) = self.lease.holder.clone() {
+            self.renew(Some(&holder));
+        }
+    }
+
+    fn renew(&mut self, holder: Option<&str>) {
+        if holder.is_none() || holder != self.lease.holder.as_deref() {
+            return;
+        }
+        let (order, intents) = (self.order, &mut self.intents);
         self.unrenewed.retain(|request| {
             let Some(intent) = intents.get_mut(request) else { return false };
-            if lease.holder.is_some() && intent.holder == lease.holder {
+            if intent.holder.as_deref() == holder {
                 intent.renewed = Some(order);
             }
             intent.renewed.is_none()

@@ -3,6 +3,7 @@
 mod api;
 mod azure;
 mod crds;
-mod tidy;
+mod rehearsal;
 mod status;
+mod tidy;
 mod validate;

@@ -30,7 +30,7 @@ impl Invariant for Liveness {
                 continue;
             }
             checks += 1;
-            if is_current(world, facts) || blocker(world, facts).is_some() {
+            if is_current(world, facts) || !reasons(world, facts).is_empty() {
                 continue;
             }
             return Err(Fault::on(
@@ -56,11 +56,13 @@ pub(crate) fn is_current(world: &World, facts: &Facts) -> bool {
     })
 }
 
-/// Returns the reason that the machine's record shows.
-pub(crate) fn blocker(world: &World, facts: &Facts) -> Option<String> {
+/// Returns the reasons that the machine's record shows.
+pub(crate) fn reasons(world: &World, facts: &Facts) -> Vec<String> {
     let record = world.records.values().find(|record| {
         let id = record["spec"]["resourceId"].as_str();
         id.is_some_and(|own| own.eq_ignore_ascii_case(&facts.id))
-    })?;
-    record["status"]["reasons"][0].as_str().map(str::to_owned)
+    });
+    let reasons = record.and_then(|record| record["status"]["reasons"].as_array());
+    let words = reasons.into_iter().flatten().filter_map(|own| own.as_str());
+    words.map(str::to_owned).collect()
 }
