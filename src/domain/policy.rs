@@ -287,7 +287,9 @@ mod tests {
         let tags = Tags::new([("app".to_owned(), "web".to_owned())]);
         assert!(TagSelector::default().matches(&tags));
         assert!(TagSelector::default().matches(&Tags::default()));
-        let both = |value| TagSelector(vec![rule("app", "exists", &[]), rule("app", "=", &[value])]);
+        let both = |value| {
+            TagSelector(vec![rule("app", "exists", &[]), rule("app", "=", &[value])])
+        };
         assert!(both("web").matches(&tags));
         assert!(!both("mail").matches(&tags));
     }

@@ -99,7 +99,8 @@ pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
         .values()
         .filter_map(|domain| domain.inventory.as_ref().ok().map(|inventory| (domain, inventory)))
         .flat_map(|(domain, inventory)| {
-            domain.fleets.iter().filter_map(move |view| Some((view.fleet.as_ref().ok()?, inventory)))
+            let fleets = domain.fleets.iter();
+            fleets.filter_map(move |view| Some((view.fleet.as_ref().ok()?, inventory)))
         })
         .filter(|(fleet, _)| fleet.mode == Mode::Enforce)
         .collect();

@@ -61,7 +61,8 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
         }
         budget.engage(&machine.id, &machine.name, machine.kind, &machine.placement, spread);
         granted += 1;
-        plan.sends.push(Send { run: wish.run, machine: wish.machine, command: wish.command, until });
+        let Wish { run, machine, command } = wish;
+        plan.sends.push(Send { run, machine, command, until });
     }
 }
 

@@ -434,7 +434,9 @@ fn judge(
             ended_at: Some(ended_at),
             ..progress.at(Step::Verifying, now, None, "installed; settling")
         }),
-        RebootStatus::Required | RebootStatus::Failed => owed(terms, machine.kind, progress, sight, now),
+        RebootStatus::Required | RebootStatus::Failed => {
+            owed(terms, machine.kind, progress, sight, now)
+        }
         RebootStatus::Started | RebootStatus::Unknown => {
             no_end(progress, now, "installed; its reboot is awaited")
         }

@@ -119,8 +119,9 @@ fn losing_a_fact_of_a_machine_in_a_run_adds_no_command() {
 }
 
 /// A machine that was going and now is not frees the domain it closed and its share of a limit:
-/// the zone of `zoned` keeps out `other-zone`, and so on. And one of a group that is known not to be hotpatched, as these
-/// losses read, holds nobody up. That is the turn of another, not a command more.
+/// the zone of `zoned` keeps out `other-zone`, and so on. And one of a group that is known not to
+/// be hotpatched, as these losses read, holds nobody up. That is the turn of another, not a
+/// command more.
 fn freed_by(lost: &str, what: &str, added: &str) -> bool {
     const KNOWN: [&str; 4] = ["patch mode", "image", "osProfile", "tags"];
     let pairs = [
