@@ -50,9 +50,17 @@ pub struct Options {
 pub fn main(options: &Options) -> ExitCode {
     match rehearse(options.seed, &mut Progress::new()) {
         Ok((report, is_current)) => {
-            let text = if options.json { json(&report) } else { text(&report, options.seed) };
+            let text = if options.json {
+                json(&report)
+            } else {
+                text(&report, options.seed)
+            };
             print!("{text}");
-            if report.has_held() && is_current { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if report.has_held() && is_current {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             eprintln!("the demo could not run: {error}");
@@ -77,8 +85,10 @@ pub enum Error {
 /// # Errors
 /// [`Error`] where it cannot be set up.
 pub fn rehearse(seed: u64, progress: &mut Progress) -> Result<(Report, bool), Error> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
     runtime.block_on(async {
         let mut rehearsal = Rehearsal::new(Rehearse {
             seed,
@@ -114,7 +124,9 @@ fn instant(text: &str) -> DateTime<Utc> {
 fn all_current(world: &World) -> bool {
     let mut fit = world.facts.values().filter(|own| own.unfit.is_none());
     let done = |run: &crate::api::HotpatchRun| {
-        run.status.as_ref().is_some_and(|status| status.completed_at.is_some())
+        run.status
+            .as_ref()
+            .is_some_and(|status| status.completed_at.is_some())
     };
     fit.all(|own| is_current(world, own)) && world.runs.values().all(|run| done(run))
 }
@@ -129,16 +141,28 @@ pub struct Progress {
 impl Progress {
     /// Shows a live line on a terminal, and a line a week elsewhere.
     pub fn new() -> Self {
-        Self { is_terminal: std::io::stderr().is_terminal(), is_quiet: false, shown: None }
+        Self {
+            is_terminal: std::io::stderr().is_terminal(),
+            is_quiet: false,
+            shown: None,
+        }
     }
 
     /// Shows nothing.
     pub fn quiet() -> Self {
-        Self { is_terminal: false, is_quiet: true, shown: None }
+        Self {
+            is_terminal: false,
+            is_quiet: true,
+            shown: None,
+        }
     }
 
     fn show(&mut self, world: &World, steps: u64) {
-        let pause = if self.is_terminal { TimeDelta::hours(6) } else { PROGRESS_DAYS };
+        let pause = if self.is_terminal {
+            TimeDelta::hours(6)
+        } else {
+            PROGRESS_DAYS
+        };
         if self.is_quiet || self.shown.is_some_and(|at| world.now - at < pause) {
             return;
         }
@@ -191,10 +215,16 @@ pub fn text(report: &Report, seed: u64) -> String {
     }
     out += &format!("\n{}\n", report.summary);
     let checks: u64 = report.invariants.iter().map(|own| own.checks).sum();
-    out += &format!("checked after each of {} requests, {checks} checks:\n", report.steps);
+    out += &format!(
+        "checked after each of {} requests, {checks} checks:\n",
+        report.steps
+    );
     for own in &report.invariants {
         let word = if own.held { "held" } else { "VIOLATED" };
-        out += &format!("  {word:<9}{:<12}{:>7}  {}\n", own.name, own.checks, own.states);
+        out += &format!(
+            "  {word:<9}{:<12}{:>7}  {}\n",
+            own.name, own.checks, own.states
+        );
     }
     for violation in &report.violations {
         out += &format!("\n{violation}\n");

@@ -60,9 +60,15 @@ enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("cannot read {path}: {source}")]
-    Read { path: String, source: std::io::Error },
+    Read {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("cannot open the audit log {path}: {source}")]
-    AuditLog { path: String, source: std::io::Error },
+    AuditLog {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("cannot use the kubeconfig: {0}")]
     Kubeconfig(String),
     #[error("cannot use the ARM endpoint: {0}")]
@@ -77,11 +83,17 @@ enum Error {
 pub fn main(options: Options) -> ExitCode {
     start_logs(options.log_format);
     // Both kube and the ARM client speak TLS; they must agree on who does the arithmetic.
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         eprintln!("another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start: {error}");
@@ -100,7 +112,9 @@ pub fn main(options: Options) -> ExitCode {
 fn start_logs(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),
@@ -146,7 +160,9 @@ async fn client(options: &Options) -> Result<Client, Error> {
                 context: options.context.clone(),
                 ..KubeConfigOptions::default()
             };
-            Config::from_custom_kubeconfig(file, &choice).await.map_err(|error| bad(&error))?
+            Config::from_custom_kubeconfig(file, &choice)
+                .await
+                .map_err(|error| bad(&error))?
         }
     };
     Client::try_from(config).map_err(|error| bad(&error))
@@ -158,7 +174,10 @@ fn cloud(options: &Options) -> Result<Cloud, Error> {
     let trusted = match &options.arm_ca_file {
         None => None,
         Some(path) => {
-            let source = |source| Error::Read { path: path.display().to_string(), source };
+            let source = |source| Error::Read {
+                path: path.display().to_string(),
+                source,
+            };
             Some(std::fs::read(path).map_err(source)?)
         }
     };
@@ -169,7 +188,10 @@ fn cloud(options: &Options) -> Result<Cloud, Error> {
 }
 
 fn token(path: &Path) -> Result<Token, Error> {
-    let source = |source| Error::Read { path: path.display().to_string(), source };
+    let source = |source| Error::Read {
+        path: path.display().to_string(),
+        source,
+    };
     let text = std::fs::read_to_string(path).map_err(source)?;
     let none = || Error::Token(path.display().to_string());
     if text.len() > TOKEN_BYTES_MAX {
@@ -182,16 +204,26 @@ fn audit(path: &str) -> Result<Arc<dyn Audit>, Error> {
     if path == "-" {
         return Ok(Arc::new(Lines::new(std::io::stdout())));
     }
-    let source = |source| Error::AuditLog { path: path.to_owned(), source };
-    let file: File =
-        OpenOptions::new().create(true).append(true).open(path).map_err(source)?;
+    let source = |source| Error::AuditLog {
+        path: path.to_owned(),
+        source,
+    };
+    let file: File = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(source)?;
     Ok(Arc::new(Lines::new(file)))
 }
 
 fn hostname() -> String {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "operator".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "operator".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 async fn shutdown() {
@@ -228,8 +260,9 @@ impl Clouds for FileClouds {
                     what: "an identity without a name".to_owned(),
                 });
             }
-            let token = token(&self.token_file)
-                .map_err(|error| AzureError::Unauthorised { what: error.to_string() })?;
+            let token = token(&self.token_file).map_err(|error| AzureError::Unauthorised {
+                what: error.to_string(),
+            })?;
             Ok(self.cloud.with_token(token))
         })
     }

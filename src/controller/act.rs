@@ -64,12 +64,16 @@ pub async fn act(
     for (key, own) in &mut work {
         let written = runs::write(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         if written {
-            intents.extend(own.cleared.drain(..).map(|(machine, command, looked_at)| Intent {
-                run: key.clone(),
-                machine,
-                command,
-                looked_at,
-            }));
+            intents.extend(
+                own.cleared
+                    .drain(..)
+                    .map(|(machine, command, looked_at)| Intent {
+                        run: key.clone(),
+                        machine,
+                        command,
+                        looked_at,
+                    }),
+            );
         }
     }
     if !intents.is_empty() {
@@ -79,8 +83,10 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
-        send::send(shell, mirrors, leadership, observed, &mut work, intents, may_send, &mut deeds)
-            .await;
+        send::send(
+            shell, mirrors, leadership, observed, &mut work, intents, may_send, &mut deeds,
+        )
+        .await;
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }

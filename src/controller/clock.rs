@@ -22,7 +22,10 @@ pub enum Clock {
 impl Clock {
     /// Makes a virtual clock that shows `epoch` now.
     pub fn starting_at(epoch: DateTime<Utc>) -> Self {
-        Self::Virtual { epoch, start: Instant::now() }
+        Self::Virtual {
+            epoch,
+            start: Instant::now(),
+        }
     }
 
     /// Returns the time.
@@ -44,6 +47,9 @@ impl Clock {
 
 fn wall() -> DateTime<Utc> {
     // chrono's own clock feature is off; the standard clock is read here and nowhere else.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
     DateTime::<Utc>::from(std::time::SystemTime::now())
 }

@@ -28,7 +28,9 @@ impl Clouds for OneCloud {
     ) -> BoxFuture<'a, Result<Cloud, Error>> {
         Box::pin(async move {
             if service_account.is_empty() {
-                return Err(Error::Unauthorised { what: "an identity without a name".to_owned() });
+                return Err(Error::Unauthorised {
+                    what: "an identity without a name".to_owned(),
+                });
             }
             Ok(self.0.clone())
         })

@@ -25,7 +25,10 @@ pub struct Emitter {
 impl Emitter {
     /// Makes an emitter for one process.
     pub fn new(instance: &str) -> Self {
-        Self { instance: instance.chars().take(128).collect(), written: 0 }
+        Self {
+            instance: instance.chars().take(128).collect(),
+            written: 0,
+        }
     }
 
     /// Writes one event. An event that cannot be written is logged and forgotten: nothing depends

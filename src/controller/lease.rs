@@ -38,7 +38,10 @@ pub struct Tenure {
 
 impl Default for Tenure {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(60), renew_every: Duration::from_secs(15) }
+        Self {
+            duration: Duration::from_secs(60),
+            renew_every: Duration::from_secs(15),
+        }
     }
 }
 
@@ -63,7 +66,10 @@ pub enum Error {
 
 impl Error {
     fn api(act: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Api { act, source: Box::new(source) }
+        move |source| Self::Api {
+            act,
+            source: Box::new(source),
+        }
     }
 }
 
@@ -115,12 +121,18 @@ impl Leadership {
     /// Returns how long to wait until nothing an earlier leader sent can still be on its way.
     pub fn quiet_for(&self) -> Duration {
         let now = Instant::now();
-        self.held.as_ref().map_or(Duration::ZERO, |held| held.quiet_until.duration_since(now))
+        self.held
+            .as_ref()
+            .map_or(Duration::ZERO, |held| held.quiet_until.duration_since(now))
     }
 
     /// Tells whether a command sent now would be answered before the lease could pass to another.
     pub fn may_send(&self) -> bool {
-        let room = self.tenure.duration.saturating_sub(REQUEST_TIMEOUT).saturating_sub(MARGIN);
+        let room = self
+            .tenure
+            .duration
+            .saturating_sub(REQUEST_TIMEOUT)
+            .saturating_sub(MARGIN);
         self.held.as_ref().is_some_and(|held| {
             let now = Instant::now();
             now >= held.quiet_until && now < held.renewed + room
@@ -129,7 +141,9 @@ impl Leadership {
 
     /// Returns when the next renewal is due.
     pub fn renewal_due(&self) -> Option<Instant> {
-        self.held.as_ref().map(|held| held.renewed + self.tenure.renew_every)
+        self.held
+            .as_ref()
+            .map(|held| held.renewed + self.tenure.renew_every)
     }
 
     /// Tries to win leadership.
@@ -139,15 +153,26 @@ impl Leadership {
     /// faster, [`Error::Api`].
     pub async fn acquire(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
         let asked = Instant::now();
-        let found = self.api.get_opt(LEASE_NAME).await.map_err(Error::api("read"))?;
+        let found = self
+            .api
+            .get_opt(LEASE_NAME)
+            .await
+            .map_err(Error::api("read"))?;
         let Some(found) = found else {
             let lease = self.lease(None, 1, now);
             let made = self.api.create(&PostParams::default(), &lease).await;
             let object = made.map_err(lost_on_conflict("create"))?;
-            self.held = Some(Held { object, renewed: asked, quiet_until: asked });
+            self.held = Some(Held {
+                object,
+                renewed: asked,
+                quiet_until: asked,
+            });
             return Ok(());
         };
-        let holder = found.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
+        let holder = found
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.holder_identity.clone());
         let holder = holder.filter(|name| !name.is_empty());
         let mut quiet_until = asked;
         if holder.as_ref() == Some(&self.holder) {
@@ -169,9 +194,16 @@ impl Leadership {
             quiet_until = asked + REQUEST_TIMEOUT + MARGIN;
         }
         let lease = self.lease(Some(&found), epoch_of(&found) + 1, now);
-        let won = self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await;
+        let won = self
+            .api
+            .replace(LEASE_NAME, &PostParams::default(), &lease)
+            .await;
         let object = won.map_err(lost_on_conflict("take"))?;
-        self.held = Some(Held { object, renewed: asked, quiet_until });
+        self.held = Some(Held {
+            object,
+            renewed: asked,
+            quiet_until,
+        });
         self.rival = None;
         Ok(())
     }
@@ -186,9 +218,17 @@ impl Leadership {
         let held = self.held.as_ref().ok_or(Error::Lost)?;
         let lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
         let quiet_until = held.quiet_until;
-        match self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await {
+        match self
+            .api
+            .replace(LEASE_NAME, &PostParams::default(), &lease)
+            .await
+        {
             Ok(object) => {
-                self.held = Some(Held { object, renewed: asked, quiet_until });
+                self.held = Some(Held {
+                    object,
+                    renewed: asked,
+                    quiet_until,
+                });
                 Ok(())
             }
             Err(error) => {
@@ -208,7 +248,9 @@ impl Leadership {
     pub async fn raise_epoch(&mut self, floor: i64, now: DateTime<Utc>) -> Result<(), Error> {
         let held = self.held.as_mut().ok_or(Error::Lost)?;
         let epoch = epoch_of(&held.object).max(floor);
-        held.object.annotations_mut().insert(EPOCH_ANNOTATION.to_owned(), epoch.to_string());
+        held.object
+            .annotations_mut()
+            .insert(EPOCH_ANNOTATION.to_owned(), epoch.to_string());
         self.renew(now).await
     }
 
@@ -217,12 +259,17 @@ impl Leadership {
     /// # Errors
     /// As [`Self::renew`].
     pub async fn release(&mut self, now: DateTime<Utc>) -> Result<(), Error> {
-        let Some(held) = self.held.take() else { return Ok(()) };
+        let Some(held) = self.held.take() else {
+            return Ok(());
+        };
         let mut lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = None;
         }
-        let released = self.api.replace(LEASE_NAME, &PostParams::default(), &lease).await;
+        let released = self
+            .api
+            .replace(LEASE_NAME, &PostParams::default(), &lease)
+            .await;
         released.map(|_| ()).map_err(lost_on_conflict("release"))
     }
 
@@ -232,10 +279,13 @@ impl Leadership {
         let same_holder =
             before.is_some_and(|spec| spec.holder_identity.as_deref() == Some(&self.holder));
         let transitions = before.and_then(|spec| spec.lease_transitions).unwrap_or(0);
-        let acquired = before.and_then(|spec| spec.acquire_time.clone()).filter(|_| same_holder);
+        let acquired = before
+            .and_then(|spec| spec.acquire_time.clone())
+            .filter(|_| same_holder);
         let stamp = || MicroTime(to_k8s(now).0);
-        let mut annotations =
-            found.map(|found| found.annotations().clone()).unwrap_or_default();
+        let mut annotations = found
+            .map(|found| found.annotations().clone())
+            .unwrap_or_default();
         annotations.insert(EPOCH_ANNOTATION.to_owned(), epoch.to_string());
         LeaseObject {
             metadata: ObjectMeta {
@@ -258,7 +308,11 @@ impl Leadership {
 }
 
 fn epoch_of(lease: &LeaseObject) -> i64 {
-    lease.annotations().get(EPOCH_ANNOTATION).and_then(|text| text.parse().ok()).unwrap_or(0)
+    lease
+        .annotations()
+        .get(EPOCH_ANNOTATION)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
 
 fn held_seconds(lease: &LeaseObject) -> Option<Duration> {
@@ -271,14 +325,19 @@ fn lost_on_conflict(act: &'static str) -> impl FnOnce(kube::Error) -> Error {
         kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
             Error::Lost
         }
-        source => Error::Api { act, source: Box::new(source) },
+        source => Error::Api {
+            act,
+            source: Box::new(source),
+        },
     }
 }
 
 /// Returns when a lease was last renewed, for people.
 pub fn renewed_at(lease: &LeaseObject) -> Option<DateTime<Utc>> {
     let stamp = lease.spec.as_ref()?.renew_time.as_ref()?;
-    from_k8s(&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(stamp.0))
+    from_k8s(&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+        stamp.0,
+    ))
 }
 
 /// How long a candidate waits before it asks for the lease again.

@@ -56,7 +56,10 @@ impl<K> Default for Mirror<K> {
             written: 0,
             own: BTreeSet::new(),
         };
-        Self { state: Mutex::new(state), advanced: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            advanced: Notify::new(),
+        }
     }
 }
 
@@ -67,7 +70,13 @@ pub fn version(text: Option<String>) -> u64 {
 
 impl<K> Mirror<K>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static,
 {
     fn lock(&self) -> MutexGuard<'_, State<K>> {
         // The state is whole between any two statements that could panic.
@@ -83,13 +92,19 @@ where
     pub fn of_namespace(&self, namespace: &str) -> Vec<Found<K>> {
         let state = self.lock();
         let from = (namespace.to_owned(), String::new());
-        let own = state.objects.range(from..).take_while(|((other, _), _)| other == namespace);
+        let own = state
+            .objects
+            .range(from..)
+            .take_while(|((other, _), _)| other == namespace);
         own.map(|(_, found)| found.clone()).collect()
     }
 
     /// Returns one object.
     pub fn get(&self, namespace: &str, name: &str) -> Option<Found<K>> {
-        self.lock().objects.get(&(namespace.to_owned(), name.to_owned())).cloned()
+        self.lock()
+            .objects
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .cloned()
     }
 
     /// Notes a write of ours, by the object that the server returned.
@@ -174,7 +189,10 @@ where
         }
         Err(invalid) => {
             let meta = invalid.metadata;
-            let key = (meta.namespace.unwrap_or_default(), meta.name.unwrap_or_default());
+            let key = (
+                meta.namespace.unwrap_or_default(),
+                meta.name.unwrap_or_default(),
+            );
             let found = Found::Unreadable {
                 namespace: key.0.clone(),
                 name: key.1.clone(),
@@ -190,7 +208,13 @@ where
 /// Keeps a mirror up to date for ever, and wakes `dirty` on every change that is not ours.
 pub async fn keep<K>(mirror: Arc<Mirror<K>>, client: Client, dirty: Arc<Notify>)
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static,
 {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
     let api: Api<DeserializeGuard<K>> = Api::all(client);

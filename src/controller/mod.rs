@@ -93,8 +93,10 @@ pub enum Error {
 /// [`Error`] where it cannot start.
 pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
     let namespaces: Api<Namespace> = Api::all(shell.kube.clone());
-    let system =
-        namespaces.get("kube-system").await.map_err(|error| Error::Cluster(Box::new(error)))?;
+    let system = namespaces
+        .get("kube-system")
+        .await
+        .map_err(|error| Error::Cluster(Box::new(error)))?;
     let dirty = Arc::new(Notify::new());
     let mirrors = Mirrors::default();
     let watches = watch(&shell.kube, &mirrors, &dirty);
@@ -132,13 +134,37 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
 
 fn watch(client: &Client, mirrors: &Mirrors, dirty: &Arc<Notify>) -> JoinSet<()> {
     let mut watches = JoinSet::new();
-    watches.spawn(keep(Arc::clone(&mirrors.fleets), client.clone(), Arc::clone(dirty)));
-    watches.spawn(keep(Arc::clone(&mirrors.windows), client.clone(), Arc::clone(dirty)));
-    watches.spawn(keep(Arc::clone(&mirrors.policies), client.clone(), Arc::clone(dirty)));
-    watches.spawn(keep(Arc::clone(&mirrors.requests), client.clone(), Arc::clone(dirty)));
-    watches.spawn(keep(Arc::clone(&mirrors.runs), client.clone(), Arc::clone(dirty)));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.fleets),
+        client.clone(),
+        Arc::clone(dirty),
+    ));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.windows),
+        client.clone(),
+        Arc::clone(dirty),
+    ));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.policies),
+        client.clone(),
+        Arc::clone(dirty),
+    ));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.requests),
+        client.clone(),
+        Arc::clone(dirty),
+    ));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.runs),
+        client.clone(),
+        Arc::clone(dirty),
+    ));
     // Nothing is decided from machine records, so their changes wake nobody.
-    watches.spawn(keep(Arc::clone(&mirrors.machines), client.clone(), Arc::new(Notify::new())));
+    watches.spawn(keep(
+        Arc::clone(&mirrors.machines),
+        client.clone(),
+        Arc::new(Notify::new()),
+    ));
     watches
 }
 
@@ -202,7 +228,9 @@ impl Controller {
             .map(|run| run.epoch)
             .max()
             .unwrap_or(0);
-        self.leadership.raise_epoch(highest + 1, self.shell.clock.now()).await?;
+        self.leadership
+            .raise_epoch(highest + 1, self.shell.clock.now())
+            .await?;
         let epoch = self.leadership.epoch();
         raise_epochs(&self.shell, &self.mirrors, found, epoch).await?;
         Ok(())

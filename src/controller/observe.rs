@@ -86,7 +86,13 @@ impl Mirrors {
         let windows = self.windows.objects().into_keys();
         let policies = self.policies.objects().into_keys();
         let requests = self.requests.objects().into_keys();
-        fleets.chain(runs).chain(windows).chain(policies).chain(requests).map(|key| key.0).collect()
+        fleets
+            .chain(runs)
+            .chain(windows)
+            .chain(policies)
+            .chain(requests)
+            .map(|key| key.0)
+            .collect()
     }
 }
 
@@ -153,7 +159,11 @@ pub async fn observe(
         cluster_uid: cluster_uid.to_owned(),
         domains,
     };
-    Observed { snapshot, declared: all_declared, clouds }
+    Observed {
+        snapshot,
+        declared: all_declared,
+        clouds,
+    }
 }
 
 async fn domain(
@@ -179,27 +189,31 @@ async fn domain(
             domain.unreadable_runs.push(run.name.clone());
         }
         let why = format!("run {} cannot be understood: {}", run.name, run.why);
-        domain.held.extend(run.machines.into_iter().map(|id| (id, why.clone())));
+        domain
+            .held
+            .extend(run.machines.into_iter().map(|id| (id, why.clone())));
     }
     let mut cloud = None;
     if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
         match shell.clouds.cloud(namespace, &account).await {
             Ok(own) => {
                 let engaged = engaged(domain.runs.values());
-                domain.inventory =
-                    inventory(memory, namespace, &own, &scope, &engaged, now).await;
+                domain.inventory = inventory(memory, namespace, &own, &scope, &engaged, now).await;
                 cloud = Some(own);
             }
             Err(error) => {
                 domain.inventory = Err(error.to_string());
-                memory.access.insert(namespace.to_owned(), Access::Failed(error));
+                memory
+                    .access
+                    .insert(namespace.to_owned(), Access::Failed(error));
             }
         }
     }
     if let Ok(inventory) = &domain.inventory {
         let names = inventory.machines.values();
-        declared.machine_names =
-            names.map(|own| (machine_name(own), own.id.clone())).collect();
+        declared.machine_names = names
+            .map(|own| (machine_name(own), own.id.clone()))
+            .collect();
     }
     domain.fleets = validate::fleets(declared, now);
     if let Some(cloud) = &cloud {
@@ -241,8 +255,14 @@ fn scope<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>) -> Scope 
 
 fn service_account<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>) -> String {
     let of_fleets = declared.fleets.iter().filter_map(Found::object);
-    let of_runs = runs.filter(|run| run.is_open()).map(|run| run.terms.service_account.clone());
-    of_fleets.map(|fleet| fleet.spec.service_account_name.clone()).chain(of_runs).next().unwrap_or_default()
+    let of_runs = runs
+        .filter(|run| run.is_open())
+        .map(|run| run.terms.service_account.clone());
+    of_fleets
+        .map(|fleet| fleet.spec.service_account_name.clone())
+        .chain(of_runs)
+        .next()
+        .unwrap_or_default()
 }
 
 /// Returns the machines that open runs command or hold.
@@ -289,12 +309,23 @@ async fn inventory(
     });
     match read {
         Ok(read) => {
-            let rows = read.unreadable.iter().map(|row| format!("{}: {}", row.id, row.why));
-            memory.unreadable.insert(namespace.to_owned(), rows.collect());
+            let rows = read
+                .unreadable
+                .iter()
+                .map(|row| format!("{}: {}", row.id, row.why));
+            memory
+                .unreadable
+                .insert(namespace.to_owned(), rows.collect());
             memory.access.insert(namespace.to_owned(), Access::Valid);
-            let machines =
-                read.machines.into_iter().map(|machine| (machine.id.clone(), machine)).collect();
-            let inventory = Inventory { at: read.at, machines };
+            let machines = read
+                .machines
+                .into_iter()
+                .map(|machine| (machine.id.clone(), machine))
+                .collect();
+            let inventory = Inventory {
+                at: read.at,
+                machines,
+            };
             let known = Known {
                 scope: scope.clone(),
                 inventory: inventory.clone(),
@@ -306,9 +337,15 @@ async fn inventory(
         Err(error) => {
             tracing::warn!(namespace, %error, "the inventory could not be read");
             let why = error.to_string();
-            memory.access.insert(namespace.to_owned(), Access::Failed(error));
+            memory
+                .access
+                .insert(namespace.to_owned(), Access::Failed(error));
             // What was known serves for reports; it is too old to act on before long.
-            memory.inventories.get(namespace).map(|known| known.inventory.clone()).ok_or(why)
+            memory
+                .inventories
+                .get(namespace)
+                .map(|known| known.inventory.clone())
+                .ok_or(why)
         }
     }
 }
@@ -319,7 +356,9 @@ async fn answers(
     asked: BTreeMap<MachineId, Question>,
     now: DateTime<Utc>,
 ) -> BTreeMap<MachineId, Answer> {
-    let Ok(inventory) = &domain.inventory else { return BTreeMap::new() };
+    let Ok(inventory) = &domain.inventory else {
+        return BTreeMap::new();
+    };
     let asking = asked.into_iter().filter_map(|(id, question)| {
         let kind = inventory.machines.get(&id)?.kind;
         let cloud = cloud.clone();
@@ -328,12 +367,14 @@ async fn answers(
                 Question::Operation(operation) => {
                     cloud.operation(&operation).await.map(Answer::Operation)
                 }
-                Question::Reading => {
-                    cloud.read(&id, kind).await.map(|reading| Answer::Reading(Box::new(reading)))
-                }
-                Question::Log { request, since } => {
-                    cloud.evidence(&id, request, since, now).await.map(Answer::Log)
-                }
+                Question::Reading => cloud
+                    .read(&id, kind)
+                    .await
+                    .map(|reading| Answer::Reading(Box::new(reading))),
+                Question::Log { request, since } => cloud
+                    .evidence(&id, request, since, now)
+                    .await
+                    .map(Answer::Log),
             };
             match answer {
                 Ok(answer) => Some((id, answer)),

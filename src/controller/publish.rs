@@ -45,7 +45,11 @@ pub async fn publish(
     events: &mut Emitter,
 ) -> bool {
     let now = shell.clock.now();
-    let recorded: usize = plan.outlooks.values().map(|outlook| outlook.roster.len()).sum();
+    let recorded: usize = plan
+        .outlooks
+        .values()
+        .map(|outlook| outlook.roster.len())
+        .sum();
     let mut left = RECORDS_PER_PASS_MAX;
     for ((namespace, id), note) in &deeds.notes {
         for (key, outlook) in &mut plan.outlooks {
@@ -55,20 +59,38 @@ pub async fn publish(
         }
     }
     for (namespace, declared) in &observed.declared {
-        let Some(domain) = observed.snapshot.domains.get(namespace) else { continue };
+        let Some(domain) = observed.snapshot.domains.get(namespace) else {
+            continue;
+        };
         let domain = as_done(domain, deeds);
         let access = memory.access.get(namespace).unwrap_or(&Access::Unknown);
         declarations(shell, mirrors, declared, now).await;
         for found in &declared.fleets {
             let limited = recorded > RECORDED_MACHINES_MAX;
-            let shown = Shown { domain: &domain, plan, access, limited };
-            fleet(shell, mirrors, declared, found, &shown, events, &mut left, now).await;
+            let shown = Shown {
+                domain: &domain,
+                plan,
+                access,
+                limited,
+            };
+            fleet(
+                shell, mirrors, declared, found, &shown, events, &mut left, now,
+            )
+            .await;
         }
     }
     for (before, after) in &deeds.runs {
         let reference = run_reference(mirrors, after);
         for happening in status::run_events(before, after) {
-            events.emit(&shell.kube, &reference, &after.fleet.namespace, happening, now).await;
+            events
+                .emit(
+                    &shell.kube,
+                    &reference,
+                    &after.fleet.namespace,
+                    happening,
+                    now,
+                )
+                .await;
         }
     }
     left == 0
@@ -85,8 +107,16 @@ struct Shown<'a> {
 /// The domain with its runs as the pass left them.
 fn as_done(domain: &Domain, deeds: &Deeds) -> Domain {
     let mut domain = domain.clone();
-    for run in deeds.runs.iter().map(|(_, after)| after).chain(&deeds.announced) {
-        if domain.fleets.iter().any(|view| view.key.namespace == run.fleet.namespace)
+    for run in deeds
+        .runs
+        .iter()
+        .map(|(_, after)| after)
+        .chain(&deeds.announced)
+    {
+        if domain
+            .fleets
+            .iter()
+            .any(|view| view.key.namespace == run.fleet.namespace)
             || domain.runs.contains_key(&run.name)
         {
             domain.runs.insert(run.name.clone(), run.clone());
@@ -108,7 +138,10 @@ where
     let mut whole = K::clone(object);
     *whole.status_mut() = Some(wanted);
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    match api.replace_status(&object.name_any(), &PostParams::default(), &whole).await {
+    match api
+        .replace_status(&object.name_any(), &PostParams::default(), &whole)
+        .await
+    {
         Ok(stored) => mirror.wrote(&stored),
         Err(error) => {
             let name = object.name_any();
@@ -118,52 +151,64 @@ where
 }
 
 /// Writes the status of an object that does not parse, as far as anybody can.
-async fn unreadable<K>(
-    shell: &Shell,
-    kind: &'static str,
-    found: &Found<K>,
-    now: DateTime<Utc>,
-)
+async fn unreadable<K>(shell: &Shell, kind: &'static str, found: &Found<K>, now: DateTime<Utc>)
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
-    let Found::Unreadable { namespace, name, why, .. } = found else { return };
+    let Found::Unreadable {
+        namespace,
+        name,
+        why,
+        ..
+    } = found
+    else {
+        return;
+    };
     let resource = kube::api::ApiResource::erase::<K>(&());
     let api: Api<kube::api::DynamicObject> =
         Api::namespaced_with(shell.kube.clone(), namespace, &resource);
-    let Ok(mut object) = api.get(name).await else { return };
+    let Ok(mut object) = api.get(name).await else {
+        return;
+    };
     let stored = object.data.pointer("/status/conditions").cloned();
-    let previous: Vec<Condition> =
-        stored.and_then(|own| serde_json::from_value(own).ok()).unwrap_or_default();
+    let previous: Vec<Condition> = stored
+        .and_then(|own| serde_json::from_value(own).ok())
+        .unwrap_or_default();
     let generation = object.metadata.generation;
     let conditions = status::unreadable(kind, why, previous, generation, now);
-    let Ok(conditions) = serde_json::to_value(conditions) else { return };
+    let Ok(conditions) = serde_json::to_value(conditions) else {
+        return;
+    };
     if object.data.pointer("/status/conditions") == Some(&conditions) {
         return;
     }
-    let Some(data) = object.data.as_object_mut() else { return };
-    let own = data.entry("status").or_insert_with(|| serde_json::json!({}));
+    let Some(data) = object.data.as_object_mut() else {
+        return;
+    };
+    let own = data
+        .entry("status")
+        .or_insert_with(|| serde_json::json!({}));
     if let Some(own) = own.as_object_mut() {
         own.insert("conditions".to_owned(), conditions);
         if let Some(generation) = generation {
             own.insert("observedGeneration".to_owned(), generation.into());
         }
     }
-    if let Err(error) = api.replace_status(name, &PostParams::default(), &object).await {
+    if let Err(error) = api
+        .replace_status(name, &PostParams::default(), &object)
+        .await
+    {
         tracing::warn!(%namespace, %name, %error, "an object cannot be read, nor told so");
     }
 }
 
 /// Writes the status of windows, policies and requests.
-async fn declarations(
-    shell: &Shell,
-    mirrors: &Mirrors,
-    declared: &Declared,
-    now: DateTime<Utc>,
-) {
+async fn declarations(shell: &Shell, mirrors: &Mirrors, declared: &Declared, now: DateTime<Utc>) {
     for found in &declared.windows {
         unreadable(shell, "MaintenanceWindow", found, now).await;
-        let Some(object) = found.object() else { continue };
+        let Some(object) = found.object() else {
+            continue;
+        };
         let spec = validate::window(object);
         let wanted = status::window(
             object.status.as_ref(),
@@ -175,13 +220,19 @@ async fn declarations(
     }
     for found in &declared.policies {
         unreadable(shell, "BaselinePolicy", found, now).await;
-        let Some(object) = found.object() else { continue };
+        let Some(object) = found.object() else {
+            continue;
+        };
         let policy = validate::policy(object);
         let name = object.name_any();
         let users = declared.fleets.iter().filter_map(Found::object);
-        let users = users.filter(|fleet| fleet.spec.policy_ref.name == name).count();
-        let unsupported: Vec<String> =
-            validate::unsupported(None, Some(object)).iter().map(ToString::to_string).collect();
+        let users = users
+            .filter(|fleet| fleet.spec.policy_ref.name == name)
+            .count();
+        let unsupported: Vec<String> = validate::unsupported(None, Some(object))
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let wanted = status::policy(
             object.status.as_ref(),
             object.metadata.generation,
@@ -195,12 +246,20 @@ async fn declarations(
     let judged = validate::requests(declared, now);
     for found in &declared.requests {
         unreadable(shell, "HotpatchRequest", found, now).await;
-        let Some(object) = found.object() else { continue };
+        let Some(object) = found.object() else {
+            continue;
+        };
         let name = object.name_any();
-        let Some(judgement) = judged.iter().find(|own| own.name == name) else { continue };
+        let Some(judgement) = judged.iter().find(|own| own.name == name) else {
+            continue;
+        };
         let judgement = status::RequestJudgement {
             state: state_of(&judgement.ruling),
-            by: object.spec.requested_by.clone().map(|by| format!("claimed: {by}")),
+            by: object
+                .spec
+                .requested_by
+                .clone()
+                .map(|by| format!("claimed: {by}")),
         };
         let wanted = status::request(
             object.status.as_ref(),
@@ -228,10 +287,15 @@ fn state_of(ruling: &validate::Ruling) -> status::RequestState {
 fn policy_of<'a>(fleet: &HotpatchFleet, declared: &'a Declared) -> Option<&'a BaselinePolicy> {
     let name = &fleet.spec.policy_ref.name;
     let policies = declared.policies.iter().filter_map(Found::object);
-    policies.map(AsRef::as_ref).find(|policy| policy.name_any() == *name)
+    policies
+        .map(AsRef::as_ref)
+        .find(|policy| policy.name_any() == *name)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one fleet's share of everything a pass knows")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one fleet's share of everything a pass knows"
+)]
 async fn fleet(
     shell: &Shell,
     mirrors: &Mirrors,
@@ -245,10 +309,14 @@ async fn fleet(
     unreadable(shell, "HotpatchFleet", found, now).await;
     let Some(object) = found.object() else { return };
     let uid = object.metadata.uid.clone().unwrap_or_default();
-    let Some(view) = shown.domain.fleets.iter().find(|view| view.uid == uid) else { return };
+    let Some(view) = shown.domain.fleets.iter().find(|view| view.uid == uid) else {
+        return;
+    };
     let outlook = shown.plan.outlooks.get(&view.key);
-    let unsupported: Vec<String> =
-        validate::unsupported(Some(object), policy_of(object, declared)).iter().map(ToString::to_string).collect();
+    let unsupported: Vec<String> = validate::unsupported(Some(object), policy_of(object, declared))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let refusal = match shown.access {
         Access::Failed(error) => error.to_string(),
         _ => String::new(),
@@ -267,7 +335,9 @@ async fn fleet(
     let wanted = status::fleet(&input, now);
     let reference = object.object_ref(&());
     for happening in status::fleet_events(object.status.as_ref(), &wanted) {
-        events.emit(&shell.kube, &reference, &view.key.namespace, happening, now).await;
+        events
+            .emit(&shell.kube, &reference, &view.key.namespace, happening, now)
+            .await;
     }
     write(&shell.kube, &mirrors.fleets, object, wanted).await;
     if let Some(outlook) = outlook {
@@ -291,7 +361,10 @@ fn access_of<'a>(access: &'a Access, refusal: &'a str) -> status::Access<'a> {
 }
 
 /// Keeps one record for each machine that wants one, and removes those of machines that left.
-#[expect(clippy::too_many_arguments, reason = "one fleet's share of everything a pass knows")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one fleet's share of everything a pass knows"
+)]
 async fn records(
     shell: &Shell,
     mirrors: &Mirrors,
@@ -305,13 +378,24 @@ async fn records(
     let api: Api<HotpatchMachine> = Api::namespaced(shell.kube.clone(), &key.namespace);
     let mut kept = BTreeSet::new();
     let runs = last_runs(shown.domain, key);
-    let Some(Ok(valid)) =
-        shown.domain.fleets.iter().find(|view| view.key == *key).map(|view| &view.fleet)
+    let Some(Ok(valid)) = shown
+        .domain
+        .fleets
+        .iter()
+        .find(|view| view.key == *key)
+        .map(|view| &view.fleet)
     else {
         return;
     };
-    let silent = Note { reason: "Unknown".to_owned(), message: String::new() };
-    for member in outlook.roster.values().filter(|member| member.owner.is_none()) {
+    let silent = Note {
+        reason: "Unknown".to_owned(),
+        message: String::new(),
+    };
+    for member in outlook
+        .roster
+        .values()
+        .filter(|member| member.owner.is_none())
+    {
         let note = outlook.notes.get(&member.machine.id).unwrap_or(&silent);
         if !status::wants_record(fleet.spec.machine_records, shown.limited, member, note) {
             continue;
@@ -327,7 +411,10 @@ async fn records(
             None => {
                 *left -= 1;
                 let made = api
-                    .create(&PostParams::default(), &record(fleet, key, &name, &member.machine))
+                    .create(
+                        &PostParams::default(),
+                        &record(fleet, key, &name, &member.machine),
+                    )
                     .await;
                 match made {
                     Ok(object) => {
@@ -356,7 +443,9 @@ async fn records(
         }
     }
     for found in mirrors.machines.of_namespace(&key.namespace) {
-        let Found::Object(object) = found else { continue };
+        let Found::Object(object) = found else {
+            continue;
+        };
         let name = object.name_any();
         if object.spec.fleet == key.name && !kept.contains(&name) && *left > 0 {
             *left -= 1;
@@ -386,9 +475,15 @@ fn record(
     object.metadata = ObjectMeta {
         name: Some(name.to_owned()),
         namespace: Some(key.namespace.clone()),
-        labels: Some(BTreeMap::from([("hotpatch.dev/fleet".to_owned(), key.name.clone())])),
+        labels: Some(BTreeMap::from([(
+            "hotpatch.dev/fleet".to_owned(),
+            key.name.clone(),
+        )])),
         owner_references: fleet.controller_owner_ref(&()).map(|own| {
-            vec![OwnerReference { block_owner_deletion: Some(false), ..own }]
+            vec![OwnerReference {
+                block_owner_deletion: Some(false),
+                ..own
+            }]
         }),
         ..ObjectMeta::default()
     };
@@ -396,11 +491,16 @@ fn record(
 }
 
 /// Returns the newest run that names each machine.
-fn last_runs<'a>(domain: &'a Domain, key: &FleetKey) -> BTreeMap<MachineId, (&'a Run, &'a Progress)> {
+fn last_runs<'a>(
+    domain: &'a Domain,
+    key: &FleetKey,
+) -> BTreeMap<MachineId, (&'a Run, &'a Progress)> {
     let mut last: BTreeMap<MachineId, (&Run, &Progress)> = BTreeMap::new();
     for run in domain.runs.values().filter(|run| run.fleet == *key) {
         for (id, progress) in &run.progress {
-            let newer = last.get(id).is_none_or(|(other, _)| other.created_at <= run.created_at);
+            let newer = last
+                .get(id)
+                .is_none_or(|(other, _)| other.created_at <= run.created_at);
             if newer {
                 last.insert(id.clone(), (run, progress));
             }
@@ -409,10 +509,7 @@ fn last_runs<'a>(domain: &'a Domain, key: &FleetKey) -> BTreeMap<MachineId, (&'a
     last
 }
 
-fn run_reference(
-    mirrors: &Mirrors,
-    run: &Run,
-) -> k8s_openapi::api::core::v1::ObjectReference {
+fn run_reference(mirrors: &Mirrors, run: &Run) -> k8s_openapi::api::core::v1::ObjectReference {
     match mirrors.runs.get(&run.fleet.namespace, &run.name) {
         Some(Found::Object(object)) => object.object_ref(&()),
         _ => k8s_openapi::api::core::v1::ObjectReference {

@@ -32,7 +32,14 @@ pub struct Candidate<'a> {
 
 /// What decides who goes first: stage, overdue, reboot owed, failure domain, order within its
 /// group, name.
-type Turn<'a> = (usize, Reverse<bool>, Reverse<bool>, DomainKey<'a>, GroupOrder, &'a MachineId);
+type Turn<'a> = (
+    usize,
+    Reverse<bool>,
+    Reverse<bool>,
+    DomainKey<'a>,
+    GroupOrder,
+    &'a MachineId,
+);
 
 /// The failure domain of a machine, in the order in which domains are worked through.
 pub type DomainKey<'a> = (&'a str, &'a str, u32, &'a str, &'a str);
@@ -60,10 +67,9 @@ pub fn domain_key(kind: MachineKind, placement: &Placement) -> DomainKey<'_> {
         ZonePlace::Regional => "",
         ZonePlace::Unknown => "?",
     };
-    let (set, domain) = placement
-        .availability_set
-        .as_ref()
-        .map_or(("", 0), |set| (set.id.as_str(), set.update_domain.map_or(0, |own| own + 1)));
+    let (set, domain) = placement.availability_set.as_ref().map_or(("", 0), |set| {
+        (set.id.as_str(), set.update_domain.map_or(0, |own| own + 1))
+    });
     (placement.region.as_str(), zone, domain, set, "")
 }
 
@@ -81,9 +87,14 @@ pub fn group_order(fleet: &Fleet, member: &Member) -> GroupOrder {
 
 /// Returns the order of a machine within one of its groups.
 fn order_in(rule: &GroupRule, member: &Member) -> GroupOrder {
-    let word = rule.order_tag.as_ref().and_then(|tag| member.machine.tags.get(tag));
+    let word = rule
+        .order_tag
+        .as_ref()
+        .and_then(|tag| member.machine.tags.get(tag));
     word.map_or(GroupOrder::Last, |word| {
-        word.trim().parse().map_or_else(|_| GroupOrder::Word(word.into()), GroupOrder::Number)
+        word.trim()
+            .parse()
+            .map_or_else(|_| GroupOrder::Word(word.into()), GroupOrder::Number)
     })
 }
 
@@ -103,7 +114,14 @@ fn turn<'a>(fleet: &Fleet, candidate: &Candidate<'a>, now: DateTime<Utc>) -> Tur
 pub fn in_turn(fleet: &Fleet, candidates: &mut [Candidate<'_>], now: DateTime<Utc>) {
     candidates.sort_by_cached_key(|candidate| {
         let turn = turn(fleet, candidate, now);
-        (turn.0, turn.1, turn.2, OwnedKey::from(turn.3), turn.4, turn.5.clone())
+        (
+            turn.0,
+            turn.1,
+            turn.2,
+            OwnedKey::from(turn.3),
+            turn.4,
+            turn.5.clone(),
+        )
     });
 }
 
@@ -138,11 +156,7 @@ pub struct Batch<'a> {
 /// Returns the next batch of candidates that are sorted by [`in_turn`]: the first one leads, and
 /// all that share its release, action, cause, KBs and stage and need not be kept apart from any
 /// machine of the batch join it, up to `size`.
-pub fn batch<'a>(
-    candidates: &[Candidate<'a>],
-    spread: Spread,
-    size: usize,
-) -> Option<Batch<'a>> {
+pub fn batch<'a>(candidates: &[Candidate<'a>], spread: Spread, size: usize) -> Option<Batch<'a>> {
     let lead = candidates.first()?;
     let mut members: Vec<&Member> = Vec::new();
     // One machine of each failure domain stands for all of it, so the check stays short.
@@ -160,7 +174,10 @@ pub fn batch<'a>(
             continue;
         }
         let machine = &candidate.member.machine;
-        let place = Place { kind: machine.kind, placement: &machine.placement };
+        let place = Place {
+            kind: machine.kind,
+            placement: &machine.placement,
+        };
         let key = domain_key(machine.kind, &machine.placement);
         let fits = domains
             .values()
@@ -204,17 +221,22 @@ pub fn waits_for<'a>(
         }
         Verdict::Current { .. } => false,
     };
-    fleet.policy.groups.iter().filter(|rule| rule.order_tag.is_some()).find_map(|rule| {
-        let value = member.machine.tags.get(&rule.tag)?;
-        let own = order_in(rule, member);
-        roster.values().find(|other| {
-            other.machine.id != member.machine.id
-                && other.machine.tags.get(&rule.tag) == Some(value)
-                && other.stage == member.stage
-                && order_in(rule, other) < own
-                && (is_worked_on(other) || (is_open(other) && may_go(other)))
+    fleet
+        .policy
+        .groups
+        .iter()
+        .filter(|rule| rule.order_tag.is_some())
+        .find_map(|rule| {
+            let value = member.machine.tags.get(&rule.tag)?;
+            let own = order_in(rule, member);
+            roster.values().find(|other| {
+                other.machine.id != member.machine.id
+                    && other.machine.tags.get(&rule.tag) == Some(value)
+                    && other.stage == member.stage
+                    && order_in(rule, other) < own
+                    && (is_worked_on(other) || (is_open(other) && may_go(other)))
+            })
         })
-    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,11 @@ pub const SET_SMALL: usize = 10;
 
 /// Returns how many of an availability set or a cluster may be unavailable at once.
 pub fn set_limit(members: usize) -> u32 {
-    if members < SET_SMALL { members.min(1) as u32 } else { SET_SHARE.of(members) }
+    if members < SET_SMALL {
+        members.min(1) as u32
+    } else {
+        SET_SHARE.of(members)
+    }
 }
 
 /// A limit with the machines it counts.
@@ -63,8 +67,15 @@ pub enum Refusal {
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Full { key, unavailable, max } => {
-                write!(f, "{key} is at its limit: {unavailable} of {max} unavailable")
+            Self::Full {
+                key,
+                unavailable,
+                max,
+            } => {
+                write!(
+                    f,
+                    "{key} is at its limit: {unavailable} of {max} unavailable"
+                )
             }
             Self::Apart { by, from } => write!(f, "{from} in {by} is being worked on"),
         }
@@ -94,10 +105,7 @@ pub struct Budget {
 
 impl Budget {
     /// Takes the ceilings of a domain and the machines in it that are unavailable by themselves.
-    pub fn new(
-        ceilings: Vec<Ceiling>,
-        unavailable: impl IntoIterator<Item = MachineId>,
-    ) -> Self {
+    pub fn new(ceilings: Vec<Ceiling>, unavailable: impl IntoIterator<Item = MachineId>) -> Self {
         let mut of_machine: BTreeMap<MachineId, Vec<usize>> = BTreeMap::new();
         for (place, ceiling) in ceilings.iter().enumerate() {
             for id in &ceiling.members {
@@ -138,7 +146,12 @@ impl Budget {
         self.take(id);
         self.engaged.insert(
             id.clone(),
-            Engaged { name: name.to_owned(), kind, placement: placement.clone(), spread },
+            Engaged {
+                name: name.to_owned(),
+                kind,
+                placement: placement.clone(),
+                spread,
+            },
         );
     }
 
@@ -159,9 +172,15 @@ impl Budget {
             if other == id {
                 continue;
             }
-            let there = Place { kind: engaged.kind, placement: &engaged.placement };
+            let there = Place {
+                kind: engaged.kind,
+                placement: &engaged.placement,
+            };
             if let Some(by) = apart(place, there, spread.stricter(engaged.spread), self.regions) {
-                return Err(Refusal::Apart { by, from: engaged.name.clone() });
+                return Err(Refusal::Apart {
+                    by,
+                    from: engaged.name.clone(),
+                });
             }
         }
         if self.unavailable.contains(id) {
@@ -169,7 +188,9 @@ impl Budget {
         }
         for index in self.of_machine.get(id).into_iter().flatten() {
             let ceiling = &self.ceilings[*index];
-            let max = frozen.get(&ceiling.key).map_or(ceiling.max, |own| ceiling.max.min(*own));
+            let max = frozen
+                .get(&ceiling.key)
+                .map_or(ceiling.max, |own| ceiling.max.min(*own));
             if self.used[*index] + 1 > max {
                 return Err(Refusal::Full {
                     key: ceiling.key.clone(),
@@ -183,7 +204,11 @@ impl Budget {
 
     /// Returns the ceilings that count a machine.
     pub fn ceilings_of(&self, id: &MachineId) -> impl Iterator<Item = &Ceiling> {
-        self.of_machine.get(id).into_iter().flatten().map(|place| &self.ceilings[*place])
+        self.of_machine
+            .get(id)
+            .into_iter()
+            .flatten()
+            .map(|place| &self.ceilings[*place])
     }
 
     /// Returns every ceiling with how many of its machines are unavailable.

@@ -70,7 +70,11 @@ impl std::fmt::Display for Withdrawn {
             Self::NewerInstall(id) => write!(f, "install {id} is not in the inventory yet"),
             Self::ClaimedElsewhere => f.write_str("another fleet or cluster claims it"),
             Self::ClockSkewed(skew) => {
-                write!(f, "Azure's clock and ours differ by {} s", skew.num_seconds())
+                write!(
+                    f,
+                    "Azure's clock and ours differ by {} s",
+                    skew.num_seconds()
+                )
             }
         }
     }
@@ -115,10 +119,16 @@ pub fn clearance(
         return Err(Withdrawn::Busy(what.clone()));
     }
     if let Some(last) = &reading.last_activity {
-        if matches!(last.status, InstallStatus::InProgress | InstallStatus::Unknown) {
+        if matches!(
+            last.status,
+            InstallStatus::InProgress | InstallStatus::Unknown
+        ) {
             return Err(Withdrawn::Busy(format!("install {}", last.id)));
         }
-        let known = seen.installs.iter().any(|record| record.activity == last.id);
+        let known = seen
+            .installs
+            .iter()
+            .any(|record| record.activity == last.id);
         let forgotten = last.started.is_some_and(|at| now - at > INSTALLS_SHOWN_FOR);
         if !known && !forgotten {
             return Err(Withdrawn::NewerInstall(last.id.clone()));

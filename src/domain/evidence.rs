@@ -210,7 +210,10 @@ impl Reading {
             .map(|(pending, at)| PendingReboot { pending, at });
         let seen = machine
             .and_then(|machine| machine.assessment.as_ref())
-            .map(|seen| PendingReboot { pending: seen.reboot_pending, at: seen.at });
+            .map(|seen| PendingReboot {
+                pending: seen.reboot_pending,
+                at: seen.at,
+            });
         own.into_iter().chain(seen).max_by_key(|word| word.at)
     }
 }

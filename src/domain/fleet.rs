@@ -82,7 +82,9 @@ impl FleetSelector {
     pub fn exclusion(&self, id: &MachineId, now: DateTime<Utc>) -> Option<&ExcludedMachine> {
         self.exclude.iter().find(|excluded| {
             &excluded.id == id
-                && excluded.through.is_none_or(|through| now.date_naive() <= through)
+                && excluded
+                    .through
+                    .is_none_or(|through| now.date_naive() <= through)
         })
     }
 }
@@ -182,6 +184,8 @@ pub struct Fleet {
 impl Fleet {
     /// Returns the pause that covers a stage of a release, if there is one.
     pub fn pause(&self, release: ReleaseId, stage: &str) -> Option<&Word> {
-        self.pauses.iter().find(|pause| pause.covers(release, stage))
+        self.pauses
+            .iter()
+            .find(|pause| pause.covers(release, stage))
     }
 }

@@ -113,7 +113,10 @@ fn windows_of<'a>(fleet: &'a Fleet, stage: &str) -> Vec<NamedWindow<'a>> {
         .windows
         .iter()
         .filter(|own| own.stages.is_empty() || own.stages.contains(stage))
-        .map(|own| NamedWindow { name: &own.name, window: &own.window })
+        .map(|own| NamedWindow {
+            name: &own.name,
+            window: &own.window,
+        })
         .collect()
 }
 
@@ -128,8 +131,11 @@ pub fn open_span(
 ) -> Option<(Span, String)> {
     if action == Action::Hotpatch && fleet.hotpatch_when == HotpatchWhen::AnyTime {
         let mut end = now + ANY_TIME_SPAN;
-        let mut zones: Vec<Zone> =
-            fleet.windows.iter().map(|own| own.window.zone().clone()).collect();
+        let mut zones: Vec<Zone> = fleet
+            .windows
+            .iter()
+            .map(|own| own.window.zone().clone())
+            .collect();
         if zones.is_empty() {
             zones.push(Zone::utc());
         }
@@ -147,19 +153,37 @@ pub fn open_span(
         return Some((Span { start: now, end }, ANY_TIME.to_owned()));
     }
     let windows = windows_of(fleet, stage);
-    let all = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
+    let all = FleetWindows {
+        windows: &windows,
+        fleet_exclusions: &fleet.exclusions,
+    };
     let open = all.open_at(now)?;
     let name = open.windows.into_iter().next()?;
-    Some((Span { start: open.opening.start, end: open.opening.end }, name))
+    Some((
+        Span {
+            start: open.opening.start,
+            end: open.opening.end,
+        },
+        name,
+    ))
 }
 
 /// Returns the next time a window of a stage opens after `now`.
 pub fn next_span(fleet: &Fleet, stage: &str, now: DateTime<Utc>) -> Option<(Span, String)> {
     let windows = windows_of(fleet, stage);
-    let all = FleetWindows { windows: &windows, fleet_exclusions: &fleet.exclusions };
+    let all = FleetWindows {
+        windows: &windows,
+        fleet_exclusions: &fleet.exclusions,
+    };
     let open = all.next(now, 1).into_iter().next()?;
     let name = open.windows.into_iter().next()?;
-    Some((Span { start: open.opening.start, end: open.opening.end }, name))
+    Some((
+        Span {
+            start: open.opening.start,
+            end: open.opening.end,
+        },
+        name,
+    ))
 }
 
 /// Returns the last instant at which a run may still send: later there is not enough time left
@@ -220,7 +244,11 @@ pub fn permission(
     if let Some(why) = halted {
         return Err(Withheld::Halted(why.to_owned()));
     }
-    if let Some(gate) = terms.gates.iter().find(|gate| !run.gates_open.contains(&gate.condition)) {
+    if let Some(gate) = terms
+        .gates
+        .iter()
+        .find(|gate| !run.gates_open.contains(&gate.condition))
+    {
         return Err(Withheld::GateClosed(gate.condition.clone()));
     }
     if now < terms.window.start || now >= terms.window.end {
@@ -242,7 +270,10 @@ pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
         || fleet.is_none()
         || fleet.is_some_and(|fleet| {
             fleet.uid != terms.fleet_uid
-                || fleet.aborts.iter().any(|word| word.covers(terms.release, &terms.stage))
+                || fleet
+                    .aborts
+                    .iter()
+                    .any(|word| word.covers(terms.release, &terms.stage))
         })
 }
 

@@ -67,7 +67,10 @@ pub struct RunKey {
 impl RunKey {
     /// Returns the key of a run.
     pub fn of(run: &Run) -> Self {
-        Self { namespace: run.fleet.namespace.clone(), name: run.name.clone() }
+        Self {
+            namespace: run.fleet.namespace.clone(),
+            name: run.name.clone(),
+        }
     }
 }
 
@@ -129,7 +132,10 @@ pub struct Note {
 
 impl Note {
     pub(super) fn new(reason: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason: reason.into(), message: message.into() }
+        Self {
+            reason: reason.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -229,15 +235,22 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
             now,
         };
         if let Ok(inventory) = &domain.inventory {
-            for fleet in domain.fleets.iter().filter_map(|view| view.fleet.as_ref().ok()) {
+            for fleet in domain
+                .fleets
+                .iter()
+                .filter_map(|view| view.fleet.as_ref().ok())
+            {
                 let roster = roster(fleet, inventory, &owners, &snapshot.catalogue, now);
-                pass.outlooks.insert(fleet.key.clone(), Outlook {
-                    roster,
-                    rollouts: BTreeMap::new(),
-                    notes: BTreeMap::new(),
-                    waits: None,
-                    next_window: None,
-                });
+                pass.outlooks.insert(
+                    fleet.key.clone(),
+                    Outlook {
+                        roster,
+                        rollouts: BTreeMap::new(),
+                        notes: BTreeMap::new(),
+                        waits: None,
+                        next_window: None,
+                    },
+                );
             }
         }
         settings::explain(&mut pass);
@@ -260,7 +273,9 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
 /// Returns a domain with its fleets in order: oldest first, then by name.
 fn in_order(domain: &Domain) -> Domain {
     let mut domain = domain.clone();
-    domain.fleets.sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+    domain
+        .fleets
+        .sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
     domain
 }
 
@@ -269,8 +284,12 @@ fn judge_rollouts(pass: &mut Pass<'_>, snapshot: &Snapshot) {
     let now = pass.now;
     let keys: Vec<FleetKey> = pass.outlooks.keys().cloned().collect();
     for key in keys {
-        let Some(fleet) = pass.fleet(&key).cloned() else { continue };
-        let Some(outlook) = pass.outlooks.get(&key) else { continue };
+        let Some(fleet) = pass.fleet(&key).cloned() else {
+            continue;
+        };
+        let Some(outlook) = pass.outlooks.get(&key) else {
+            continue;
+        };
         let mut releases: Vec<ReleaseId> = outlook
             .roster
             .values()
@@ -283,7 +302,10 @@ fn judge_rollouts(pass: &mut Pass<'_>, snapshot: &Snapshot) {
                     .map(|run| run.terms.release),
             )
             .chain(outlook.roster.values().filter_map(|member| {
-                snapshot.catalogue.latest_effective(member.os_track?, now).map(|own| own.id)
+                snapshot
+                    .catalogue
+                    .latest_effective(member.os_track?, now)
+                    .map(|own| own.id)
             }))
             .collect();
         releases.sort_unstable();

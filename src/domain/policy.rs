@@ -69,12 +69,12 @@ impl TagSelector {
     pub fn matches(&self, tags: &Tags) -> bool {
         self.0.iter().all(|rule| match rule {
             TagRule::Equals(name, value) => tags.get(name) == Some(value),
-            TagRule::In(name, values) => {
-                tags.get(name).is_some_and(|own| values.iter().any(|value| value == own))
-            }
-            TagRule::NotIn(name, values) => {
-                !tags.get(name).is_some_and(|own| values.iter().any(|value| value == own))
-            }
+            TagRule::In(name, values) => tags
+                .get(name)
+                .is_some_and(|own| values.iter().any(|value| value == own)),
+            TagRule::NotIn(name, values) => !tags
+                .get(name)
+                .is_some_and(|own| values.iter().any(|value| value == own)),
             TagRule::Exists(name) => tags.get(name).is_some(),
             TagRule::Absent(name) => tags.get(name).is_none(),
         })
@@ -234,7 +234,10 @@ pub struct Policy {
 impl Policy {
     /// Returns the first stage that takes a machine with these tags, and its place in the order.
     pub fn stage_of(&self, tags: &Tags) -> Option<(usize, &Stage)> {
-        self.stages.iter().enumerate().find(|(_, stage)| stage.selector.matches(tags))
+        self.stages
+            .iter()
+            .enumerate()
+            .find(|(_, stage)| stage.selector.matches(tags))
     }
 }
 
@@ -255,7 +258,10 @@ mod tests {
 
     #[test]
     fn tag_names_compare_without_case_and_values_exactly() {
-        let tags = Tags::new([("App".to_owned(), "Web".to_owned()), ("empty".into(), "".into())]);
+        let tags = Tags::new([
+            ("App".to_owned(), "Web".to_owned()),
+            ("empty".into(), "".into()),
+        ]);
         let rows: [(&str, &str, &[&str], bool); 18] = [
             ("app", "=", &["Web"], true),
             ("APP", "=", &["Web"], true),
@@ -278,7 +284,11 @@ mod tests {
         ];
         for (name, kind, values, expected) in rows {
             let selector = TagSelector(vec![rule(name, kind, values)]);
-            assert_eq!(selector.matches(&tags), expected, "{name} {kind} {values:?}");
+            assert_eq!(
+                selector.matches(&tags),
+                expected,
+                "{name} {kind} {values:?}"
+            );
         }
     }
 
@@ -287,9 +297,8 @@ mod tests {
         let tags = Tags::new([("app".to_owned(), "web".to_owned())]);
         assert!(TagSelector::default().matches(&tags));
         assert!(TagSelector::default().matches(&Tags::default()));
-        let both = |value| {
-            TagSelector(vec![rule("app", "exists", &[]), rule("app", "=", &[value])])
-        };
+        let both =
+            |value| TagSelector(vec![rule("app", "exists", &[]), rule("app", "=", &[value])]);
         assert!(both("web").matches(&tags));
         assert!(!both("mail").matches(&tags));
     }

@@ -119,8 +119,8 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
     let Some((_, progress)) = last_verdict(domain, member, release) else {
         return false;
     };
-    let held_sick = progress.step == Step::Unknown
-        && progress.reason != Some(StepReason::OutcomeUnknown);
+    let held_sick =
+        progress.step == Step::Unknown && progress.reason != Some(StepReason::OutcomeUnknown);
     (progress.step == Step::Failed || held_sick)
         && !is_retried(fleet, member, release, progress.since)
 }
@@ -153,20 +153,30 @@ pub fn is_retried(
     release: ReleaseId,
     since: DateTime<Utc>,
 ) -> bool {
-    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
-    fleet.retries.iter().any(|word| word.id == member.machine.id && word.at >= since)
+    let stage = member
+        .stage
+        .and_then(|place| fleet.policy.stages.get(place));
+    fleet
+        .retries
+        .iter()
+        .any(|word| word.id == member.machine.id && word.at >= since)
         || stage.is_some_and(|stage| {
-            fleet.stage_retries.iter().any(|(word, at)| {
-                *at >= since && word.covers(release, &stage.name)
-            })
+            fleet
+                .stage_retries
+                .iter()
+                .any(|(word, at)| *at >= since && word.covers(release, &stage.name))
         })
 }
 
 /// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
 /// for a later window than the last one.
 pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
-    let Some(due) = member.due() else { return false };
-    let Some((run, progress)) = last_verdict(domain, member, due.release) else { return true };
+    let Some(due) = member.due() else {
+        return false;
+    };
+    let Some((run, progress)) = last_verdict(domain, member, due.release) else {
+        return true;
+    };
     if is_retried(fleet, member, due.release, progress.since) {
         return true;
     }
@@ -192,14 +202,27 @@ pub fn rollout(
         .enumerate()
         .map(|(place, stage)| count(fleet, domain, roster, release, place, stage, now))
         .collect();
-    let of_release = all.iter().fold((0, 0, false), |(machines, failed, foreign), own| {
-        let progress = &own.progress;
-        (machines + progress.machines, failed + progress.failed, foreign || own.foreign)
-    });
+    let of_release = all
+        .iter()
+        .fold((0, 0, false), |(machines, failed, foreign), own| {
+            let progress = &own.progress;
+            (
+                machines + progress.machines,
+                failed + progress.failed,
+                foreign || own.foreign,
+            )
+        });
     for (stage, mut counted) in fleet.policy.stages.iter().zip(all) {
-        let of_stage = (counted.progress.machines, counted.progress.failed, counted.foreign);
-        let (machines, failed, foreign) =
-            if fleet.policy.failures.per_release { of_release } else { of_stage };
+        let of_stage = (
+            counted.progress.machines,
+            counted.progress.failed,
+            counted.foreign,
+        );
+        let (machines, failed, foreign) = if fleet.policy.failures.per_release {
+            of_release
+        } else {
+            of_stage
+        };
         let members = machines as usize;
         let max = if foreign {
             0
@@ -262,12 +285,14 @@ fn count(
             counted.progress.succeeded += 1;
             counted.last_success = counted.last_success.max(Some(since));
         }
-        if member.due().is_some_and(|due| due.release == release && due.cause != Cause::RebootOwed)
+        if member
+            .due()
+            .is_some_and(|due| due.release == release && due.cause != Cause::RebootOwed)
         {
             counted.progress.due += 1;
             // A machine that waits for its retry in a later window leaves its stage unfinished.
-            let tries_left = attempts(domain, &member.machine, release)
-                <= fleet.policy.failures.retries;
+            let tries_left =
+                attempts(domain, &member.machine, release) <= fleet.policy.failures.retries;
             // One that is down by itself does not hold up the others; it comes when it is back.
             if !member.is_down() && (tries_left || may_try(fleet, domain, member, now)) {
                 counted.triable += 1;
@@ -276,8 +301,8 @@ fn count(
         if has_failed(fleet, domain, member, release) {
             counted.progress.failed += 1;
             let last = last_verdict(domain, member, release);
-            counted.foreign |= last
-                .is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
+            counted.foreign |=
+                last.is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
         }
         let busy = runs_of(domain, &member.machine.id, release)
             .filter_map(|run| run.progress.get(&member.machine.id))
@@ -293,7 +318,10 @@ fn state(stage: &Stage, counted: &Counted, now: DateTime<Utc>) -> StageState {
     }
     let succeeded = counted.progress.succeeded;
     if succeeded < stage.min_succeeded && !stage.optional {
-        return StageState::Unproven { succeeded, needed: stage.min_succeeded };
+        return StageState::Unproven {
+            succeeded,
+            needed: stage.min_succeeded,
+        };
     }
     match counted.last_success.map(|last| last + stage.soak) {
         Some(until) if until > now => StageState::Soaking { until },
@@ -302,23 +330,18 @@ fn state(stage: &Stage, counted: &Counted, now: DateTime<Utc>) -> StageState {
 }
 
 /// Tells whether the word that the policy asks for was given for a stage of a release.
-pub fn is_approved(
-    fleet: &Fleet,
-    release: ReleaseId,
-    stage: &str,
-    cause: Cause,
-) -> bool {
-    let unplanned = cause == Cause::Unplanned
-        && fleet.policy.unplanned == UnplannedRule::Approve;
+pub fn is_approved(fleet: &Fleet, release: ReleaseId, stage: &str, cause: Cause) -> bool {
+    let unplanned = cause == Cause::Unplanned && fleet.policy.unplanned == UnplannedRule::Approve;
     let rule = match fleet.policy.approval {
         ApprovalRule::Never if unplanned => ApprovalRule::PerRelease,
         other => other,
     };
     match rule {
         ApprovalRule::Never => true,
-        ApprovalRule::PerRelease => {
-            fleet.approvals.iter().any(|word| word.covers(release, stage))
-        }
+        ApprovalRule::PerRelease => fleet
+            .approvals
+            .iter()
+            .any(|word| word.covers(release, stage)),
         ApprovalRule::PerStage => fleet
             .approvals
             .iter()

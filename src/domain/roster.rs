@@ -67,11 +67,11 @@ impl Member {
     /// nobody knows since when.
     pub fn has_release_since(&self, release: ReleaseId) -> Option<DateTime<Utc>> {
         match &self.verdict {
-            Verdict::Current { release: own, since, evidence: CurrentBy::Record }
-                if *own == release =>
-            {
-                *since
-            }
+            Verdict::Current {
+                release: own,
+                since,
+                evidence: CurrentBy::Record,
+            } if *own == release => *since,
             _ => None,
         }
     }
@@ -89,7 +89,9 @@ pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
         for run in domain.runs.values().filter(|run| run.is_open()) {
             for (id, progress) in &run.progress {
                 if !progress.step.is_final() {
-                    owners.entry(id.clone()).or_insert_with(|| run.fleet.clone());
+                    owners
+                        .entry(id.clone())
+                        .or_insert_with(|| run.fleet.clone());
                 }
             }
         }
@@ -97,7 +99,13 @@ pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
     let mut rivals: Vec<(&Fleet, &Inventory)> = snapshot
         .domains
         .values()
-        .filter_map(|domain| domain.inventory.as_ref().ok().map(|inventory| (domain, inventory)))
+        .filter_map(|domain| {
+            domain
+                .inventory
+                .as_ref()
+                .ok()
+                .map(|inventory| (domain, inventory))
+        })
         .flat_map(|(domain, inventory)| {
             let fleets = domain.fleets.iter();
             fleets.filter_map(move |view| Some((view.fleet.as_ref().ok()?, inventory)))
@@ -106,8 +114,14 @@ pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
         .collect();
     rivals.sort_by(|(a, _), (b, _)| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
     for (fleet, inventory) in rivals {
-        for machine in inventory.machines.values().filter(|own| fleet.selector.matches(own)) {
-            owners.entry(machine.id.clone()).or_insert_with(|| fleet.key.clone());
+        for machine in inventory
+            .machines
+            .values()
+            .filter(|own| fleet.selector.matches(own))
+        {
+            owners
+                .entry(machine.id.clone())
+                .or_insert_with(|| fleet.key.clone());
         }
     }
     owners
@@ -160,7 +174,10 @@ pub fn roster(
         .map(|machine| {
             let blockers = blockers(machine);
             let track = track(machine, &blockers, catalogue, now);
-            let rules = DueRules { unplanned: unplanned(fleet, machine, catalogue, now), ..rules };
+            let rules = DueRules {
+                unplanned: unplanned(fleet, machine, catalogue, now),
+                ..rules
+            };
             let verdict = verdict(machine, &track, &rules, catalogue, now);
             let member = Member {
                 stage: fleet.policy.stage_of(&machine.tags).map(|(place, _)| place),
@@ -173,7 +190,10 @@ pub fn roster(
                     .exclusion(&machine.id, now)
                     .map(|excluded| excluded.reason.clone()),
                 dormant: machine.is_dormant(now, ARC_SILENT_AFTER),
-                owner: owners.get(&machine.id).filter(|owner| **owner != fleet.key).cloned(),
+                owner: owners
+                    .get(&machine.id)
+                    .filter(|owner| **owner != fleet.key)
+                    .cloned(),
                 machine: Arc::clone(machine),
             };
             (machine.id.clone(), member)
@@ -186,9 +206,10 @@ pub fn roster(
 pub fn attempts(domain: &Domain, member: &Machine, release: ReleaseId) -> u32 {
     runs_of(domain, &member.id, release)
         .filter(|run| {
-            run.terms.machines.get(&member.id).is_some_and(|own| {
-                own.incarnation == member.incarnation
-            })
+            run.terms
+                .machines
+                .get(&member.id)
+                .is_some_and(|own| own.incarnation == member.incarnation)
         })
         .filter_map(|run| run.progress.get(&member.id))
         .map(|progress| progress.attempts)

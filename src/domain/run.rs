@@ -427,9 +427,15 @@ impl Run {
 
     /// Returns the machines that are commanded or held.
     pub fn engaged(&self) -> impl Iterator<Item = (&RunMachine, &Progress)> {
-        self.progress.iter().filter(|(_, progress)| progress.step.is_engaged()).filter_map(
-            |(id, progress)| self.terms.machines.get(id).map(|machine| (machine, progress)),
-        )
+        self.progress
+            .iter()
+            .filter(|(_, progress)| progress.step.is_engaged())
+            .filter_map(|(id, progress)| {
+                self.terms
+                    .machines
+                    .get(id)
+                    .map(|machine| (machine, progress))
+            })
     }
 
     /// Tells how the run ends, once every machine is done with.
@@ -438,7 +444,11 @@ impl Run {
             return None;
         }
         let failed = progress.values().any(|own| own.step == Step::Failed);
-        Some(if failed { RunEnd::Failed } else { RunEnd::Complete })
+        Some(if failed {
+            RunEnd::Failed
+        } else {
+            RunEnd::Complete
+        })
     }
 }
 

@@ -74,7 +74,10 @@ pub struct Domain {
 impl Domain {
     /// Returns how the fleet of a run stands.
     pub fn standing(&self, run: &Run) -> Standing<'_> {
-        let found = self.fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
+        let found = self
+            .fleets
+            .iter()
+            .find(|view| view.uid == run.terms.fleet_uid);
         match found.map(|view| &view.fleet) {
             Some(Ok(fleet)) => Standing::Ready(fleet),
             Some(Err(fault)) => Standing::Unresolved(&fault.message),
@@ -84,7 +87,10 @@ impl Domain {
 
     /// Returns the inventory if it is fresh enough to act on.
     pub fn fresh_inventory(&self, now: DateTime<Utc>) -> Option<&Inventory> {
-        self.inventory.as_ref().ok().filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
+        self.inventory
+            .as_ref()
+            .ok()
+            .filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
     }
 }
 

@@ -48,12 +48,14 @@ impl Facts {
     /// Returns the value of a tag; names compare without regard to case.
     pub fn tag(&self, name: &str) -> Option<&str> {
         let mut tags = self.tags.iter();
-        tags.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        tags.find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// Returns the site of a machine outside Azure.
     pub fn site(&self) -> Option<&str> {
-        self.tag("site").filter(|_| self.kind != MachineKind::AzureVm)
+        self.tag("site")
+            .filter(|_| self.kind != MachineKind::AzureVm)
     }
 
     /// Tells whether a fleet's selector takes the machine, exclusions by name aside.
@@ -64,13 +66,18 @@ impl Facts {
         selector.kinds.contains(&self.kind)
             && named(&selector.resource_groups, &self.resource_group)
             && named(&selector.locations, &self.region)
-            && selector.tags.as_ref().is_none_or(|tags| self.has_tags(tags))
+            && selector
+                .tags
+                .as_ref()
+                .is_none_or(|tags| self.has_tags(tags))
     }
 
     /// Tells whether a tag selector matches.
     pub fn has_tags(&self, selector: &TagSelector) -> bool {
         let labels = &selector.match_labels;
-        labels.iter().all(|(name, value)| self.tag(name) == Some(value))
+        labels
+            .iter()
+            .all(|(name, value)| self.tag(name) == Some(value))
             && selector.match_expressions.iter().all(|own| self.meets(own))
     }
 

@@ -95,7 +95,10 @@ impl Gate {
             log: state.log.clone(),
             ..State::default()
         };
-        Self { state: Arc::new(Mutex::new(next)), cut: Arc::default() }
+        Self {
+            state: Arc::new(Mutex::new(next)),
+            cut: Arc::default(),
+        }
     }
 
     /// Cuts the process off now.
@@ -123,7 +126,11 @@ impl Gate {
                 state.is_cut = true;
                 drop(state);
                 self.cut.notify_one();
-                if side == Side::Before { Passage::Never } else { Passage::Unanswered }
+                if side == Side::Before {
+                    Passage::Never
+                } else {
+                    Passage::Unanswered
+                }
             }
             _ => Passage::Through,
         }
@@ -171,13 +178,16 @@ impl tower::Service<Request<Body>> for KubeWay {
             let path = request.uri().path();
             // Reviews are questions, although they are created.
             let is_effect = request.method() != Method::GET && !path.ends_with("reviews");
-            let passage =
-                gate.admit(is_effect, || format!("{} {path}", request.method()));
+            let passage = gate.admit(is_effect, || format!("{} {path}", request.method()));
             if passage == Passage::Never {
                 return never().await;
             }
             let answer = service.call(request).await;
-            if passage == Passage::Unanswered { never().await } else { answer }
+            if passage == Passage::Unanswered {
+                never().await
+            } else {
+                answer
+            }
         })
     }
 }
@@ -198,9 +208,13 @@ impl Transport for AzureWay {
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
             let path = request.uri().path();
-            let graph = path.to_ascii_lowercase().contains("microsoft.resourcegraph");
+            let graph = path
+                .to_ascii_lowercase()
+                .contains("microsoft.resourcegraph");
             let is_effect = request.method() != Method::GET && !graph;
-            let passage = self.gate.admit(is_effect, || format!("{} {path}", request.method()));
+            let passage = self
+                .gate
+                .admit(is_effect, || format!("{} {path}", request.method()));
             if passage == Passage::Never {
                 return never().await;
             }

@@ -48,7 +48,10 @@ pub fn resolve(limit: &IntOrString, members: usize) -> u32 {
 
 fn percent_of(percent: u32, members: u32) -> u32 {
     let share = u64::from(percent) * u64::from(members) / 100;
-    u32::try_from(share).unwrap_or(u32::MAX).max(1).min(members.max(1))
+    u32::try_from(share)
+        .unwrap_or(u32::MAX)
+        .max(1)
+        .min(members.max(1))
 }
 
 /// Returns the machines that a fleet selects and has not left out.
@@ -64,30 +67,50 @@ pub fn members_of<'a>(world: &'a World, fleet: &HotpatchFleet) -> Vec<&'a Facts>
         .facts
         .values()
         .filter(|own| own.is_selected(&fleet.spec.selector) && !left_out.contains(&own.id))
-        .filter(|own| world.machines.get(&own.id).is_some_and(|truth| truth.exists))
+        .filter(|own| {
+            world
+                .machines
+                .get(&own.id)
+                .is_some_and(|truth| truth.exists)
+        })
         .collect()
 }
 
 /// Returns the name of the stage that takes a machine.
 pub fn stage_of<'a>(policy: &'a BaselinePolicySpec, machine: &Facts) -> Option<&'a str> {
     let takes = |own: &&crate::api::policy::Stage| {
-        own.selector.as_ref().is_none_or(|tags| machine.has_tags(tags))
+        own.selector
+            .as_ref()
+            .is_none_or(|tags| machine.has_tags(tags))
     };
-    policy.stages.iter().find(takes).map(|own| own.name.as_str())
+    policy
+        .stages
+        .iter()
+        .find(takes)
+        .map(|own| own.name.as_str())
 }
 
 /// Returns the limits of a namespace by the objects as they stood at an instant.
 pub fn limits(world: &World, namespace: &str, seen: DateTime<Utc>) -> Vec<Limit> {
     let mut found: BTreeMap<(&'static str, String), Limit> = BTreeMap::new();
     let mut everybody: BTreeMap<&str, &Facts> = BTreeMap::new();
-    let fleets: Vec<_> =
-        world.fleets.all_at(seen).filter(|(name, _)| name.0 == namespace).collect();
+    let fleets: Vec<_> = world
+        .fleets
+        .all_at(seen)
+        .filter(|(name, _)| name.0 == namespace)
+        .collect();
     for (_, fleet) in &fleets {
-        everybody.extend(members_of(world, fleet).into_iter().map(|own| (own.id.as_str(), own)));
+        everybody.extend(
+            members_of(world, fleet)
+                .into_iter()
+                .map(|own| (own.id.as_str(), own)),
+        );
     }
     for (name, fleet) in &fleets {
         let policy = (name.0.clone(), fleet.spec.policy_ref.name.clone());
-        let Some(policy) = world.policies.at(&policy, seen) else { continue };
+        let Some(policy) = world.policies.at(&policy, seen) else {
+            continue;
+        };
         let members = members_of(world, fleet);
         for stage in &policy.spec.stages {
             let own: BTreeSet<String> = members
@@ -96,7 +119,13 @@ pub fn limits(world: &World, namespace: &str, seen: DateTime<Utc>) -> Vec<Limit>
                 .map(|own| own.id.clone())
                 .collect();
             let max = resolve(&stage.max_unavailable, own.len());
-            add(&mut found, "stage", format!("{}/{}", name.1, stage.name), own, max);
+            add(
+                &mut found,
+                "stage",
+                format!("{}/{}", name.1, stage.name),
+                own,
+                max,
+            );
         }
         for rule in &policy.spec.availability.groups {
             for (value, own) in grouped(&everybody, |own| own.tag(&rule.tag)) {
@@ -106,7 +135,9 @@ pub fn limits(world: &World, namespace: &str, seen: DateTime<Utc>) -> Vec<Limit>
             }
         }
     }
-    for (key, own) in grouped(&everybody, |own| own.set.as_ref().map(|set| set.set.as_str())) {
+    for (key, own) in grouped(&everybody, |own| {
+        own.set.as_ref().map(|set| set.set.as_str())
+    }) {
         let max = set_max(own.len());
         add(&mut found, "availabilitySet", key, own, max);
     }
@@ -131,7 +162,12 @@ fn add(
     members: BTreeSet<String>,
     max: u32,
 ) {
-    let limit = found.entry((scope, key.clone())).or_insert(Limit { scope, key, members, max });
+    let limit = found.entry((scope, key.clone())).or_insert(Limit {
+        scope,
+        key,
+        members,
+        max,
+    });
     limit.max = limit.max.min(max);
 }
 
@@ -142,7 +178,10 @@ fn grouped<'a>(
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for own in machines.values() {
         if let Some(key) = key(own) {
-            groups.entry(key.to_owned()).or_default().insert(own.id.clone());
+            groups
+                .entry(key.to_owned())
+                .or_default()
+                .insert(own.id.clone());
         }
     }
     groups
@@ -156,7 +195,9 @@ pub fn is_engaged(step: &str) -> bool {
 /// Returns the machines of a run that are commanded or held, by its log.
 pub fn engaged(run: &HotpatchRun) -> impl Iterator<Item = String> {
     let entries = run.status.iter().flat_map(|status| &status.machines);
-    entries.filter(|own| is_engaged(&own.step)).map(|own| own.id.to_ascii_lowercase())
+    entries
+        .filter(|own| is_engaged(&own.step))
+        .map(|own| own.id.to_ascii_lowercase())
 }
 
 /// Returns the machines that are unavailable and known to be: commanded or held by a run of the

@@ -10,10 +10,10 @@ pub mod invariants;
 pub mod limits;
 pub mod openings;
 pub mod population;
+mod setup;
 pub mod shelf;
 pub mod story;
 pub mod summary;
-mod setup;
 pub mod truth;
 pub mod world;
 
@@ -228,8 +228,14 @@ impl Rehearsal {
         self.kill();
         self.gate = self.gate.next();
         self.lives += 1;
-        let way = KubeWay { service: self.kube.service(), gate: self.gate.clone() };
-        let transport = AzureWay { sim: self.azure.clone(), gate: self.gate.clone() };
+        let way = KubeWay {
+            service: self.kube.service(),
+            gate: self.gate.clone(),
+        };
+        let transport = AzureWay {
+            sim: self.azure.clone(),
+            gate: self.gate.clone(),
+        };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
         let shell = Shell {
@@ -247,7 +253,10 @@ impl Rehearsal {
         let task = tokio::spawn(run(shell, async move {
             let _ = asked.await;
         }));
-        self.life = Some(Life { task, _shutdown: shutdown });
+        self.life = Some(Life {
+            task,
+            _shutdown: shutdown,
+        });
     }
 
     /// Kills the controller at once: all its memory is lost, nothing is tidied up.
@@ -275,7 +284,9 @@ impl Rehearsal {
                 return Ended::TimeUp;
             }
             let gate = self.gate.clone();
-            let Some(life) = self.life.as_mut() else { return Ended::Killed };
+            let Some(life) = self.life.as_mut() else {
+                return Ended::Killed;
+            };
             let ended = tokio::select! {
                 biased;
                 () = gate.until_cut() => Some(Ended::Killed),

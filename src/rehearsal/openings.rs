@@ -35,9 +35,14 @@ pub fn open_at(
         specs.push((window.name.clone(), read(&object.spec)?));
     }
     let closed = exclusions(&fleet.spec.exclusions)?;
-    let named: Vec<NamedWindow<'_>> =
-        specs.iter().map(|(name, window)| NamedWindow { name, window }).collect();
-    let all = FleetWindows { windows: &named, fleet_exclusions: &closed };
+    let named: Vec<NamedWindow<'_>> = specs
+        .iter()
+        .map(|(name, window)| NamedWindow { name, window })
+        .collect();
+    let all = FleetWindows {
+        windows: &named,
+        fleet_exclusions: &closed,
+    };
     all.open_at(at).map(|open| open.opening)
 }
 
@@ -64,7 +69,10 @@ fn schedule(spec: &crate::api::window::Schedule) -> Option<Schedule> {
         return Some(Schedule::Weekly { days });
     }
     if let Some(monthly) = &spec.monthly {
-        return Some(Schedule::Monthly { week: week(monthly.week), day: day(monthly.day) });
+        return Some(Schedule::Monthly {
+            week: week(monthly.week),
+            day: day(monthly.day),
+        });
     }
     if let Some(tuesday) = &spec.patch_tuesday {
         let offset = OffsetDays::new(tuesday.offset_days).ok()?;

@@ -60,9 +60,14 @@ impl Population {
     pub fn small() -> Self {
         let mut own = Self::default();
         let shop = |name: &str, zone| {
-            Seat::vm(VmSpec::ws2025_azure_edition(name), name, OsTrack::Ws2025, "westeurope")
-                .zone(zone)
-                .tag("app", "shop")
+            Seat::vm(
+                VmSpec::ws2025_azure_edition(name),
+                name,
+                OsTrack::Ws2025,
+                "westeurope",
+            )
+            .zone(zone)
+            .tag("app", "shop")
         };
         let canary = Seat::vm(
             VmSpec::ws2025_azure_edition("canary-0"),
@@ -84,7 +89,11 @@ impl Population {
             .behind(),
         );
         own.seat(Seat::arc(ArcSpec::ws2025_standard("branch-1"), "branch-1").tag("site", "berlin"));
-        own.seat(Seat::local(LocalSpec::ws2025_azure_edition("guest-1"), "guest-1", "stack-1"));
+        own.seat(Seat::local(
+            LocalSpec::ws2025_azure_edition("guest-1"),
+            "guest-1",
+            "stack-1",
+        ));
         own
     }
 
@@ -109,7 +118,10 @@ impl Population {
                 Spec::Arc(spec) => azure.add_arc(spec),
                 Spec::Local(spec) => azure.add_local(spec),
             };
-            Facts { id: id.to_ascii_lowercase(), ..seat.facts.clone() }
+            Facts {
+                id: id.to_ascii_lowercase(),
+                ..seat.facts.clone()
+            }
         };
         self.seats.iter().map(place).collect()
     }
@@ -134,22 +146,30 @@ impl Population {
                 .tag("patch-order", &turn),
         );
         self.seat(
-            Seat::vm(VmSpec::ws2022_azure_edition(&billing), &billing, ws2022, region)
-                .zone(zone)
-                .tag("app", "billing")
-                .tag("patch-order", &turn),
+            Seat::vm(
+                VmSpec::ws2022_azure_edition(&billing),
+                &billing,
+                ws2022,
+                region,
+            )
+            .zone(zone)
+            .tag("app", "billing")
+            .tag("patch-order", &turn),
         );
         let web = format!("web-{letters}{zone}-1");
-        self.seat(
-            Seat::vm(VmSpec::ws2025_azure_edition(&web), &web, ws2025, region).zone(zone),
-        );
+        self.seat(Seat::vm(VmSpec::ws2025_azure_edition(&web), &web, ws2025, region).zone(zone));
         // The second machine of each role was left alone by its owners since the baseline: it is
         // not enrolled yet.
         let web = format!("web-{letters}{zone}-2");
         self.seat(
-            Seat::vm(VmSpec::ws2025_azure_edition(&web).os_patching(), &web, ws2025, region)
-                .zone(zone)
-                .behind(),
+            Seat::vm(
+                VmSpec::ws2025_azure_edition(&web).os_patching(),
+                &web,
+                ws2025,
+                region,
+            )
+            .zone(zone)
+            .behind(),
         );
         let files = format!("file-{letters}{zone}");
         self.seat(
@@ -176,7 +196,11 @@ impl Population {
 
     fn canaries(&mut self) {
         let vms = [
-            ("canary-2025", VmSpec::ws2025_azure_edition("canary-2025"), OsTrack::Ws2025),
+            (
+                "canary-2025",
+                VmSpec::ws2025_azure_edition("canary-2025"),
+                OsTrack::Ws2025,
+            ),
             (
                 "canary-2022",
                 VmSpec::ws2022_azure_edition("canary-2022"),
@@ -218,22 +242,46 @@ impl Population {
         let (ws2025, ws2022) = (VmSpec::ws2025_azure_edition, VmSpec::ws2022_azure_edition);
         let gallery = resource("Microsoft.Compute", "galleries/images/images/golden");
         let vms = [
-            ("old-generation", ws2022("old-generation").generation_1(), "GenerationOne"),
+            (
+                "old-generation",
+                ws2022("old-generation").generation_1(),
+                "GenerationOne",
+            ),
             (
                 "desktop-image",
                 VmSpec::ws2022_desktop_without_hotpatch("desktop-image"),
                 "UnsupportedImage",
             ),
-            ("golden-image", ws2025("golden-image").gallery_image(&gallery), "CustomImage"),
-            ("disk-only", ws2025("disk-only").without_os_profile(), "NoOsProfile"),
+            (
+                "golden-image",
+                ws2025("golden-image").gallery_image(&gallery),
+                "CustomImage",
+            ),
+            (
+                "disk-only",
+                ws2025("disk-only").without_os_profile(),
+                "NoOsProfile",
+            ),
             (
                 "no-extensions",
                 ws2025("no-extensions").without_extension_operations(),
                 "ExtensionsDisallowed",
             ),
-            ("no-agent", ws2025("no-agent").without_vm_agent(), "AgentNotProvisioned"),
-            ("uniform-0", ws2025("uniform-0").uniform_scale_set("vmss"), "UniformScaleSet"),
-            ("own-schedule", ws2025("own-schedule").bypass(true), "BypassSchedule"),
+            (
+                "no-agent",
+                ws2025("no-agent").without_vm_agent(),
+                "AgentNotProvisioned",
+            ),
+            (
+                "uniform-0",
+                ws2025("uniform-0").uniform_scale_set("vmss"),
+                "UniformScaleSet",
+            ),
+            (
+                "own-schedule",
+                ws2025("own-schedule").bypass(true),
+                "BypassSchedule",
+            ),
             ("linux-0", VmSpec::linux("linux-0"), "NotWindows"),
         ];
         for (name, spec, why) in vms {
@@ -242,7 +290,10 @@ impl Population {
         }
         let arc = Seat::arc(ArcSpec::ws2022("arc-2022"), "arc-2022");
         self.seat(arc.tag("site", "berlin").unfit("UnsupportedVersion"));
-        let arc = Seat::arc(ArcSpec::ws2025_standard("arc-old").build("26100.1591"), "arc-old");
+        let arc = Seat::arc(
+            ArcSpec::ws2025_standard("arc-old").build("26100.1591"),
+            "arc-old",
+        );
         self.seat(arc.tag("site", "hamburg").unfit("BuildTooOld"));
         let spec = LocalSpec::ws2025_azure_edition("guest-bare").without_guest_management();
         // On a cluster of its own: a guest that nobody can see uses up its cluster's limit.
@@ -282,7 +333,13 @@ impl Seat {
     }
 
     fn vm(spec: VmSpec, name: &str, track: OsTrack, region: &str) -> Self {
-        Self::new(Spec::Vm(spec.region(region)), name, MachineKind::AzureVm, track, region)
+        Self::new(
+            Spec::Vm(spec.region(region)),
+            name,
+            MachineKind::AzureVm,
+            track,
+            region,
+        )
     }
 
     fn arc(spec: ArcSpec, name: &str) -> Self {

@@ -30,10 +30,20 @@ pub(super) async fn set_up(client: &Client, manifests: &[String]) -> Result<(), 
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for name in [OPERATOR_NAMESPACE, NAMESPACE] {
-        create(&namespaces, &Namespace { metadata: named(name), ..Namespace::default() }).await?;
+        create(
+            &namespaces,
+            &Namespace {
+                metadata: named(name),
+                ..Namespace::default()
+            },
+        )
+        .await?;
     }
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
-    let account = ServiceAccount { metadata: named(SERVICE_ACCOUNT), ..ServiceAccount::default() };
+    let account = ServiceAccount {
+        metadata: named(SERVICE_ACCOUNT),
+        ..ServiceAccount::default()
+    };
     create(&accounts, &account).await?;
     let documents = manifests.iter().flat_map(|text| text.split(SEPARATOR));
     for (index, text) in documents.enumerate() {
@@ -43,19 +53,23 @@ pub(super) async fn set_up(client: &Client, manifests: &[String]) -> Result<(), 
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 async fn apply(client: &Client, number: usize, text: &str) -> Result<(), Error> {
     let wrong = |why: String| Error::Manifest { number, why };
     let object: DynamicObject =
         serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    let types: TypeMeta =
-        object.types.clone().ok_or_else(|| wrong("it has no kind".to_owned()))?;
+    let types: TypeMeta = object
+        .types
+        .clone()
+        .ok_or_else(|| wrong("it has no kind".to_owned()))?;
     let kind = GroupVersionKind::try_from(&types).map_err(|error| wrong(error.to_string()))?;
     let resource = ApiResource::from_gvk(&kind);
-    let objects: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), NAMESPACE, &resource);
+    let objects: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
     create(&objects, &object).await
 }
 

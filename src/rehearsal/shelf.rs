@@ -25,14 +25,18 @@ pub struct Shelf<K> {
 
 impl<K> Default for Shelf<K> {
     fn default() -> Self {
-        Self { versions: BTreeMap::new() }
+        Self {
+            versions: BTreeMap::new(),
+        }
     }
 }
 
 impl<K: DeserializeOwned> Shelf<K> {
     /// Notes a write; an object that does not read as its kind counts as gone.
     pub fn write(&mut self, name: Name, at: DateTime<Utc>, after: Option<&Value>) {
-        let object = after.and_then(|value| K::deserialize(value).ok()).map(Arc::new);
+        let object = after
+            .and_then(|value| K::deserialize(value).ok())
+            .map(Arc::new);
         let versions = self.versions.entry(name).or_default();
         if versions.len() >= VERSIONS_MAX {
             versions.remove(0);
@@ -45,7 +49,12 @@ impl<K> Shelf<K> {
     /// Returns an object as it stood at an instant.
     pub fn at(&self, name: &Name, at: DateTime<Utc>) -> Option<Arc<K>> {
         let versions = self.versions.get(name)?;
-        versions.iter().rev().find(|(since, _)| *since <= at)?.1.clone()
+        versions
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)?
+            .1
+            .clone()
     }
 
     /// Returns an object as it stands.
@@ -55,11 +64,15 @@ impl<K> Shelf<K> {
 
     /// Returns the objects that stood at an instant, by namespace and name.
     pub fn all_at(&self, at: DateTime<Utc>) -> impl Iterator<Item = (&Name, Arc<K>)> {
-        self.versions.keys().filter_map(move |name| Some((name, self.at(name, at)?)))
+        self.versions
+            .keys()
+            .filter_map(move |name| Some((name, self.at(name, at)?)))
     }
 
     /// Returns the objects that stand, by namespace and name.
     pub fn all(&self) -> impl Iterator<Item = (&Name, &Arc<K>)> {
-        self.versions.iter().filter_map(|(name, own)| Some((name, own.last()?.1.as_ref()?)))
+        self.versions
+            .iter()
+            .filter_map(|(name, own)| Some((name, own.last()?.1.as_ref()?)))
     }
 }

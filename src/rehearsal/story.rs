@@ -69,7 +69,10 @@ impl Story {
     }
 
     fn tell(&mut self, at: DateTime<Utc>, text: impl Into<String>) {
-        self.lines.push(Line { at, text: text.into() });
+        self.lines.push(Line {
+            at,
+            text: text.into(),
+        });
     }
 
     /// Takes in what happened last.
@@ -96,8 +99,14 @@ impl Story {
                 if !release.is_commandable() {
                     continue;
                 }
-                let kb = release.effective_kb().map_or_else(String::new, |kb| kb.to_string());
-                let kind = if release.is_baseline() { "baseline" } else { "hotpatch" };
+                let kb = release
+                    .effective_kb()
+                    .map_or_else(String::new, |kb| kb.to_string());
+                let kind = if release.is_baseline() {
+                    "baseline"
+                } else {
+                    "hotpatch"
+                };
                 let at = release.published_at();
                 self.tell(at, format!("released   {track} {kb}, a {kind}"));
             }
@@ -118,7 +127,10 @@ impl Story {
             machines += 1;
             current += usize::from(is_current(world, facts));
         }
-        self.tell(world.now, format!("the end    {current} of {machines} machines are current"));
+        self.tell(
+            world.now,
+            format!("the end    {current} of {machines} machines are current"),
+        );
     }
 
     /// Tells once what was found, as soon as every machine has its record.
@@ -126,7 +138,11 @@ impl Story {
         if self.is_discovered || world.records.len() < world.facts.len() {
             return;
         }
-        let unfit: Vec<_> = world.facts.values().filter(|own| own.unfit.is_some()).collect();
+        let unfit: Vec<_> = world
+            .facts
+            .values()
+            .filter(|own| own.unfit.is_some())
+            .collect();
         if unfit.iter().any(|own| reasons(world, own).is_empty()) {
             return;
         }
@@ -171,7 +187,10 @@ impl Story {
 
     /// A reboot that nobody commanded, on a machine that can be hotpatched, is worth a line.
     fn foreign_reboot(&mut self, world: &World, machine: &str, at: DateTime<Utc>) {
-        let fit = world.facts.get(machine).is_some_and(|own| own.unfit.is_none());
+        let fit = world
+            .facts
+            .get(machine)
+            .is_some_and(|own| own.unfit.is_none());
         let cause = world.reboots.last().map(|own| &own.cause);
         let who = match cause {
             Some(Cause::Platform) => "Azure's own patching",
@@ -200,7 +219,9 @@ impl Story {
     }
 
     fn run(&mut self, world: &World, name: &Name) {
-        let Some(run) = world.runs.get(name) else { return };
+        let Some(run) = world.runs.get(name) else {
+            return;
+        };
         if self.told_runs.contains(name) {
             return;
         }
@@ -210,17 +231,18 @@ impl Story {
         let ended = run.status.as_ref().and_then(|status| status.completed_at);
         if let Some(ended) = ended {
             self.told_runs.insert(name.clone());
-            self.last_end.insert(run.spec.release.clone(), (run.spec.stage.clone(), ended));
+            self.last_end
+                .insert(run.spec.release.clone(), (run.spec.stage.clone(), ended));
             self.tell_run(world, name, run, ended);
         }
     }
 
     fn begin(&mut self, world: &World, name: &Name, run: &HotpatchRun) {
         let spec = &run.spec;
-        let month: String =
-            spec.release.parse::<ReleaseId>().map_or_else(|_| spec.release.clone(), |own| {
-                own.month().to_string()
-            });
+        let month: String = spec
+            .release
+            .parse::<ReleaseId>()
+            .map_or_else(|_| spec.release.clone(), |own| own.month().to_string());
         let count = self.runs_of_month.entry(month).or_default();
         *count += 1;
         self.numbers.insert(name.clone(), *count);
@@ -235,10 +257,15 @@ impl Story {
         }
         if let Some(window) = &spec.window
             && spec.action != RunAction::Hotpatch
-            && self.told_openings.insert((window.name.clone(), window.start))
+            && self
+                .told_openings
+                .insert((window.name.clone(), window.start))
         {
             let end = window.end.format("%H:%M");
-            self.tell(window.start, format!("window     {} opens until {end}", window.name));
+            self.tell(
+                window.start,
+                format!("window     {} opens until {end}", window.name),
+            );
         }
     }
 
@@ -250,7 +277,9 @@ impl Story {
             entries.filter(|own| own.step == step).count()
         };
         let reboots = world.reboots.iter();
-        let reboots = reboots.filter(|own| world.run_of_reboot(own) == Some(name)).count();
+        let reboots = reboots
+            .filter(|own| world.run_of_reboot(own) == Some(name))
+            .count();
         let (failed, skipped) = (count("Failed"), count("Skipped"));
         let mut result = match run.spec.action {
             RunAction::Hotpatch => format!("{} hotpatched", count("Succeeded")),

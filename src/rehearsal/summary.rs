@@ -34,8 +34,12 @@ impl Peaks {
     /// Takes in what happened last.
     pub fn note(&mut self, world: &World) {
         let effect = world.just_effect().map(|effect| &effect.what);
-        let counts = matches!(effect, Some(What::RebootStarted { .. } | What::WentUnhealthy { .. }))
-            || world.just_sent().is_some_and(|sent| sent.is_accepted() && sent.is_disruptive());
+        let counts = matches!(
+            effect,
+            Some(What::RebootStarted { .. } | What::WentUnhealthy { .. })
+        ) || world
+            .just_sent()
+            .is_some_and(|sent| sent.is_accepted() && sent.is_disruptive());
         if !counts {
             return;
         }
@@ -68,7 +72,9 @@ impl Peaks {
 
 fn down(world: &World) -> impl Iterator<Item = String> {
     let machines = world.machines.iter();
-    machines.filter(|(_, own)| own.down_since.is_some()).map(|(id, _)| id.clone())
+    machines
+        .filter(|(_, own)| own.down_since.is_some())
+        .map(|(id, _)| id.clone())
 }
 
 /// One row: machines of one track and kind.
@@ -118,7 +124,10 @@ impl Summary {
     /// Sums a world up.
     pub fn of(world: &World, peaks: &Peaks) -> Self {
         let mut rows: BTreeMap<(OsTrack, MachineKind), Row> = BTreeMap::new();
-        let mut own = Self { peaks: peaks.list(), ..Self::default() };
+        let mut own = Self {
+            peaks: peaks.list(),
+            ..Self::default()
+        };
         for facts in world.facts.values() {
             let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else {
                 *own.unfit.entry(reason_of(world, facts)).or_default() += 1;
@@ -140,7 +149,10 @@ impl Summary {
 
     fn commands(&self, world: &World, rows: &mut BTreeMap<(OsTrack, MachineKind), Row>) {
         for sent in world.sent.iter().filter(|own| own.is_accepted()) {
-            let row = world.facts.get(&sent.machine).and_then(|own| rows.get_mut(&key(own)?));
+            let row = world
+                .facts
+                .get(&sent.machine)
+                .and_then(|own| rows.get_mut(&key(own)?));
             let action = world.run_of(sent).map(|run| run.spec.action);
             match (row, action) {
                 (Some(row), Some(RunAction::Hotpatch)) => row.hotpatch_commands += 1,
@@ -152,7 +164,9 @@ impl Summary {
 
     fn reboots(&mut self, world: &World, rows: &mut BTreeMap<(OsTrack, MachineKind), Row>) {
         for reboot in &world.reboots {
-            let Some(facts) = world.facts.get(&reboot.machine) else { continue };
+            let Some(facts) = world.facts.get(&reboot.machine) else {
+                continue;
+            };
             if !is_ours(reboot) {
                 let fit = facts.unfit.is_none();
                 self.foreign_reboots += usize::from(fit);
@@ -164,7 +178,9 @@ impl Summary {
                 let group = self.group_outages.entry(value.to_owned()).or_default();
                 *group = (*group).max(minutes);
             }
-            let Some(row) = key(facts).and_then(|key| rows.get_mut(&key)) else { continue };
+            let Some(row) = key(facts).and_then(|key| rows.get_mut(&key)) else {
+                continue;
+            };
             row.longest_outage_minutes = row.longest_outage_minutes.max(minutes);
             let baseline = facts
                 .track
@@ -183,7 +199,10 @@ impl Summary {
 /// made so, if that is among those it gives, else the first one.
 pub fn reason_of(world: &World, facts: &Facts) -> String {
     let given = current::reasons(world, facts);
-    let found = given.iter().find(|own| Some(own.as_str()) == facts.unfit).or(given.first());
+    let found = given
+        .iter()
+        .find(|own| Some(own.as_str()) == facts.unfit)
+        .or(given.first());
     found.cloned().unwrap_or_else(|| "unknown".to_owned())
 }
 
@@ -237,8 +256,11 @@ impl std::fmt::Display for Summary {
             )?;
         }
         let unfit: usize = self.unfit.values().sum();
-        let reasons: Vec<String> =
-            self.unfit.iter().map(|(why, count)| format!("{why} {count}")).collect();
+        let reasons: Vec<String> = self
+            .unfit
+            .iter()
+            .map(|(why, count)| format!("{why} {count}"))
+            .collect();
         writeln!(f, "not hotpatchable: {unfit} ({})", reasons.join(", "))?;
         writeln!(
             f,
@@ -246,12 +268,19 @@ impl std::fmt::Display for Summary {
             self.foreign_reboots, self.unfit_reboots
         )?;
         writeln!(f)?;
-        writeln!(f, "{:<36}{:>18}{:>9}", "limit", "most unavailable", "allowed")?;
+        writeln!(
+            f,
+            "{:<36}{:>18}{:>9}",
+            "limit", "most unavailable", "allowed"
+        )?;
         for peak in &self.peaks {
             writeln!(f, "{:<36}{:>18}{:>9}", peak.limit, peak.most, peak.allowed)?;
         }
         for (group, minutes) in &self.group_outages {
-            writeln!(f, "longest outage in group {GROUP_TAG}={group}: {minutes} minutes")?;
+            writeln!(
+                f,
+                "longest outage in group {GROUP_TAG}={group}: {minutes} minutes"
+            )?;
         }
         Ok(())
     }

@@ -117,9 +117,11 @@ impl Sent {
 /// Returns the request id of a command of the operator.
 pub fn request_of(by: &Actor, operator: &str) -> Option<String> {
     match by {
-        Actor::Caller { name, client_request_id, .. } if name == operator => {
-            client_request_id.clone()
-        }
+        Actor::Caller {
+            name,
+            client_request_id,
+            ..
+        } if name == operator => client_request_id.clone(),
         _ => None,
     }
 }
@@ -127,12 +129,16 @@ pub fn request_of(by: &Actor, operator: &str) -> Option<String> {
 /// Tells who caused a reboot.
 pub fn cause_of(cause: &RebootCause, operator: &str) -> Cause {
     match cause {
-        RebootCause::Install { caller, client_request_id, .. }
-        | RebootCause::Restart { caller, client_request_id, .. }
-            if caller == operator =>
-        {
-            Cause::Command(client_request_id.clone())
+        RebootCause::Install {
+            caller,
+            client_request_id,
+            ..
         }
+        | RebootCause::Restart {
+            caller,
+            client_request_id,
+            ..
+        } if caller == operator => Cause::Command(client_request_id.clone()),
         RebootCause::Install { .. } | RebootCause::Restart { .. } | RebootCause::Foreign => {
             Cause::Foreign
         }

@@ -13,10 +13,7 @@ use serde_json::Value;
 use super::facts::Facts;
 use super::shelf::{Name, Shelf};
 use super::truth::{Cause, Install, Reboot, Sent, Truth, cause_of, request_of};
-use crate::api::{
-    BaselinePolicy, HotpatchFleet, HotpatchRequest, HotpatchRun,
-    MaintenanceWindow,
-};
+use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchRequest, HotpatchRun, MaintenanceWindow};
 use crate::domain::enrolment::CLAIM_TAG;
 
 /// A write to the Kubernetes API that was committed.
@@ -148,7 +145,15 @@ impl World {
     pub fn new(epoch: DateTime<Utc>, operator: &str, secret: &str, facts: Vec<Facts>) -> Self {
         let machines = facts
             .iter()
-            .map(|own| (own.id.clone(), Truth { exists: true, ..Truth::default() }))
+            .map(|own| {
+                (
+                    own.id.clone(),
+                    Truth {
+                        exists: true,
+                        ..Truth::default()
+                    },
+                )
+            })
             .collect();
         Self {
             now: epoch,
@@ -266,7 +271,10 @@ impl World {
         let before = self.runs.get(&name).cloned();
         let epoch = run.status.as_ref().map_or(0, |status| status.epoch);
         for entry in run.status.iter().flat_map(|status| &status.machines) {
-            let Some(request) = entry.request_id.as_ref().filter(|_| entry.step == "Starting")
+            let Some(request) = entry
+                .request_id
+                .as_ref()
+                .filter(|_| entry.step == "Starting")
             else {
                 continue;
             };
@@ -300,11 +308,15 @@ impl World {
             self.lease = Lease::default();
             return;
         };
-        let holder = lease["spec"]["holderIdentity"].as_str().filter(|own| !own.is_empty());
+        let holder = lease["spec"]["holderIdentity"]
+            .as_str()
+            .filter(|own| !own.is_empty());
         let epoch = lease["metadata"]["annotations"][EPOCH_ANNOTATION].as_str();
         self.lease = Lease {
             holder: holder.map(str::to_owned),
-            epoch: epoch.and_then(|text| text.parse().ok()).unwrap_or(self.lease.epoch),
+            epoch: epoch
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(self.lease.epoch),
         };
         self.epoch_known = self.epoch_known.max(self.lease.epoch);
         if let Some(holder) = self.lease.holder.clone() {
@@ -318,7 +330,9 @@ impl World {
         }
         let (order, intents) = (self.order, &mut self.intents);
         self.unrenewed.retain(|request| {
-            let Some(intent) = intents.get_mut(request) else { return false };
+            let Some(intent) = intents.get_mut(request) else {
+                return false;
+            };
             if intent.holder.as_deref() == holder {
                 intent.renewed = Some(order);
             }
@@ -359,7 +373,13 @@ impl World {
         match &effect.what {
             What::InstallStarted { activity, by } => {
                 let request = request_of(by, operator);
-                truth.installs.insert(activity.clone(), Install { since: effect.at, request });
+                truth.installs.insert(
+                    activity.clone(),
+                    Install {
+                        since: effect.at,
+                        request,
+                    },
+                );
             }
             What::KbStaged { kb, .. } => drop(truth.pending.insert(kb.clone())),
             What::KbInstalled { kb, .. } => {
@@ -403,11 +423,16 @@ impl World {
 
     fn send(&mut self, effect: &Effect, call: &azure_sim::Call, refused: Option<u16>) {
         self.truth(effect);
-        if !matches!(call.operation, CallOperation::Install | CallOperation::Restart) {
+        if !matches!(
+            call.operation,
+            CallOperation::Install | CallOperation::Restart
+        ) {
             return;
         }
         let request = call.client_request_id.as_ref();
-        let run = request.and_then(|own| self.intents.get(own)).map(|intent| intent.run.clone());
+        let run = request
+            .and_then(|own| self.intents.get(own))
+            .map(|intent| intent.run.clone());
         self.sent.push(Sent {
             at: effect.at,
             order: self.order,
@@ -426,7 +451,11 @@ impl World {
 
     fn rebooted(&mut self, effect: &Effect) {
         self.truth(effect).down_since = None;
-        let last = self.reboots.iter_mut().rev().find(|own| own.machine == effect.machine_id);
+        let last = self
+            .reboots
+            .iter_mut()
+            .rev()
+            .find(|own| own.machine == effect.machine_id);
         let Some(reboot) = last else { return };
         reboot.ended = Some(effect.at);
         if let Cause::Command(Some(request)) = &reboot.cause {

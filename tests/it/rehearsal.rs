@@ -61,7 +61,12 @@ spec:
 
 fn paused<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_time().start_paused(true).build().unwrap().block_on(work)
+    runtime
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 #[test]
@@ -73,7 +78,10 @@ fn the_demo_holds_and_its_fleet_becomes_current() {
     for row in &report.summary.rows {
         assert_eq!(row.current, row.machines, "{text}");
         assert_eq!(row.hotpatch_reboots, 0, "{text}");
-        assert!(row.hotpatch_commands > 0 && row.baseline_commands > 0, "{text}");
+        assert!(
+            row.hotpatch_commands > 0 && row.baseline_commands > 0,
+            "{text}"
+        );
     }
     for peak in &report.summary.peaks {
         assert!(peak.most <= peak.allowed as usize, "{text}");
@@ -91,8 +99,11 @@ fn one_seed_tells_one_story_and_another_seed_another() {
     let days = |seed| {
         paused(async move {
             let epoch = "2025-06-10T08:00:00Z".parse().unwrap();
-            let mut own = Rehearsal::new(options(seed, epoch, &EXAMPLES)).await.unwrap();
-            own.run_until(|_, _| false, epoch + TimeDelta::days(3)).await;
+            let mut own = Rehearsal::new(options(seed, epoch, &EXAMPLES))
+                .await
+                .unwrap();
+            own.run_until(|_, _| false, epoch + TimeDelta::days(3))
+                .await;
             demo::json(&own.finish())
         })
     };
@@ -143,14 +154,21 @@ const STORIES: [Story; 2] = [
 impl Story {
     async fn begin(&self) -> Rehearsal {
         let manifests = [QUICK, NIGHTS, FLEET];
-        Rehearsal::new(options(1, self.epoch.parse().unwrap(), &manifests)).await.unwrap()
+        Rehearsal::new(options(1, self.epoch.parse().unwrap(), &manifests))
+            .await
+            .unwrap()
     }
 
     fn is_over(&self, world: &World) -> bool {
-        world.machines.values().all(|own| own.installed.contains(self.kb))
+        world
+            .machines
+            .values()
+            .all(|own| own.installed.contains(self.kb))
             && !world.runs.is_empty()
             && world.runs.values().all(|run| {
-                run.status.as_ref().is_some_and(|status| status.completed_at.is_some())
+                run.status
+                    .as_ref()
+                    .is_some_and(|status| status.completed_at.is_some())
             })
     }
 
@@ -187,7 +205,11 @@ impl Story {
         let text = || format!("{} {crash:?}\n{}", self.name, demo::text(report, 1));
         assert!(report.has_held(), "{}", text());
         let mut reboots: BTreeMap<&str, u32> = BTreeMap::new();
-        for reboot in world.reboots.iter().filter(|own| matches!(own.cause, Cause::Command(_))) {
+        for reboot in world
+            .reboots
+            .iter()
+            .filter(|own| matches!(own.cause, Cause::Command(_)))
+        {
             *reboots.entry(&reboot.machine).or_default() += 1;
         }
         let wanted = u32::from(self.reboots);
@@ -223,14 +245,24 @@ fn a_process_may_die_at_any_side_effect_and_no_machine_reboots_twice() {
             log
         });
         let points = points(&log);
-        let stride = if all { 1 } else { points.len().div_ceil(POINTS_BY_DEFAULT).max(1) };
+        let stride = if all {
+            1
+        } else {
+            points.len().div_ceil(POINTS_BY_DEFAULT).max(1)
+        };
         let mut covered = 0;
-        for (index, number) in points.iter().enumerate().filter(|(index, _)| index % stride == 0) {
+        for (index, number) in points
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| index % stride == 0)
+        {
             // Without the whole sweep the sides take turns.
             let sides = [Side::Before, Side::After];
-            for side in sides.iter().skip(if all { 0 } else { (index / stride) % 2 }).step_by(
-                if all { 1 } else { 2 },
-            ) {
+            for side in sides
+                .iter()
+                .skip(if all { 0 } else { (index / stride) % 2 })
+                .step_by(if all { 1 } else { 2 })
+            {
                 let crash = Some((*number, *side));
                 paused(async {
                     let (mut own, is_killed) = story.play(crash).await;
@@ -241,6 +273,11 @@ fn a_process_may_die_at_any_side_effect_and_no_machine_reboots_twice() {
                 covered += 1;
             }
         }
-        println!("{}: {covered} crashes at {} of {} points", story.name, points.len(), log.len());
+        println!(
+            "{}: {covered} crashes at {} of {} points",
+            story.name,
+            points.len(),
+            log.len()
+        );
     }
 }

@@ -87,14 +87,17 @@ pub(super) fn gather(observed: &Observed, plan: &Plan) -> BTreeMap<RunKey, Work>
                 .find(|object| object.name_any() == key.name)
                 .cloned()
         });
-        work.insert(key.clone(), Work {
-            before: run.clone(),
-            run: run.clone(),
-            stored: run.clone(),
-            object,
-            planned: Vec::new(),
-            cleared: Vec::new(),
-        });
+        work.insert(
+            key.clone(),
+            Work {
+                before: run.clone(),
+                run: run.clone(),
+                stored: run.clone(),
+                object,
+                planned: Vec::new(),
+                cleared: Vec::new(),
+            },
+        );
     }
     for own in &plan.moves {
         if let Some(work) = work.get_mut(&own.run) {
@@ -130,7 +133,9 @@ pub(super) async fn write(
     if !work.is_touched() {
         return true;
     }
-    let Some(object) = &work.object else { return false };
+    let Some(object) = &work.object else {
+        return false;
+    };
     if work.run.epoch > epoch {
         tracing::warn!(run = %work.run.name, "a later leader owns the run: it is left alone");
         return false;
@@ -140,7 +145,10 @@ pub(super) async fn write(
     let mut wanted = HotpatchRun::clone(object);
     wanted.status = Some(run_status(object.status.as_ref(), &work.run, now));
     let api = api(&shell.kube, &work.run.fleet.namespace);
-    match api.replace_status(&work.run.name, &PostParams::default(), &wanted).await {
+    match api
+        .replace_status(&work.run.name, &PostParams::default(), &wanted)
+        .await
+    {
         Ok(stored) => {
             mirrors.runs.wrote(&stored);
             work.object = Some(Arc::new(stored));
@@ -179,8 +187,12 @@ pub(super) async fn record(
             return;
         }
         let api = api(&shell.kube, &work.before.fleet.namespace);
-        let Ok(found) = api.get(&work.before.name).await else { continue };
-        let Ok(stored) = validate::run(&found) else { return };
+        let Ok(found) = api.get(&work.before.name).await else {
+            continue;
+        };
+        let Ok(stored) = validate::run(&found) else {
+            return;
+        };
         work.object = Some(Arc::new(found));
         work.stored = stored.clone();
         work.run = stored;
@@ -202,12 +214,7 @@ pub(super) async fn record(
 
 /// Announces runs. A run of the same name that exists already is ours if it says the same;
 /// otherwise the next pass plans anew.
-pub(super) async fn announce(
-    shell: &Shell,
-    mirrors: &Mirrors,
-    plan: &Plan,
-    deeds: &mut Deeds,
-) {
+pub(super) async fn announce(shell: &Shell, mirrors: &Mirrors, plan: &Plan, deeds: &mut Deeds) {
     for draft in &plan.drafts {
         let namespace = &draft.fleet.namespace;
         let object = run_object(
@@ -217,7 +224,9 @@ pub(super) async fn announce(
             &draft.terms,
             &BTreeMap::new(),
         );
-        let made = api(&shell.kube, namespace).create(&PostParams::default(), &object).await;
+        let made = api(&shell.kube, namespace)
+            .create(&PostParams::default(), &object)
+            .await;
         deeds.follow_up = true;
         match made {
             Ok(stored) => {
@@ -250,8 +259,11 @@ pub(super) async fn let_go(shell: &Shell, mirrors: &Mirrors, observed: &Observed
                 continue;
             };
             if object.finalizers().iter().any(|own| own == FINALIZER) {
-                let kept: Vec<&String> =
-                    object.finalizers().iter().filter(|own| *own != FINALIZER).collect();
+                let kept: Vec<&String> = object
+                    .finalizers()
+                    .iter()
+                    .filter(|own| *own != FINALIZER)
+                    .collect();
                 let patch = json!({"metadata": {
                     "finalizers": kept, "resourceVersion": object.resource_version(),
                 }});
@@ -287,7 +299,11 @@ fn is_old<'a>(run: &Run, mut all: impl Iterator<Item = &'a Run>, now: DateTime<U
 pub async fn fence(client: &Client) -> Result<Vec<HotpatchRun>, kube::Error> {
     let guarded: Api<kube::core::DeserializeGuard<HotpatchRun>> = Api::all(client.clone());
     let found = guarded.list(&ListParams::default()).await?;
-    Ok(found.items.into_iter().filter_map(|own| own.0.ok()).collect())
+    Ok(found
+        .items
+        .into_iter()
+        .filter_map(|own| own.0.ok())
+        .collect())
 }
 
 /// Takes over the open runs: writes the leader's epoch into each by compare-and-swap, so that a
@@ -302,7 +318,9 @@ pub async fn raise_epochs(
     epoch: i64,
 ) -> Result<(), kube::Error> {
     for object in found {
-        let Ok(mut run) = validate::run(&object) else { continue };
+        let Ok(mut run) = validate::run(&object) else {
+            continue;
+        };
         if !run.is_open() || run.epoch == epoch {
             continue;
         }
@@ -310,7 +328,9 @@ pub async fn raise_epochs(
         let mut wanted = object.clone();
         wanted.status = Some(run_status(object.status.as_ref(), &run, shell.clock.now()));
         let api = api(&shell.kube, &run.fleet.namespace);
-        let stored = api.replace_status(&run.name, &PostParams::default(), &wanted).await?;
+        let stored = api
+            .replace_status(&run.name, &PostParams::default(), &wanted)
+            .await?;
         mirrors.runs.wrote(&stored);
     }
     Ok(())

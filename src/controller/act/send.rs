@@ -29,14 +29,11 @@ const LOOKS_AT_ONCE: usize = 8;
 
 /// Looks at every machine of a run that is to be commanded, and turns those that pass into
 /// intents, in the run's copy.
-pub(super) async fn look(
-    shell: &Shell,
-    observed: &Observed,
-    work: &mut Work,
-    deeds: &mut Deeds,
-) {
+pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, deeds: &mut Deeds) {
     let namespace = work.run.fleet.namespace.clone();
-    let Some(cloud) = observed.clouds.get(&namespace).cloned() else { return };
+    let Some(cloud) = observed.clouds.get(&namespace).cloned() else {
+        return;
+    };
     let planned = std::mem::take(&mut work.planned);
     let looks = planned.into_iter().filter_map(|(id, command)| {
         let kind = work.run.terms.machines.get(&id)?.kind;
@@ -81,8 +78,10 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
     if blind.is_empty() {
         return;
     }
-    let subscriptions: BTreeSet<String> =
-        blind.iter().map(|id| id.subscription().to_owned()).collect();
+    let subscriptions: BTreeSet<String> = blind
+        .iter()
+        .map(|id| id.subscription().to_owned())
+        .collect();
     let scope = Scope {
         subscriptions: subscriptions.into_iter().collect(),
         management_groups: Vec::new(),
@@ -103,7 +102,9 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
                     });
                 }
                 None => {
-                    *look = Err(Error::NotFound { what: format!("machine {}", id.name()) });
+                    *look = Err(Error::NotFound {
+                        what: format!("machine {}", id.name()),
+                    });
                 }
             },
             Err(error) => *look = Err(error.clone()),
@@ -121,7 +122,11 @@ fn cleared(
     let reading = reading.map_err(|error| note("Unreadable", &error.to_string()))?;
     let gone = || note("MachineGone", "it is not in the inventory");
     let planned = work.run.terms.machines.get(id).ok_or_else(gone)?;
-    let domain = observed.snapshot.domains.get(&work.run.fleet.namespace).ok_or_else(gone)?;
+    let domain = observed
+        .snapshot
+        .domains
+        .get(&work.run.fleet.namespace)
+        .ok_or_else(gone)?;
     let inventory = domain.inventory.as_ref().map_err(|_| gone())?;
     let seen = inventory.machines.get(id).ok_or_else(gone)?;
     let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
@@ -133,7 +138,10 @@ fn cleared(
 }
 
 fn note(reason: &str, message: &str) -> Note {
-    Note { reason: reason.to_owned(), message: message.to_owned() }
+    Note {
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    }
 }
 
 fn intent(
@@ -159,7 +167,10 @@ fn intent(
 }
 
 /// Sends the commands whose intents stand, one after another, and puts down what became of each.
-#[expect(clippy::too_many_arguments, reason = "the protocol touches all of these in one breath")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the protocol touches all of these in one breath"
+)]
 pub(super) async fn send(
     shell: &Shell,
     mirrors: &Mirrors,
@@ -171,8 +182,12 @@ pub(super) async fn send(
     deeds: &mut Deeds,
 ) {
     for intent in intents {
-        let Some(own) = work.get_mut(&intent.run) else { continue };
-        let Some(before) = own.run.progress.get(&intent.machine).cloned() else { continue };
+        let Some(own) = work.get_mut(&intent.run) else {
+            continue;
+        };
+        let Some(before) = own.run.progress.get(&intent.machine).cloned() else {
+            continue;
+        };
         let now = shell.clock.now();
         let after = if may_send {
             match still_allowed(mirrors, leadership, observed, &own.run, &intent, now) {
@@ -183,7 +198,10 @@ pub(super) async fn send(
             unsent(&before, now, "the lease could not be renewed")
         };
         if after.step != Step::Running {
-            let text = note(after.reason.as_ref().map_or("NotSent", |own| own.word()), &after.message);
+            let text = note(
+                after.reason.as_ref().map_or("NotSent", |own| own.word()),
+                &after.message,
+            );
             let key = (intent.run.namespace.clone(), intent.machine.clone());
             deeds.notes.insert(key, text);
         }
@@ -249,7 +267,9 @@ async fn command(
                 published_until: terms.published_until,
                 maximum_duration,
             };
-            cloud.install(&machine.id, machine.kind, &order, request).await
+            cloud
+                .install(&machine.id, machine.kind, &order, request)
+                .await
         }
     };
     outcome(before, sent, shell.clock.now())
@@ -261,12 +281,18 @@ fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>
             // What can be asked on later is kept; an end that came at once shows on the machine.
             operation: Some(operation)
                 .filter(|own| !own.url.is_empty())
-                .map(|own| Operation { outcome: None, ..own }),
+                .map(|own| Operation {
+                    outcome: None,
+                    ..own
+                }),
             ..before.at(Step::Running, now, None, "the command was accepted")
         },
         Err(error) if error.is_sure_refusal() => refused(before, now, &error.to_string()),
-        Err(error) => {
-            before.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), &error.to_string())
-        }
+        Err(error) => before.at(
+            Step::Unknown,
+            now,
+            Some(StepReason::OutcomeUnknown),
+            &error.to_string(),
+        ),
     }
 }

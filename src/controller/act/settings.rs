@@ -44,8 +44,12 @@ pub(super) async fn change(
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
     for (fleet, change) in &plan.changes {
         let id = &change.machine;
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else { continue };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else { continue };
+        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
+            continue;
+        };
+        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+            continue;
+        };
         if rests.changed.contains_key(id) {
             continue;
         }
@@ -56,7 +60,9 @@ pub(super) async fn change(
                 reason: "SettingsNotWritten".to_owned(),
                 message: error.to_string(),
             };
-            deeds.notes.insert((fleet.namespace.clone(), id.clone()), note);
+            deeds
+                .notes
+                .insert((fleet.namespace.clone(), id.clone()), note);
         } else {
             tracing::info!(machine = %id, fleet = %fleet, "settings changed");
         }
@@ -74,8 +80,12 @@ pub(super) async fn assess(
     let now = shell.clock.now();
     rests.assessed.retain(|_, at| now - *at < ASSESSMENT_REST);
     for (fleet, id) in &plan.assessments {
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else { continue };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else { continue };
+        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
+            continue;
+        };
+        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+            continue;
+        };
         if rests.assessed.contains_key(id) {
             continue;
         }
@@ -84,9 +94,13 @@ pub(super) async fn assess(
         let request = request_id(&fleet.to_string(), id, minute, 0);
         if let Err(error) = cloud.assess(id, kind, request).await {
             tracing::info!(machine = %id, %error, "the assessment could not be asked for");
-            let note =
-                Note { reason: "NotAssessed".to_owned(), message: error.to_string() };
-            deeds.notes.insert((fleet.namespace.clone(), id.clone()), note);
+            let note = Note {
+                reason: "NotAssessed".to_owned(),
+                message: error.to_string(),
+            };
+            deeds
+                .notes
+                .insert((fleet.namespace.clone(), id.clone()), note);
         }
     }
 }

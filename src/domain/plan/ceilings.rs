@@ -20,8 +20,11 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
         .filter(|machine| !machine.is_dormant(pass.now, ARC_SILENT_AFTER))
         .collect();
     let excluded = excluded(pass);
-    let counted: Vec<&Machine> =
-        awake.iter().copied().filter(|machine| !excluded.contains(&machine.id)).collect();
+    let counted: Vec<&Machine> = awake
+        .iter()
+        .copied()
+        .filter(|machine| !excluded.contains(&machine.id))
+        .collect();
     let mut ceilings: BTreeMap<LimitKey, Ceiling> = BTreeMap::new();
     stages(pass, &mut ceilings);
     groups(pass, &counted, &mut ceilings);
@@ -35,10 +38,21 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
         .map(|machine| machine.id.clone())
         .chain(pass.domain.held.keys().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
-    for machine in pass.domain.held.keys().filter_map(|id| inventory.machines.get(id)) {
+    for machine in pass
+        .domain
+        .held
+        .keys()
+        .filter_map(|id| inventory.machines.get(id))
+    {
         // What the run that names it froze is not known: every failure domain keeps apart.
         let placement = &machine.placement;
-        budget.engage(&machine.id, &machine.name, machine.kind, placement, Spread::ALL);
+        budget.engage(
+            &machine.id,
+            &machine.name,
+            machine.kind,
+            placement,
+            Spread::ALL,
+        );
     }
     for run in pass.domain.runs.values().filter(|run| run.is_open()) {
         for (machine, _) in run.engaged() {
@@ -60,7 +74,11 @@ fn excluded(pass: &Pass<'_>) -> BTreeSet<MachineId> {
     let mut kept = BTreeSet::new();
     for outlook in pass.outlooks.values() {
         for (id, member) in &outlook.roster {
-            let own = if member.excluded.is_some() { &mut left_out } else { &mut kept };
+            let own = if member.excluded.is_some() {
+                &mut left_out
+            } else {
+                &mut kept
+            };
             own.insert(id.clone());
         }
     }
@@ -79,7 +97,9 @@ fn add(ceilings: &mut BTreeMap<LimitKey, Ceiling>, ceiling: Ceiling) {
 
 fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
     for (key, outlook) in &pass.outlooks {
-        let Some(fleet) = pass.fleet(key) else { continue };
+        let Some(fleet) = pass.fleet(key) else {
+            continue;
+        };
         for (place, stage) in fleet.policy.stages.iter().enumerate() {
             let members: BTreeSet<MachineId> = outlook
                 .roster
@@ -90,7 +110,10 @@ fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
                 .map(|member| member.machine.id.clone())
                 .collect();
             let max = stage.max_unavailable.of(members.len());
-            let key = LimitKey::Stage { fleet: key.name.clone(), stage: stage.name.clone() };
+            let key = LimitKey::Stage {
+                fleet: key.name.clone(),
+                stage: stage.name.clone(),
+            };
             add(ceilings, Ceiling { key, members, max });
         }
     }
@@ -100,11 +123,16 @@ fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
 /// counts, whichever fleet made the rule.
 fn groups(pass: &Pass<'_>, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
     for key in pass.outlooks.keys() {
-        let Some(fleet) = pass.fleet(key) else { continue };
+        let Some(fleet) = pass.fleet(key) else {
+            continue;
+        };
         for rule in &fleet.policy.groups {
             for (value, members) in by_tag(counted, &rule.tag) {
                 let max = rule.max_unavailable.of(members.len());
-                let key = LimitKey::Group { tag: rule.tag.to_ascii_lowercase(), value };
+                let key = LimitKey::Group {
+                    tag: rule.tag.to_ascii_lowercase(),
+                    value,
+                };
                 add(ceilings, Ceiling { key, members, max });
             }
         }
@@ -115,7 +143,10 @@ fn by_tag(machines: &[&Machine], tag: &str) -> BTreeMap<String, BTreeSet<Machine
     let mut groups: BTreeMap<String, BTreeSet<MachineId>> = BTreeMap::new();
     for machine in machines {
         if let Some(value) = machine.tags.get(tag) {
-            groups.entry(value.to_owned()).or_default().insert(machine.id.clone());
+            groups
+                .entry(value.to_owned())
+                .or_default()
+                .insert(machine.id.clone());
         }
     }
     groups
@@ -151,9 +182,17 @@ fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Cei
                 }
                 _ => BTreeSet::new(),
             };
-            Ceiling { key: limit.key.clone(), members, max: limit.max }
+            Ceiling {
+                key: limit.key.clone(),
+                members,
+                max: limit.max,
+            }
         });
-        let own = run.terms.machines.values().filter(|own| counts(&limit.key, own));
+        let own = run
+            .terms
+            .machines
+            .values()
+            .filter(|own| counts(&limit.key, own));
         ceiling.members.extend(own.map(|own| own.id.clone()));
     }
 }
@@ -163,9 +202,11 @@ fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
     match key {
         LimitKey::Stage { .. } => true,
         LimitKey::Group { tag, value } => machine.groups.get(tag) == Some(value),
-        LimitKey::AvailabilitySet(id) => {
-            machine.placement.availability_set.as_ref().is_some_and(|own| own.id == *id)
-        }
+        LimitKey::AvailabilitySet(id) => machine
+            .placement
+            .availability_set
+            .as_ref()
+            .is_some_and(|own| own.id == *id),
         LimitKey::Cluster(id) => machine.placement.cluster.as_ref() == Some(id),
     }
 }

@@ -24,16 +24,27 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
     let now = pass.now;
     if pass.domain.fresh_inventory(now).is_none() {
         for wish in &wishes {
-            refuse(pass, wish, "InventoryStale", "the inventory is too old to act on");
+            refuse(
+                pass,
+                wish,
+                "InventoryStale",
+                "the inventory is too old to act on",
+            );
         }
         return;
     }
-    let Some(mut budget) = budget(pass) else { return };
+    let Some(mut budget) = budget(pass) else {
+        return;
+    };
     sort(pass, &mut wishes);
     let mut granted = 0;
     for wish in wishes {
-        let Some(run) = pass.domain.runs.get(&wish.run.name).cloned() else { continue };
-        let Some(machine) = run.terms.machines.get(&wish.machine) else { continue };
+        let Some(run) = pass.domain.runs.get(&wish.run.name).cloned() else {
+            continue;
+        };
+        let Some(machine) = run.terms.machines.get(&wish.machine) else {
+            continue;
+        };
         let until = match allowed(pass, &run) {
             Ok(until) => until,
             Err((reason, text)) => {
@@ -46,23 +57,50 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
             continue;
         }
         if granted == COMMANDS_PER_PASS_MAX {
-            refuse(pass, &wish, "Paced", "more commands than Azure lets out at once are waiting");
+            refuse(
+                pass,
+                &wish,
+                "Paced",
+                "more commands than Azure lets out at once are waiting",
+            );
             continue;
         }
-        let frozen: BTreeMap<LimitKey, u32> =
-            run.terms.limits.iter().map(|limit| (limit.key.clone(), limit.max)).collect();
-        let spread = pass
-            .fleet(&run.fleet)
-            .map_or(run.terms.spread, |fleet| run.terms.spread.stricter(fleet.policy.spread));
-        let place = Place { kind: machine.kind, placement: &machine.placement };
+        let frozen: BTreeMap<LimitKey, u32> = run
+            .terms
+            .limits
+            .iter()
+            .map(|limit| (limit.key.clone(), limit.max))
+            .collect();
+        let spread = pass.fleet(&run.fleet).map_or(run.terms.spread, |fleet| {
+            run.terms.spread.stricter(fleet.policy.spread)
+        });
+        let place = Place {
+            kind: machine.kind,
+            placement: &machine.placement,
+        };
         if let Err(refusal) = budget.admit(&machine.id, place, spread, &frozen) {
             refuse(pass, &wish, "BudgetExhausted", &refusal.to_string());
             continue;
         }
-        budget.engage(&machine.id, &machine.name, machine.kind, &machine.placement, spread);
+        budget.engage(
+            &machine.id,
+            &machine.name,
+            machine.kind,
+            &machine.placement,
+            spread,
+        );
         granted += 1;
-        let Wish { run, machine, command } = wish;
-        plan.sends.push(Send { run, machine, command, until });
+        let Wish {
+            run,
+            machine,
+            command,
+        } = wish;
+        plan.sends.push(Send {
+            run,
+            machine,
+            command,
+            until,
+        });
     }
 }
 
@@ -72,16 +110,26 @@ fn sort(pass: &Pass<'_>, wishes: &mut [Wish]) {
         let run = pass.domain.runs.get(&wish.run.name);
         let fleet = run.and_then(|run| pass.fleet(&run.fleet));
         let member = run.and_then(|run| {
-            pass.outlooks.get(&run.fleet).and_then(|own| own.roster.get(&wish.machine))
+            pass.outlooks
+                .get(&run.fleet)
+                .and_then(|own| own.roster.get(&wish.machine))
         });
-        let order = fleet.zip(member).map(|(fleet, member)| group_order(fleet, member));
+        let order = fleet
+            .zip(member)
+            .map(|(fleet, member)| group_order(fleet, member));
         let domain = run
             .and_then(|run| run.terms.machines.get(&wish.machine))
             .map(|machine| {
                 let (a, b, c, d, e) = domain_key(machine.kind, &machine.placement);
                 (a.to_owned(), b.to_owned(), c, d.to_owned(), e.to_owned())
             });
-        (run.map(|run| run.created_at), wish.run.clone(), domain, order, wish.machine.clone())
+        (
+            run.map(|run| run.created_at),
+            wish.run.clone(),
+            domain,
+            order,
+            wish.machine.clone(),
+        )
     });
 }
 
@@ -109,7 +157,10 @@ fn allowed(
 fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, String)> {
     let outlook = pass.outlooks.get(&run.fleet)?;
     let Some(member) = outlook.roster.get(id) else {
-        return Some(("NotSelected", "the fleet does not select it any more".to_owned()));
+        return Some((
+            "NotSelected",
+            "the fleet does not select it any more".to_owned(),
+        ));
     };
     if let Some(why) = pass.domain.held.get(id) {
         return Some(("Quarantined", format!("held: {why}")));
@@ -121,20 +172,26 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
         return Some(("NotEligible", blocker.message.clone()));
     }
     let fleet = pass.fleet(&run.fleet)?;
-    let stage = member.stage.and_then(|place| fleet.policy.stages.get(place));
+    let stage = member
+        .stage
+        .and_then(|place| fleet.policy.stages.get(place));
     if stage.is_none_or(|own| own.name != run.terms.stage) {
         let text = format!("stage {} does not take it any more", run.terms.stage);
         return Some(("StageChanged", text));
     }
     let groups = &run.terms.machines.get(id)?.groups;
-    if let Some((tag, _)) =
-        groups.iter().find(|(tag, value)| member.machine.tags.get(tag) != Some(value.as_str()))
+    if let Some((tag, _)) = groups
+        .iter()
+        .find(|(tag, value)| member.machine.tags.get(tag) != Some(value.as_str()))
     {
         let text = format!("its tag {tag} is another one than when the run was made");
         return Some(("GroupChanged", text));
     }
     if member.dormant {
-        return Some(("Dormant", "it is switched off or silent; it comes when it is back".into()));
+        return Some((
+            "Dormant",
+            "it is switched off or silent; it comes when it is back".into(),
+        ));
     }
     match &member.machine.health {
         Health::Healthy => {}
@@ -151,10 +208,15 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
             && settles(due.cause) == settles(run.terms.cause)
             && !due.kbs.is_disjoint(&run.terms.kbs)
     });
-    let owes_restart =
-        run.progress.get(id).is_some_and(|own| own.command == Some(Command::Restart));
+    let owes_restart = run
+        .progress
+        .get(id)
+        .is_some_and(|own| own.command == Some(Command::Restart));
     if !still_due && !owes_restart {
-        return Some(("NotDue", "the release is not due on it by what is known now".to_owned()));
+        return Some((
+            "NotDue",
+            "the release is not due on it by what is known now".to_owned(),
+        ));
     }
     let earlier = earlier_of_its_groups(pass, run, fleet, member)?;
     Some(("GroupOrder", format!("{earlier} of its group goes first")))
@@ -171,7 +233,10 @@ fn earlier_of_its_groups<'a>(
     let may_go = |other: &Member| {
         // A member that is down or blocked for good must not hold up the rest of its group for
         // ever; it counts as unavailable in the group's limit anyway.
-        let blocked = other.blockers.iter().any(|blocker| !blocker.reason.is_unknown());
+        let blocked = other
+            .blockers
+            .iter()
+            .any(|blocker| !blocker.reason.is_unknown());
         let left_out = other.excluded.is_some() || other.owner.is_some() || other.dormant;
         let down = matches!(other.machine.health, Health::Unhealthy(_));
         !(blocked || left_out || down)
@@ -182,7 +247,9 @@ fn earlier_of_its_groups<'a>(
     let is_worked_on = |other: &Member| {
         let mut open = pass.domain.runs.values().filter(|run| run.is_open());
         open.any(|run| {
-            run.progress.get(&other.machine.id).is_some_and(|own| own.step.is_engaged())
+            run.progress
+                .get(&other.machine.id)
+                .is_some_and(|own| own.step.is_engaged())
         })
     };
     let release = run.terms.release;
@@ -191,7 +258,9 @@ fn earlier_of_its_groups<'a>(
 }
 
 fn refuse(pass: &mut Pass<'_>, wish: &Wish, reason: &str, text: &str) {
-    let Some(run) = pass.domain.runs.get(&wish.run.name) else { return };
+    let Some(run) = pass.domain.runs.get(&wish.run.name) else {
+        return;
+    };
     let fleet = run.fleet.clone();
     let text = format!("run {}: {text}", wish.run.name);
     pass.note(&fleet, &wish.machine, Note::new(reason, text));

@@ -22,26 +22,51 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     if pass.domain.fresh_inventory(now).is_none() {
         return;
     }
-    let Some(mut budget) = budget(pass) else { return };
-    for send in plan.sends.iter().filter(|send| send.run.namespace == pass.namespace) {
-        let Some(run) = pass.domain.runs.get(&send.run.name) else { continue };
+    let Some(mut budget) = budget(pass) else {
+        return;
+    };
+    for send in plan
+        .sends
+        .iter()
+        .filter(|send| send.run.namespace == pass.namespace)
+    {
+        let Some(run) = pass.domain.runs.get(&send.run.name) else {
+            continue;
+        };
         if let Some(own) = run.terms.machines.get(&send.machine) {
-            budget.engage(&own.id, &own.name, own.kind, &own.placement, run.terms.spread);
+            budget.engage(
+                &own.id,
+                &own.name,
+                own.kind,
+                &own.placement,
+                run.terms.spread,
+            );
         }
     }
-    let fleets: Vec<Fleet> =
-        pass.domain.fleets.iter().filter_map(|view| view.fleet.clone().ok()).collect();
+    let fleets: Vec<Fleet> = pass
+        .domain
+        .fleets
+        .iter()
+        .filter_map(|view| view.fleet.clone().ok())
+        .collect();
     for fleet in fleets {
-        let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else { continue };
+        let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else {
+            continue;
+        };
         let found = next_run(pass, &fleet, &outlook, &budget);
-        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else { continue };
+        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else {
+            continue;
+        };
         outlook.notes.extend(found.notes);
         outlook.waits = found.waits;
         outlook.next_window = found.next_window;
         if let Some(at) = found.wake_at {
             plan.wake_by(at, now);
         }
-        plan.drafts.extend(found.draft.map(|terms| Draft { fleet: fleet.key.clone(), terms }));
+        plan.drafts.extend(found.draft.map(|terms| Draft {
+            fleet: fleet.key.clone(),
+            terms,
+        }));
     }
 }
 
@@ -69,7 +94,10 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     let now = pass.now;
     let mut found = Found::default();
     if fleet.mode != Mode::Enforce {
-        return found.wait("ModeForbids", "the fleet's mode is not Enforce: nothing is installed");
+        return found.wait(
+            "ModeForbids",
+            "the fleet's mode is not Enforce: nothing is installed",
+        );
     }
     if fleet.suspended {
         return found.wait("Suspended", "the fleet is suspended");
@@ -91,31 +119,62 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         if span.is_some() {
             return true;
         }
-        let next = opens.entry(candidate.stage).or_insert_with(|| {
-            next_span(fleet, &stage.name, now).map(|(span, _)| span.start)
-        });
+        let next = opens
+            .entry(candidate.stage)
+            .or_insert_with(|| next_span(fleet, &stage.name, now).map(|(span, _)| span.start));
         let text = next.map_or_else(
-            || format!("no window of stage {} opens in the next 400 days", stage.name),
-            |at| format!("waits for the window that opens {}", at.format("%Y-%m-%d %H:%M UTC")),
+            || {
+                format!(
+                    "no window of stage {} opens in the next 400 days",
+                    stage.name
+                )
+            },
+            |at| {
+                format!(
+                    "waits for the window that opens {}",
+                    at.format("%Y-%m-%d %H:%M UTC")
+                )
+            },
         );
-        let note = Note::new(if next.is_some() { "AwaitsWindow" } else { "NoWindow" }, text);
-        found.notes.insert(candidate.member.machine.id.clone(), note);
+        let note = Note::new(
+            if next.is_some() {
+                "AwaitsWindow"
+            } else {
+                "NoWindow"
+            },
+            text,
+        );
+        found
+            .notes
+            .insert(candidate.member.machine.id.clone(), note);
         false
     });
     for at in opens.values().flatten() {
         found.next_window = Some(found.next_window.map_or(*at, |own| own.min(*at)));
-        let lead = fleet.policy.run_gates.iter().map(|gate| gate.announce_before).max();
+        let lead = fleet
+            .policy
+            .run_gates
+            .iter()
+            .map(|gate| gate.announce_before)
+            .max();
         let announce = *at - lead.unwrap_or_default();
         found.wake_by(if announce > now { announce } else { *at });
     }
-    if pass.domain.runs.values().any(|run| run.fleet == fleet.key && run.is_moving()) {
+    if pass
+        .domain
+        .runs
+        .values()
+        .any(|run| run.fleet == fleet.key && run.is_moving())
+    {
         return found;
     }
     let free: Vec<Candidate<'_>> = candidates
         .into_iter()
         .filter(|candidate| is_free(fleet, candidate, budget, &mut found))
         .collect();
-    let Some(lead) = free.first() else { return found };
+    let Some(lead) = free.first() else {
+        return found;
+    };
     let Some((span, name)) = spans.remove(&(lead.stage, lead.due.action)).flatten() else {
         return found;
     };
@@ -138,9 +197,11 @@ fn usable_span(
 ) -> Option<(Span, String)> {
     let estimate = match action {
         Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
-        Action::Baseline => {
-            fleet.policy.estimates.baseline.max(crate::domain::run::MAXIMUM_DURATION_FLOOR)
-        }
+        Action::Baseline => fleet
+            .policy
+            .estimates
+            .baseline
+            .max(crate::domain::run::MAXIMUM_DURATION_FLOOR),
     };
     let needed = estimate + fleet.policy.estimates.reserve;
     if let Some((span, name)) = open_span(fleet, stage, action, now)
@@ -148,7 +209,12 @@ fn usable_span(
     {
         return Some((span, name));
     }
-    let lead = fleet.policy.run_gates.iter().map(|gate| gate.announce_before).max()?;
+    let lead = fleet
+        .policy
+        .run_gates
+        .iter()
+        .map(|gate| gate.announce_before)
+        .max()?;
     let (span, name) = next_span(fleet, stage, now)?;
     (span.start - now <= lead && span.end - span.start >= needed).then_some((span, name))
 }
@@ -164,7 +230,9 @@ fn candidates<'a>(
     let busy = in_open_runs(&pass.domain);
     let mut list = Vec::new();
     for member in outlook.roster.values() {
-        let (Some(due), Some(stage)) = (member.due(), member.stage) else { continue };
+        let (Some(due), Some(stage)) = (member.due(), member.stage) else {
+            continue;
+        };
         if !member.is_actionable() || busy.contains(&member.machine.id) {
             continue;
         }
@@ -196,7 +264,11 @@ fn held_back(
     if let Some(pause) = fleet.pause(due.release, &stage.name) {
         return Some(Note::new("Paused", format!("paused: {}", pause.origin)));
     }
-    if let Some(abort) = fleet.aborts.iter().find(|own| own.covers(due.release, &stage.name)) {
+    if let Some(abort) = fleet
+        .aborts
+        .iter()
+        .find(|own| own.covers(due.release, &stage.name))
+    {
         return Some(Note::new("Aborted", format!("aborted: {}", abort.origin)));
     }
     let rollout = outlook.rollouts.get(&due.release)?;
@@ -218,7 +290,10 @@ fn held_back(
             }
             StageState::Unproven { succeeded, needed } => Note::new(
                 "StageUnproven",
-                format!("stage {}: {succeeded} of {needed} machines prove it", own.name),
+                format!(
+                    "stage {}: {succeeded} of {needed} machines prove it",
+                    own.name
+                ),
             ),
             StageState::Halted { .. } => {
                 Note::new("Halted", format!("stage {} is halted", own.name))
@@ -238,15 +313,12 @@ fn held_back(
 }
 
 /// Tells whether no machine being worked on keeps a candidate out of the next batch.
-fn is_free(
-    fleet: &Fleet,
-    candidate: &Candidate<'_>,
-    budget: &Budget,
-    found: &mut Found,
-) -> bool {
+fn is_free(fleet: &Fleet, candidate: &Candidate<'_>, budget: &Budget, found: &mut Found) -> bool {
     let machine: &Machine = &candidate.member.machine;
-    let place =
-        crate::domain::spread::Place { kind: machine.kind, placement: &machine.placement };
+    let place = crate::domain::spread::Place {
+        kind: machine.kind,
+        placement: &machine.placement,
+    };
     match budget.admit(&machine.id, place, fleet.policy.spread, &BTreeMap::new()) {
         Err(refusal @ crate::domain::budget::Refusal::Apart { .. }) => {
             let note = Note::new("KeptApart", refusal.to_string());
@@ -276,13 +348,17 @@ fn capacity(
     let at_once = i64::from(stage.max_unavailable.of(members)).max(1);
     let each = match lead.due.action {
         Action::Hotpatch => crate::domain::run::MAXIMUM_DURATION_FLOOR,
-        Action::Baseline => {
-            fleet.policy.estimates.baseline.max(crate::domain::run::MAXIMUM_DURATION_FLOOR)
-        }
+        Action::Baseline => fleet
+            .policy
+            .estimates
+            .baseline
+            .max(crate::domain::run::MAXIMUM_DURATION_FLOOR),
     };
     let left = span.end - span.start.max(now) - fleet.policy.estimates.reserve;
     let rounds = (left.num_minutes() / each.num_minutes().max(1)).max(1);
-    usize::try_from(at_once * rounds).unwrap_or(RUN_MACHINES_MAX).min(RUN_MACHINES_MAX)
+    usize::try_from(at_once * rounds)
+        .unwrap_or(RUN_MACHINES_MAX)
+        .min(RUN_MACHINES_MAX)
 }
 
 fn terms(
@@ -312,7 +388,10 @@ fn terms(
         .iter()
         .flat_map(|member| budget.ceilings_of(&member.machine.id))
         .filter(|ceiling| !is_of_another_fleet(&ceiling.key, &fleet.key))
-        .map(|ceiling| FrozenLimit { key: ceiling.key.clone(), max: ceiling.max })
+        .map(|ceiling| FrozenLimit {
+            key: ceiling.key.clone(),
+            max: ceiling.max,
+        })
         .collect();
     let published_until = batch
         .members
@@ -332,7 +411,11 @@ fn terms(
         cause: batch.cause,
         stage: stage.to_owned(),
         ordinal,
-        window: RunWindow { name: window, start: span.start, end: span.end },
+        window: RunWindow {
+            name: window,
+            start: span.start,
+            end: span.end,
+        },
         limits: limits.into_iter().collect(),
         spread: fleet.policy.spread,
         health: fleet.policy.health,
@@ -342,7 +425,12 @@ fn terms(
         machines: batch
             .members
             .iter()
-            .map(|member| (member.machine.id.clone(), run_machine(fleet, &member.machine)))
+            .map(|member| {
+                (
+                    member.machine.id.clone(),
+                    run_machine(fleet, &member.machine),
+                )
+            })
             .collect(),
     }
 }

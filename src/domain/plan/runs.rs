@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EVIDENCE_EVERY, Note, Move, PROGRESS_EVERY, Pass, Plan, RunKey};
+use super::{EVIDENCE_EVERY, Move, Note, PROGRESS_EVERY, Pass, Plan, RunKey};
 use crate::domain::command::Command;
 use crate::domain::due::Verdict;
 use crate::domain::fleet::Fleet;
@@ -34,10 +34,14 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
         .map(|run| run.name.clone())
         .collect();
     for name in names {
-        let Some(run) = pass.domain.runs.get(&name).cloned() else { continue };
+        let Some(run) = pass.domain.runs.get(&name).cloned() else {
+            continue;
+        };
         let key = RunKey::of(&run);
         for (id, machine) in &run.terms.machines {
-            let Some(before) = run.progress.get(id) else { continue };
+            let Some(before) = run.progress.get(id) else {
+                continue;
+            };
             if before.step.is_final() {
                 continue;
             }
@@ -45,16 +49,26 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
             wake(plan, &run, &after, pass.now);
             note(pass, &run, id, &after, &said);
             if let Said::Wish(command) = said {
-                wishes.push(Wish { run: key.clone(), machine: id.clone(), command });
+                wishes.push(Wish {
+                    run: key.clone(),
+                    machine: id.clone(),
+                    command,
+                });
             }
             if after != *before {
                 if let Some(own) = pass.domain.runs.get_mut(&name) {
                     own.progress.insert(id.clone(), after.clone());
                 }
-                plan.moves.push(Move { run: key.clone(), machine: id.clone(), progress: after });
+                plan.moves.push(Move {
+                    run: key.clone(),
+                    machine: id.clone(),
+                    progress: after,
+                });
             }
         }
-        let Some(own) = pass.domain.runs.get_mut(&name) else { continue };
+        let Some(own) = pass.domain.runs.get_mut(&name) else {
+            continue;
+        };
         if own.quarantined.is_none()
             && let Some(end) = Run::conclusion(&own.progress)
         {
@@ -93,7 +107,9 @@ fn sight<'a>(
     progress: &Progress,
 ) -> Sight<'a> {
     let inventory = pass.domain.inventory.as_ref().ok();
-    let seen = inventory.and_then(|own| own.machines.get(&machine.id)).map(AsRef::as_ref);
+    let seen = inventory
+        .and_then(|own| own.machines.get(&machine.id))
+        .map(AsRef::as_ref);
     let fleet = match pass.domain.standing(run) {
         Standing::Ready(fleet) => Some(fleet),
         Standing::Unresolved(_) | Standing::Gone => None,
@@ -111,14 +127,23 @@ fn sight<'a>(
         .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
-    let earlier = seen.map_or(0, |seen| earlier_attempts(pass, run, seen, fleet.zip(member)));
+    let earlier = seen.map_or(0, |seen| {
+        earlier_attempts(pass, run, seen, fleet.zip(member))
+    });
     Sight {
         machine: seen,
         read_at: inventory.map_or(DateTime::UNIX_EPOCH, |own| own.at),
-        answer: pass.domain.answers.get(&run.name).and_then(|own| own.get(&machine.id)),
+        answer: pass
+            .domain
+            .answers
+            .get(&run.name)
+            .and_then(|own| own.get(&machine.id)),
         is_current,
         let_go: fleet.is_some_and(|fleet| {
-            fleet.retries.iter().any(|word| word.id == machine.id && word.at >= progress.since)
+            fleet
+                .retries
+                .iter()
+                .any(|word| word.id == machine.id && word.at >= progress.since)
         }),
         aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         last_start: last_start(&run.terms, until),
@@ -169,7 +194,10 @@ fn note(pass: &mut Pass<'_>, run: &Run, id: &MachineId, progress: &Progress, sai
         Said::Waits(why) if !why.is_empty() => why.as_str(),
         _ => progress.message.as_str(),
     };
-    let reason = progress.reason.as_ref().map_or(progress.step.word(), |why| why.word());
+    let reason = progress
+        .reason
+        .as_ref()
+        .map_or(progress.step.word(), |why| why.word());
     let text = format!("run {}: {}: {text}", run.name, progress.step.word());
     let fleet = run.fleet.clone();
     pass.note(&fleet, id, Note::new(reason, text));

@@ -32,7 +32,11 @@ pub(super) fn explain(pass: &mut Pass<'_>) {
 
 fn explanation(member: &Member, namespace: &str) -> Note {
     if let Some(blocker) = member.blockers.first() {
-        let all: Vec<&str> = member.blockers.iter().map(|own| own.message.as_str()).collect();
+        let all: Vec<&str> = member
+            .blockers
+            .iter()
+            .map(|own| own.message.as_str())
+            .collect();
         return Note::new(blocker.reason.to_string(), all.join("; "));
     }
     if let Some(why) = &member.excluded {
@@ -48,7 +52,10 @@ fn explanation(member: &Member, namespace: &str) -> Note {
         return Note::new("OwnedByAnotherFleet", text);
     }
     if member.dormant {
-        return Note::new("Dormant", "it is switched off or silent; it comes when it is back");
+        return Note::new(
+            "Dormant",
+            "it is switched off or silent; it comes when it is back",
+        );
     }
     if member.stage.is_none() {
         return Note::new("NoStage", "no stage of the policy takes it");
@@ -69,12 +76,23 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
         return;
     }
     let busy = in_open_runs(&pass.domain);
-    let fleets: Vec<Fleet> =
-        pass.domain.fleets.iter().filter_map(|view| view.fleet.clone().ok()).collect();
+    let fleets: Vec<Fleet> = pass
+        .domain
+        .fleets
+        .iter()
+        .filter_map(|view| view.fleet.clone().ok())
+        .collect();
     let mut left = CHANGES_PER_PASS_MAX;
-    for fleet in fleets.iter().filter(|own| own.mode >= Mode::Enrol && !own.suspended) {
-        let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid) else { continue };
-        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else { continue };
+    for fleet in fleets
+        .iter()
+        .filter(|own| own.mode >= Mode::Enrol && !own.suspended)
+    {
+        let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid) else {
+            continue;
+        };
+        let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else {
+            continue;
+        };
         let Outlook { roster, notes, .. } = outlook;
         for member in roster.values() {
             let machine = &member.machine;
@@ -122,7 +140,9 @@ fn released<'a>(
     fleet: &Fleet,
     identity: &ClaimIdentity,
 ) -> Vec<(&'a Machine, crate::domain::enrolment::Change)> {
-    let Ok(inventory) = &pass.domain.inventory else { return Vec::new() };
+    let Ok(inventory) = &pass.domain.inventory else {
+        return Vec::new();
+    };
     inventory
         .machines
         .values()
@@ -143,12 +163,18 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
         return;
     }
     let busy = in_open_runs(&pass.domain);
-    plan.assessments.extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
-    let mine = plan.assessments.iter().filter(|(key, _)| key.namespace == pass.namespace);
+    plan.assessments
+        .extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
+    let mine = plan
+        .assessments
+        .iter()
+        .filter(|(key, _)| key.namespace == pass.namespace);
     let mut left = ASSESSMENTS_PER_PASS_MAX - mine.count();
     for view in &pass.domain.fleets {
         let Ok(fleet) = &view.fleet else { continue };
-        let Some(outlook) = pass.outlooks.get(&fleet.key) else { continue };
+        let Some(outlook) = pass.outlooks.get(&fleet.key) else {
+            continue;
+        };
         if fleet.mode != Mode::Enforce || fleet.suspended || in_window(pass, fleet) {
             continue;
         }
@@ -172,28 +198,39 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
 fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)> + 'a {
     let inventory = pass.domain.inventory.as_ref().ok();
     let open = pass.domain.runs.values().filter(|run| {
-        let fleet = pass.fleet(&run.fleet).filter(|own| own.uid == run.terms.fleet_uid);
+        let fleet = pass
+            .fleet(&run.fleet)
+            .filter(|own| own.uid == run.terms.fleet_uid);
         run.is_open() && fleet.is_some_and(|own| own.mode == Mode::Enforce && !own.suspended)
     });
-    open.flat_map(|run| run.engaged().map(move |(machine, progress)| (run, machine, progress)))
-        .filter(move |(run, machine, progress)| {
-            let awaits = progress.step == Step::Verifying
-                || progress.reason == Some(StepReason::NotHealthy);
-            let ended = progress.ended_at.unwrap_or(progress.since);
-            let seen = inventory.and_then(|own| own.machines.get(&machine.id));
-            awaits
-                && pass.now - ended >= run.terms.health.settle
-                && seen.is_some_and(|seen| {
-                    seen.health == Health::Healthy
-                        && seen.busy.is_none()
-                        && seen.assessment.as_ref().is_none_or(|own| own.at < ended)
-                })
-        })
-        .map(|(run, machine, _)| (run.fleet.clone(), machine.id.clone()))
+    open.flat_map(|run| {
+        run.engaged()
+            .map(move |(machine, progress)| (run, machine, progress))
+    })
+    .filter(move |(run, machine, progress)| {
+        let awaits =
+            progress.step == Step::Verifying || progress.reason == Some(StepReason::NotHealthy);
+        let ended = progress.ended_at.unwrap_or(progress.since);
+        let seen = inventory.and_then(|own| own.machines.get(&machine.id));
+        awaits
+            && pass.now - ended >= run.terms.health.settle
+            && seen.is_some_and(|seen| {
+                seen.health == Health::Healthy
+                    && seen.busy.is_none()
+                    && seen.assessment.as_ref().is_none_or(|own| own.at < ended)
+            })
+    })
+    .map(|(run, machine, _)| (run.fleet.clone(), machine.id.clone()))
 }
 
 fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {
     fleet.policy.stages.iter().any(|stage| {
-        open_span(fleet, &stage.name, crate::domain::due::Action::Baseline, pass.now).is_some()
+        open_span(
+            fleet,
+            &stage.name,
+            crate::domain::due::Action::Baseline,
+            pass.now,
+        )
+        .is_some()
     })
 }

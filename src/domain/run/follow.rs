@@ -140,7 +140,9 @@ pub fn next(
             if sight.let_go {
                 return let_go(progress, now);
             }
-            Next::Stay(format!("held: its step \"{word}\" is not known to this version"))
+            Next::Stay(format!(
+                "held: its step \"{word}\" is not known to this version"
+            ))
         }
     }
 }
@@ -154,7 +156,12 @@ fn fail(progress: &Progress, now: DateTime<Utc>, why: StepReason, text: &str) ->
 }
 
 fn let_go(progress: &Progress, now: DateTime<Utc>) -> Next {
-    skip(progress, now, StepReason::LetGo, "a person let go of the hold")
+    skip(
+        progress,
+        now,
+        StepReason::LetGo,
+        "a person let go of the hold",
+    )
 }
 
 fn planned(
@@ -165,13 +172,26 @@ fn planned(
     now: DateTime<Utc>,
 ) -> Next {
     if sight.aborted {
-        return skip(progress, now, StepReason::Aborted, "the run was aborted before its turn");
+        return skip(
+            progress,
+            now,
+            StepReason::Aborted,
+            "the run was aborted before its turn",
+        );
     }
     let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
     if sight.machine.is_none() && fresh {
-        return skip(progress, now, StepReason::MachineGone, "it is not in the inventory any more");
+        return skip(
+            progress,
+            now,
+            StepReason::MachineGone,
+            "it is not in the inventory any more",
+        );
     }
-    if sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation) {
+    if sight
+        .machine
+        .is_some_and(|seen| seen.incarnation != machine.incarnation)
+    {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
@@ -186,9 +206,15 @@ fn planned(
     }
     if now > sight.last_start {
         let (why, text) = if follows_a_finish {
-            (StepReason::RebootOwed, "the window closed before the reboot it still owes")
+            (
+                StepReason::RebootOwed,
+                "the window closed before the reboot it still owes",
+            )
         } else {
-            (StepReason::WindowClosed, "the window closed before its turn")
+            (
+                StepReason::WindowClosed,
+                "the window closed before its turn",
+            )
         };
         return skip(progress, now, why, text);
     }
@@ -234,7 +260,12 @@ fn unknown(
     if is_another_life(machine, sight) {
         let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
         if now >= horizon && sight.read_at >= horizon {
-            return skip(progress, now, StepReason::Recreated, "it was created again since");
+            return skip(
+                progress,
+                now,
+                StepReason::Recreated,
+                "it was created again since",
+            );
         }
         return Next::Stay("held: it was created again, and the command may yet arrive".into());
     }
@@ -257,12 +288,16 @@ fn unknown(
         Some(Answer::Log(LogEvidence::Absent { searched_until })) => {
             let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
             let sources_are_newer = *searched_until >= horizon && sight.read_at >= horizon;
-            let answers = sight.machine.is_some_and(|seen| seen.health == Health::Healthy);
+            let answers = sight
+                .machine
+                .is_some_and(|seen| seen.health == Health::Healthy);
             if sources_are_newer && answers {
                 let text = "no source shows the command, past the time it could still arrive";
                 return skip(progress, now, StepReason::NeverArrived, text);
             }
-            Next::Stay(format!("no trace of the command yet; looked for until {horizon}"))
+            Next::Stay(format!(
+                "no trace of the command yet; looked for until {horizon}"
+            ))
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
     }
@@ -270,7 +305,9 @@ fn unknown(
 
 /// Tells whether the inventory shows another machine under the id of the one planned for.
 fn is_another_life(machine: &RunMachine, sight: &Sight<'_>) -> bool {
-    sight.machine.is_some_and(|seen| seen.incarnation != machine.incarnation)
+    sight
+        .machine
+        .is_some_and(|seen| seen.incarnation != machine.incarnation)
 }
 
 /// Returns the machine to its place in the queue after a refusal that is sure.
@@ -287,7 +324,10 @@ pub fn refused(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress 
 
 /// Returns the machine to its place in the queue when its command was certainly never sent.
 pub fn unsent(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress {
-    Progress { refusals: progress.refusals, ..refused(progress, now, text) }
+    Progress {
+        refusals: progress.refusals,
+        ..refused(progress, now, text)
+    }
 }
 
 /// Returns the install that belongs to the machine's command: another one than was seen before
@@ -313,10 +353,17 @@ fn running(
     if is_another_life(machine, sight) {
         let ended = matches!(
             sight.answer,
-            Some(Answer::Operation(OperationState::Ended(_) | OperationState::Gone))
+            Some(Answer::Operation(
+                OperationState::Ended(_) | OperationState::Gone
+            ))
         );
         if ended || now - progress.since >= NO_END_AFTER {
-            return skip(progress, now, StepReason::Recreated, "it was created again since");
+            return skip(
+                progress,
+                now,
+                StepReason::Recreated,
+                "it was created again since",
+            );
         }
         return Next::Stay("it was created again; the command to its earlier life runs".into());
     }
@@ -332,7 +379,15 @@ fn running(
             window_exceeded: record.window_exceeded,
             error: None,
         };
-        return judge(terms, machine, progress, &outcome, record.modified, sight, now);
+        return judge(
+            terms,
+            machine,
+            progress,
+            &outcome,
+            record.modified,
+            sight,
+            now,
+        );
     }
     match sight.answer {
         Some(Answer::Operation(OperationState::Ended(outcome))) => {
@@ -411,7 +466,10 @@ fn judge(
     if !outcome.status.is_final() {
         return no_end(progress, now, "how the command ended is not known yet");
     }
-    if !matches!(outcome.status, InstallStatus::Succeeded | InstallStatus::Warnings) {
+    if !matches!(
+        outcome.status,
+        InstallStatus::Succeeded | InstallStatus::Warnings
+    ) {
         let why = if outcome.window_exceeded {
             StepReason::OutOfTime
         } else {
@@ -423,8 +481,15 @@ fn judge(
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
     if !installed && !only_a_reboot && !sight.is_current {
-        if progress.intent_at.is_none_or(|intent| sight.read_at < intent) {
-            return no_end(progress, now, "installed nothing; a newer inventory is awaited");
+        if progress
+            .intent_at
+            .is_none_or(|intent| sight.read_at < intent)
+        {
+            return no_end(
+                progress,
+                now,
+                "installed nothing; a newer inventory is awaited",
+            );
         }
         let text = "the install ended well and installed nothing";
         return fail(progress, now, StepReason::NothingInstalled, text);
@@ -468,7 +533,12 @@ fn owed(
         intent_at: None,
         operation: None,
         ended_at: None,
-        ..progress.at(Step::Planned, now, Some(StepReason::RebootOwed), "its reboot is owed")
+        ..progress.at(
+            Step::Planned,
+            now,
+            Some(StepReason::RebootOwed),
+            "its reboot is owed",
+        )
     })
 }
 

@@ -21,21 +21,33 @@ impl Invariant for Alone {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent() else { return Ok(0) };
+        let Some(sent) = world.just_sent() else {
+            return Ok(0);
+        };
         let own = sent.call.client_request_id.as_ref();
         let truth = world.machines.get(&sent.machine);
         let running = truth.into_iter().flat_map(|truth| truth.installs.values());
         for install in running {
             if install.request.as_ref() != own && sent.at - install.since > EVIDENCE_AGE_MAX {
                 let text = format!("an install that runs since {}", install.since);
-                return Err(Fault::on(&sent.machine, "no operation on the machine", text));
+                return Err(Fault::on(
+                    &sent.machine,
+                    "no operation on the machine",
+                    text,
+                ));
             }
         }
-        let mut earlier = world.open_commands().filter(|other| other.machine == sent.machine);
+        let mut earlier = world
+            .open_commands()
+            .filter(|other| other.machine == sent.machine);
         match earlier.find(|other| other.order != sent.order) {
             Some(other) => {
                 let text = format!("a command of {} that has not ended", other.at);
-                Err(Fault::on(&sent.machine, "no command of ours under way", text))
+                Err(Fault::on(
+                    &sent.machine,
+                    "no command of ours under way",
+                    text,
+                ))
             }
             None => Ok(2),
         }

@@ -23,12 +23,21 @@ impl Invariant for Apart {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent().filter(|own| own.is_accepted()) else { return Ok(0) };
-        let Some(own) = world.facts.get(&sent.machine) else { return Ok(0) };
+        let Some(sent) = world.just_sent().filter(|own| own.is_accepted()) else {
+            return Ok(0);
+        };
+        let Some(own) = world.facts.get(&sent.machine) else {
+            return Ok(0);
+        };
         let spread = spread_of(world, sent);
         let mut checks = 0;
-        for other in world.open_commands().filter(|other| other.machine != sent.machine) {
-            let Some(facts) = world.facts.get(&other.machine) else { continue };
+        for other in world
+            .open_commands()
+            .filter(|other| other.machine != sent.machine)
+        {
+            let Some(facts) = world.facts.get(&other.machine) else {
+                continue;
+            };
             checks += 1;
             if let Some(by) = parted(own, facts, &spread) {
                 let text = format!("no command in {by} while {} is under command", facts.name);
@@ -44,15 +53,25 @@ fn spread_of(world: &World, sent: &Sent) -> Vec<Spread> {
     let policy = || {
         let name: &Name = sent.run.as_ref()?;
         let run: &HotpatchRun = world.run_of(sent)?;
-        let fleet = world.fleets.get(&(name.0.clone(), run.spec.fleet_name.clone()))?;
-        world.policies.get(&(name.0.clone(), fleet.spec.policy_ref.name.clone()))
+        let fleet = world
+            .fleets
+            .get(&(name.0.clone(), run.spec.fleet_name.clone()))?;
+        world
+            .policies
+            .get(&(name.0.clone(), fleet.spec.policy_ref.name.clone()))
     };
-    policy().map_or_else(|| Spread::ALL.to_vec(), |own| own.spec.availability.spread.clone())
+    policy().map_or_else(
+        || Spread::ALL.to_vec(),
+        |own| own.spec.availability.spread.clone(),
+    )
 }
 
 fn parted(a: &Facts, b: &Facts, spread: &[Spread]) -> Option<&'static str> {
     let kept = |own: Spread| spread.contains(&own);
-    let vms = (a.kind == MachineKind::AzureVm, b.kind == MachineKind::AzureVm);
+    let vms = (
+        a.kind == MachineKind::AzureVm,
+        b.kind == MachineKind::AzureVm,
+    );
     match vms {
         (true, true) if a.region != b.region => {
             let regions = Regions::embedded();

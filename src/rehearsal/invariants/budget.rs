@@ -21,9 +21,16 @@ impl Invariant for Budget {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent().filter(|own| own.is_accepted()) else { return Ok(0) };
-        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else { return Ok(0) };
-        let down = world.machines.get(&sent.machine).and_then(|truth| truth.down_since);
+        let Some(sent) = world.just_sent().filter(|own| own.is_accepted()) else {
+            return Ok(0);
+        };
+        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else {
+            return Ok(0);
+        };
+        let down = world
+            .machines
+            .get(&sent.machine)
+            .and_then(|truth| truth.down_since);
         if down.is_some() {
             return Ok(1);
         }
@@ -48,17 +55,31 @@ fn judge(
 ) -> Result<u64, Fault> {
     let mut frozen: BTreeMap<String, u32> = BTreeMap::new();
     for own in &run.spec.limits {
-        frozen.insert(key(&run.spec.fleet_name, &own.scope, &own.key), own.max_unavailable);
+        frozen.insert(
+            key(&run.spec.fleet_name, &own.scope, &own.key),
+            own.max_unavailable,
+        );
     }
     let mut checks = 0;
-    for limit in limits.iter().filter(|own| own.members.contains(&sent.machine)) {
-        let also = frozen.get(&format!("{}/{}", limit.scope, limit.key.to_ascii_lowercase()));
+    for limit in limits
+        .iter()
+        .filter(|own| own.members.contains(&sent.machine))
+    {
+        let also = frozen.get(&format!(
+            "{}/{}",
+            limit.scope,
+            limit.key.to_ascii_lowercase()
+        ));
         let max = also.map_or(limit.max, |own| limit.max.min(*own));
         let count = limit.members.intersection(gone).count();
         checks += 1;
         if count > max as usize {
             let text = format!("at most {max} of {} {} unavailable", limit.scope, limit.key);
-            let names: Vec<&str> = limit.members.intersection(gone).map(|id| last(id)).collect();
+            let names: Vec<&str> = limit
+                .members
+                .intersection(gone)
+                .map(|id| last(id))
+                .collect();
             let found = format!("{count}: {}", names.join(", "));
             return Err(Fault::on(&sent.machine, text, found));
         }

@@ -23,7 +23,9 @@ impl Invariant for Pinned {
         if let Some(sent) = world.just_sent() {
             return command(world, sent);
         }
-        let Some(effect) = world.just_effect() else { return Ok(0) };
+        let Some(effect) = world.just_effect() else {
+            return Ok(0);
+        };
         match &effect.what {
             What::KbInstalled { kb, by, .. } | What::KbStaged { kb, by, .. } => {
                 installed(world, &effect.machine_id, kb, by)
@@ -34,14 +36,28 @@ impl Invariant for Pinned {
 }
 
 fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
-    let Some(run) = world.run_of(sent) else { return Ok(0) };
-    let planned = run.spec.machines.iter().find(|own| own.id.eq_ignore_ascii_case(&sent.machine));
+    let Some(run) = world.run_of(sent) else {
+        return Ok(0);
+    };
+    let planned = run
+        .spec
+        .machines
+        .iter()
+        .find(|own| own.id.eq_ignore_ascii_case(&sent.machine));
     let Some(planned) = planned else {
-        return Err(Fault::on(&sent.machine, "a machine that the run names", "another"));
+        return Err(Fault::on(
+            &sent.machine,
+            "a machine that the run names",
+            "another",
+        ));
     };
     if planned.incarnation.vm_id.as_deref() != Some(&sent.incarnation) {
         let text = format!("the machine with vmId {:?}", planned.incarnation.vm_id);
-        return Err(Fault::on(&sent.machine, text, format!("vmId {}", sent.incarnation)));
+        return Err(Fault::on(
+            &sent.machine,
+            text,
+            format!("vmId {}", sent.incarnation),
+        ));
     }
     if sent.call.operation != azure_sim::CallOperation::Install {
         return Ok(2);
@@ -60,15 +76,27 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
 }
 
 fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, Fault> {
-    let Some(request) = request_of(by, &world.operator) else { return Ok(0) };
-    let run = world.intents.get(&request).and_then(|own| world.runs.get(&own.run));
+    let Some(request) = request_of(by, &world.operator) else {
+        return Ok(0);
+    };
+    let run = world
+        .intents
+        .get(&request)
+        .and_then(|own| world.runs.get(&own.run));
     if run.is_some_and(|run| allows(run, kb)) {
         return Ok(1);
     }
-    Err(Fault::on(machine, "only KBs that the run allows to be installed", format!("KB{kb}")))
+    Err(Fault::on(
+        machine,
+        "only KBs that the run allows to be installed",
+        format!("KB{kb}"),
+    ))
 }
 
 fn allows(run: &HotpatchRun, kb: &str) -> bool {
     let digits = kb.trim_start_matches("KB");
-    run.spec.allowed_kbs.iter().any(|own| own.trim_start_matches("KB") == digits)
+    run.spec
+        .allowed_kbs
+        .iter()
+        .any(|own| own.trim_start_matches("KB") == digits)
 }

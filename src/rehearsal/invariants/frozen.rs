@@ -16,7 +16,9 @@ impl Invariant for Frozen {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(write) = world.just_written() else { return Ok(0) };
+        let Some(write) = world.just_written() else {
+            return Ok(0);
+        };
         if write.resource != "hotpatchruns.hotpatch.dev" {
             return Ok(0);
         }

@@ -21,7 +21,9 @@ impl Invariant for IntentFirst {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent() else { return Ok(0) };
+        let Some(sent) = world.just_sent() else {
+            return Ok(0);
+        };
         let fault = |expected: &str, found: String| Fault::on(&sent.machine, expected, found);
         let Some(request) = &sent.call.client_request_id else {
             return Err(fault("a request id on the command", "none".to_owned()));
@@ -38,17 +40,28 @@ impl Invariant for IntentFirst {
             let text = format!("one that followed {}", intent.step_before);
             return Err(fault("an intent that follows Planned", text));
         }
-        let renewed = intent.renewed.is_some_and(|at| at > intent.order && at < sent.order);
+        let renewed = intent
+            .renewed
+            .is_some_and(|at| at > intent.order && at < sent.order);
         if !renewed {
             let text = format!("none by {}", intent.holder.as_deref().unwrap_or("nobody"));
-            return Err(fault("a renewal of the lease between intent and command", text));
+            return Err(fault(
+                "a renewal of the lease between intent and command",
+                text,
+            ));
         }
         if intent.holder != world.lease.holder {
-            let text = format!("{:?}, and the lease is with {:?}", intent.holder, world.lease.holder);
+            let text = format!(
+                "{:?}, and the lease is with {:?}",
+                intent.holder, world.lease.holder
+            );
             return Err(fault("the holder who wrote the intent to send it", text));
         }
         if intent.epoch < intent.epoch_known {
-            let text = format!("epoch {}, and {} was known", intent.epoch, intent.epoch_known);
+            let text = format!(
+                "epoch {}, and {} was known",
+                intent.epoch, intent.epoch_known
+            );
             return Err(fault("an intent of the newest epoch", text));
         }
         if !self.used.insert(request.clone()) {

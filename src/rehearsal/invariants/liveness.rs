@@ -24,8 +24,10 @@ impl Invariant for Liveness {
     fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
         let mut checks = 0;
         for facts in world.facts.values() {
-            let selected =
-                world.fleets.all().any(|(_, fleet)| facts.is_selected(&fleet.spec.selector));
+            let selected = world
+                .fleets
+                .all()
+                .any(|(_, fleet)| facts.is_selected(&fleet.spec.selector));
             if !selected || !world.machines.get(&facts.id).is_some_and(|own| own.exists) {
                 continue;
             }
@@ -45,11 +47,15 @@ impl Invariant for Liveness {
 
 /// Tells whether a machine really has the newest release of its track, and owes no reboot.
 pub(crate) fn is_current(world: &World, facts: &Facts) -> bool {
-    let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else { return false };
+    let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else {
+        return false;
+    };
     let Some(latest) = Catalogue::embedded().latest_effective(track, world.now) else {
         return false;
     };
-    let Some(kb) = latest.effective_kb() else { return false };
+    let Some(kb) = latest.effective_kb() else {
+        return false;
+    };
     let truth = world.machines.get(&facts.id);
     truth.is_some_and(|own| {
         own.installed.contains(&kb.number().to_string()) && own.pending.is_empty()

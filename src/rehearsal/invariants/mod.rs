@@ -156,7 +156,11 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
 impl Invariants {
     /// Makes all checkers; `replay` is the command that shows a violation again.
     pub fn new(seed: u64, replay: impl Into<String>) -> Self {
-        let entry = |invariant| Entry { invariant, checks: 0, held: true };
+        let entry = |invariant| Entry {
+            invariant,
+            checks: 0,
+            held: true,
+        };
         Self {
             seed,
             replay: replay.into(),

@@ -26,11 +26,15 @@ impl Invariant for NoReboot {
         let started = world
             .just_effect()
             .is_some_and(|effect| matches!(effect.what, What::RebootStarted { .. }));
-        let Some(reboot) = world.reboots.last().filter(|_| started) else { return Ok(0) };
+        let Some(reboot) = world.reboots.last().filter(|_| started) else {
+            return Ok(0);
+        };
         if !matches!(reboot.cause, Cause::Command(_)) {
             return Ok(0);
         }
-        let run = world.run_of_reboot(reboot).and_then(|name| world.runs.get(name));
+        let run = world
+            .run_of_reboot(reboot)
+            .and_then(|name| world.runs.get(name));
         if run.is_some_and(|run| run.spec.action == RunAction::Hotpatch) {
             let text = "no reboot by a hotpatch run";
             return Err(Fault::on(&reboot.machine, text, "a reboot"));
@@ -40,7 +44,10 @@ impl Invariant for NoReboot {
 }
 
 fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
-    let Some(run) = world.run_of(sent).filter(|run| run.spec.action == RunAction::Hotpatch) else {
+    let Some(run) = world
+        .run_of(sent)
+        .filter(|run| run.spec.action == RunAction::Hotpatch)
+    else {
         return Ok(0);
     };
     let harmless = sent.call.operation == CallOperation::Install
@@ -53,6 +60,9 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
         "run {} to send installs with reboot Never that leave out what reboots",
         run.spec.release
     );
-    let found = format!("{:?} with {:?}", sent.call.operation, sent.call.reboot_setting);
+    let found = format!(
+        "{:?} with {:?}",
+        sent.call.operation, sent.call.reboot_setting
+    );
     Err(Fault::on(&sent.machine, text, found))
 }

@@ -25,18 +25,32 @@ impl Invariant for OneOpening {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent().filter(|own| own.is_disruptive()) else { return Ok(0) };
-        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else { return Ok(0) };
-        let Some(window) = &run.spec.window else { return Ok(0) };
+        let Some(sent) = world.just_sent().filter(|own| own.is_disruptive()) else {
+            return Ok(0);
+        };
+        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else {
+            return Ok(0);
+        };
+        let Some(window) = &run.spec.window else {
+            return Ok(0);
+        };
         let key: Name = (name.0.clone(), window.name.clone());
-        let Some(object) = world.windows.get(&key) else { return Ok(0) };
-        let Ok(zone) = Zone::parse(&object.spec.time_zone) else { return Ok(0) };
+        let Some(object) = world.windows.get(&key) else {
+            return Ok(0);
+        };
+        let Ok(zone) = Zone::parse(&object.spec.time_zone) else {
+            return Ok(0);
+        };
         let date = zone.utc_to_local(window.start).date();
         let start = *self.seen.entry((key, date)).or_insert(window.start);
         if start == window.start {
             return Ok(1);
         }
         let text = format!("one opening of {} on {date}, at {start}", window.name);
-        Err(Fault::on(&sent.machine, text, format!("another at {}", window.start)))
+        Err(Fault::on(
+            &sent.machine,
+            text,
+            format!("another at {}", window.start),
+        ))
     }
 }

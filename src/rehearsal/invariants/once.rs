@@ -36,12 +36,18 @@ impl Invariant for Once {
 
 impl Once {
     fn command(&mut self, world: &World, sent: &Sent) -> Result<u64, Fault> {
-        let Some(run) = world.run_of(sent).filter(|_| sent.is_accepted() && sent.is_disruptive())
+        let Some(run) = world
+            .run_of(sent)
+            .filter(|_| sent.is_accepted() && sent.is_disruptive())
         else {
             return Ok(0);
         };
         let release = &run.spec.release;
-        let key = (sent.machine.clone(), sent.incarnation.clone(), release.clone());
+        let key = (
+            sent.machine.clone(),
+            sent.incarnation.clone(),
+            release.clone(),
+        );
         let count = self.commands.entry(key).or_default();
         *count += 1;
         let max = 1 + run.spec.failures.retries;
@@ -51,7 +57,11 @@ impl Once {
         }
         let truth = world.machines.get(&sent.machine);
         let at_release = truth.is_some_and(|truth| {
-            let kbs = run.spec.allowed_kbs.iter().map(|kb| kb.trim_start_matches("KB"));
+            let kbs = run
+                .spec
+                .allowed_kbs
+                .iter()
+                .map(|kb| kb.trim_start_matches("KB"));
             truth.pending.is_empty() && kbs.into_iter().all(|kb| truth.installed.contains(kb))
         });
         if *count > 1 && at_release && !run.spec.allowed_kbs.is_empty() {
@@ -69,7 +79,10 @@ impl Once {
         }) else {
             return Ok(0);
         };
-        let Some(run) = world.run_of_reboot(reboot).and_then(|name| world.runs.get(name)) else {
+        let Some(run) = world
+            .run_of_reboot(reboot)
+            .and_then(|name| world.runs.get(name))
+        else {
             let text = "a reboot that a run commanded";
             return Err(Fault::on(&reboot.machine, text, "one that no run knows of"));
         };
@@ -83,7 +96,11 @@ impl Once {
         *count += 1;
         if *count > accepted {
             let text = format!("at most {accepted} reboots, one a command");
-            return Err(Fault::on(&reboot.machine, text, format!("reboot number {count}")));
+            return Err(Fault::on(
+                &reboot.machine,
+                text,
+                format!("reboot number {count}"),
+            ));
         }
         Ok(1)
     }

@@ -29,7 +29,9 @@ impl Invariant for Owned {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(effect) = world.just_effect() else { return Ok(0) };
+        let Some(effect) = world.just_effect() else {
+            return Ok(0);
+        };
         let machine = &effect.machine_id;
         match &effect.what {
             What::SettingsChanged { by, before, after } if is_ours(by, world) => {
@@ -55,7 +57,10 @@ impl Invariant for Owned {
                 }
             }
             What::LicenceChanged { by, .. } if is_ours(by, world) => {
-                let claimed = world.machines.get(machine).is_some_and(|own| own.is_claimed);
+                let claimed = world
+                    .machines
+                    .get(machine)
+                    .is_some_and(|own| own.is_claimed);
                 if !claimed {
                     let text = "the claim in the tags before the licence";
                     return Err(Fault::on(machine, text, "no claim"));
@@ -88,8 +93,8 @@ fn is_ours(by: &Actor, world: &World) -> bool {
 fn selected(world: &World, machine: &str) -> Result<u64, Fault> {
     let facts = world.facts.get(machine);
     let mut fleets = world.fleets.all();
-    let taken = facts
-        .is_some_and(|own| fleets.any(|(_, fleet)| own.is_selected(&fleet.spec.selector)));
+    let taken =
+        facts.is_some_and(|own| fleets.any(|(_, fleet)| own.is_selected(&fleet.spec.selector)));
     let fit = facts.is_some_and(|own| own.unfit.is_none());
     if taken && fit {
         return Ok(2);
@@ -107,9 +112,17 @@ fn changed(path: &str, before: &Value, after: &Value, into: &mut BTreeSet<String
         into.insert(path.to_owned());
         return;
     }
-    let keys: BTreeSet<&String> = old.into_iter().chain(new).flat_map(|own| own.keys()).collect();
+    let keys: BTreeSet<&String> = old
+        .into_iter()
+        .chain(new)
+        .flat_map(|own| own.keys())
+        .collect();
     for key in keys {
-        let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let below = if path.is_empty() {
+            key.clone()
+        } else {
+            format!("{path}.{key}")
+        };
         changed(&below, &before[key], &after[key], into);
     }
 }

@@ -22,12 +22,20 @@ impl Invariant for Quiet {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(sent) = world.just_sent() else { return Ok(0) };
-        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else { return Ok(0) };
+        let Some(sent) = world.just_sent() else {
+            return Ok(0);
+        };
+        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else {
+            return Ok(0);
+        };
         let now = stopped(world, name, run, sent.at);
         let before = stopped(world, name, run, sent.at - WATCH_GRACE);
         match now.zip(before) {
-            Some((why, _)) => Err(Fault::on(&sent.machine, format!("silence: {why}"), "a command")),
+            Some((why, _)) => Err(Fault::on(
+                &sent.machine,
+                format!("silence: {why}"),
+                "a command",
+            )),
             None => Ok(1),
         }
     }
@@ -51,14 +59,20 @@ fn stopped(world: &World, name: &Name, run: &HotpatchRun, at: DateTime<Utc>) -> 
         return Some(format!("fleet {} is suspended", key.1));
     }
     let mut requests = world.requests.all_at(at).filter(|(own, _)| own.0 == name.0);
-    requests.find(|(_, own)| stops(&own.spec, run, at)).map(|(own, _)| format!("request {}", own.1))
+    requests
+        .find(|(_, own)| stops(&own.spec, run, at))
+        .map(|(own, _)| format!("request {}", own.1))
 }
 
 fn stops(request: &HotpatchRequestSpec, run: &HotpatchRun, at: DateTime<Utc>) -> bool {
-    let release = |own: &String| *own == run.spec.release || run.spec.release.contains(own.as_str());
+    let release =
+        |own: &String| *own == run.spec.release || run.spec.release.contains(own.as_str());
     matches!(request.verb, Verb::Pause | Verb::Abort)
         && request.fleet_ref.name == run.spec.fleet_name
         && request.release.as_ref().is_none_or(release)
-        && request.stage.as_ref().is_none_or(|own| *own == run.spec.stage)
+        && request
+            .stage
+            .as_ref()
+            .is_none_or(|own| *own == run.spec.stage)
         && request.expires_at.is_none_or(|end| at < end)
 }

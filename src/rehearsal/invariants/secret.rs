@@ -16,8 +16,12 @@ impl Invariant for Secret {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        let Some(write) = world.just_written() else { return Ok(0) };
-        let Some(after) = &write.after else { return Ok(0) };
+        let Some(write) = world.just_written() else {
+            return Ok(0);
+        };
+        let Some(after) = &write.after else {
+            return Ok(0);
+        };
         if after.to_string().contains(&world.secret) {
             return Err(Fault {
                 machine: None,
@@ -29,7 +33,10 @@ impl Invariant for Secret {
     }
 
     fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
-        let shows = world.audit.iter().any(|line| line.to_string().contains(&world.secret));
+        let shows = world
+            .audit
+            .iter()
+            .any(|line| line.to_string().contains(&world.secret));
         if shows {
             return Err(Fault {
                 machine: None,

@@ -130,7 +130,11 @@ fn run(machines: &[Facts]) -> Value {
 impl Tale {
     /// Two machines of one zone and one of another, a fleet, and a run that names all of them.
     fn new() -> Self {
-        Self::of(vec![machine("a", "1"), machine("b", "1"), machine("c", "2")])
+        Self::of(vec![
+            machine("a", "1"),
+            machine("b", "1"),
+            machine("c", "2"),
+        ])
     }
 
     fn of(machines: Vec<Facts>) -> Self {
@@ -174,7 +178,12 @@ impl Tale {
 
     fn write_run(&mut self) {
         let run = self.run.clone();
-        self.change("hotpatchruns.hotpatch.dev", "run-1", Some(run.clone()), Some(run));
+        self.change(
+            "hotpatchruns.hotpatch.dev",
+            "run-1",
+            Some(run.clone()),
+            Some(run),
+        );
     }
 
     fn lease(&mut self, holder: &str, epoch: i64) {
@@ -286,7 +295,9 @@ fn a_good_history_violates_nothing_and_is_checked_by_every_checker_it_concerns()
     tale.command("c", "r3");
     tale.holds();
     let tallies = tale.invariants.tallies();
-    for name in ["window", "alone", "once", "budget", "apart", "intent", "quiet", "pinned"] {
+    for name in [
+        "window", "alone", "once", "budget", "apart", "intent", "quiet", "pinned",
+    ] {
         let own = tallies.iter().find(|own| own.name == name).unwrap();
         assert!(own.checks > 0 && own.held, "{name}");
     }
@@ -323,7 +334,10 @@ fn a_window_that_an_exclusion_closes_is_closed() {
 #[test]
 fn a_command_under_a_running_install_is_found() {
     let mut tale = Tale::new();
-    let started = What::InstallStarted { activity: "x".to_owned(), by: Actor::Platform };
+    let started = What::InstallStarted {
+        activity: "x".to_owned(),
+        by: Actor::Platform,
+    };
     tale.effect("a", started);
     tale.at += TimeDelta::minutes(5);
     tale.command("a", "r1");
@@ -333,7 +347,10 @@ fn a_command_under_a_running_install_is_found() {
 #[test]
 fn an_install_that_began_within_the_age_of_the_evidence_is_excused() {
     let mut tale = Tale::new();
-    let started = What::InstallStarted { activity: "x".to_owned(), by: Actor::Platform };
+    let started = What::InstallStarted {
+        activity: "x".to_owned(),
+        by: Actor::Platform,
+    };
     tale.effect("a", started);
     tale.at += TimeDelta::seconds(30);
     tale.command("a", "r1");
@@ -400,7 +417,12 @@ fn a_machine_over_the_limit_is_found() {
 fn a_held_machine_and_one_that_is_down_for_long_count_as_unavailable() {
     let machines = ["a", "b", "c"].map(|name| machine(name, "1")).to_vec();
     let mut tale = Tale::of(machines);
-    tale.effect("a", What::WentUnhealthy { why: "hung".to_owned() });
+    tale.effect(
+        "a",
+        What::WentUnhealthy {
+            why: "hung".to_owned(),
+        },
+    );
     tale.step("b", "Unknown", "");
     tale.at += TimeDelta::minutes(20);
     tale.command("c", "r3");
@@ -423,7 +445,10 @@ fn a_limit_that_the_run_froze_counts_where_it_is_stricter() {
 fn an_availability_set_lets_one_through() {
     let in_set = |name: &str| Facts {
         zone: None,
-        set: Some(UpdateDomain { set: "set".to_owned(), number: 0 }),
+        set: Some(UpdateDomain {
+            set: "set".to_owned(),
+            number: 0,
+        }),
         ..machine(name, "")
     };
     let mut tale = Tale::of(vec![in_set("a"), in_set("b")]);
@@ -449,17 +474,41 @@ fn what_backs_each_other_up_is_kept_apart() {
     };
     let in_domain = |name: &str, number| Facts {
         zone: None,
-        set: Some(UpdateDomain { set: "set".to_owned(), number }),
+        set: Some(UpdateDomain {
+            set: "set".to_owned(),
+            number,
+        }),
         ..machine(name, "")
     };
-    let in_region =
-        |name: &str, region: &str| Facts { region: region.to_owned(), zone: None, ..vm(name) };
+    let in_region = |name: &str, region: &str| Facts {
+        region: region.to_owned(),
+        zone: None,
+        ..vm(name)
+    };
     let cases = [
         ("zones", vm("a"), machine("b", "2"), true),
         ("one zone", vm("a"), vm("b"), false),
-        ("no zone", vm("a"), Facts { zone: None, ..vm("b") }, false),
-        ("a pair", in_region("a", "westeurope"), in_region("b", "northeurope"), true),
-        ("regions", in_region("a", "westeurope"), in_region("b", "eastus"), true),
+        (
+            "no zone",
+            vm("a"),
+            Facts {
+                zone: None,
+                ..vm("b")
+            },
+            false,
+        ),
+        (
+            "a pair",
+            in_region("a", "westeurope"),
+            in_region("b", "northeurope"),
+            true,
+        ),
+        (
+            "regions",
+            in_region("a", "westeurope"),
+            in_region("b", "eastus"),
+            true,
+        ),
         ("domains", in_domain("a", 0), in_domain("b", 1), true),
         ("sites", server("a", "x"), server("b", "y"), true),
         ("one site", server("a", "x"), server("b", "x"), false),
@@ -600,7 +649,12 @@ fn a_run_whose_spec_changes_is_found() {
     let before = tale.run.clone();
     let mut after = before.clone();
     after["spec"]["failures"]["retries"] = json!(5);
-    tale.change("hotpatchruns.hotpatch.dev", "run-1", Some(before), Some(after));
+    tale.change(
+        "hotpatchruns.hotpatch.dev",
+        "run-1",
+        Some(before),
+        Some(after),
+    );
     tale.violates("frozen");
 }
 
@@ -616,9 +670,18 @@ fn a_command_to_another_incarnation_is_found() {
 #[test]
 fn what_the_run_does_not_allow_is_found_when_asked_for_and_when_installed() {
     let calls = [
-        Call { kbs: vec!["1111111".to_owned()], ..finish("r1") },
-        Call { kbs: Vec::new(), ..finish("r1") },
-        Call { classifications: vec!["Security".to_owned()], ..finish("r1") },
+        Call {
+            kbs: vec!["1111111".to_owned()],
+            ..finish("r1")
+        },
+        Call {
+            kbs: Vec::new(),
+            ..finish("r1")
+        },
+        Call {
+            classifications: vec!["Security".to_owned()],
+            ..finish("r1")
+        },
     ];
     for call in calls {
         let mut tale = Tale::new();
@@ -669,7 +732,11 @@ fn a_setting_without_a_claim_is_found_in_the_end_and_a_tag_of_others_at_once() {
     let mut tale = Tale::new();
     tale.effect(
         "a",
-        What::TagsChanged { by: caller("s1"), before: json!({"owner": "x"}), after: json!({}) },
+        What::TagsChanged {
+            by: caller("s1"),
+            before: json!({"owner": "x"}),
+            after: json!({}),
+        },
     );
     tale.violates("owned");
 }
@@ -677,7 +744,13 @@ fn a_setting_without_a_claim_is_found_in_the_end_and_a_tag_of_others_at_once() {
 #[test]
 fn a_licence_without_a_claim_is_found() {
     let mut tale = Tale::new();
-    tale.effect("a", What::LicenceChanged { by: caller("s1"), enabled: true });
+    tale.effect(
+        "a",
+        What::LicenceChanged {
+            by: caller("s1"),
+            enabled: true,
+        },
+    );
     tale.violates("owned");
 }
 
@@ -695,7 +768,11 @@ fn a_window_that_opens_twice_on_a_date_is_found() {
 #[test]
 fn a_token_in_an_object_or_an_audit_line_is_found() {
     let mut tale = Tale::new();
-    tale.write("events", "e", json!({"message": "refused: Bearer top-secret"}));
+    tale.write(
+        "events",
+        "e",
+        json!({"message": "refused: Bearer top-secret"}),
+    );
     tale.violates("secret");
 
     let mut tale = Tale::new();
@@ -724,7 +801,12 @@ fn a_violation_says_how_to_see_it_again() {
     let mut tale = Tale::new();
     tale.effect("a", What::CallAccepted(finish("r1")));
     let text = tale.violations()[0].to_string();
-    for part in ["2025-07-12 20:30:00 UTC", "seed 7", "demo --seed 7", "virtualmachines/a"] {
+    for part in [
+        "2025-07-12 20:30:00 UTC",
+        "seed 7",
+        "demo --seed 7",
+        "virtualmachines/a",
+    ] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
 }

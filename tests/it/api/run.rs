@@ -159,20 +159,33 @@ fn a_field_of_a_wrong_type_is_set_aside_and_kept_and_the_others_count() {
     let status: HotpatchRunStatus = serde_json::from_value(stored.clone()).unwrap();
     let aside: Vec<&String> = status.not_understood.keys().collect();
     assert_eq!(aside, ["epoch", "startedAt"]);
-    let aside = |n: usize| status.machines[n].not_understood.keys().next().unwrap().as_str();
+    let aside = |n: usize| {
+        status.machines[n]
+            .not_understood
+            .keys()
+            .next()
+            .unwrap()
+            .as_str()
+    };
     assert_eq!((aside(0), aside(1), aside(2)), ("attempts", "step", "id"));
     assert_eq!(status.machines[0].step, "Running");
     assert!(status.machines[0].since.is_some());
     assert_eq!(serde_json::to_value(&status).unwrap(), stored);
     let text = serde_json::to_string(&status).unwrap();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), stored);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+        stored
+    );
 }
 
 #[test]
 fn a_status_that_is_no_object_is_an_error() {
     assert!(serde_json::from_value::<HotpatchRunStatus>(json!("x")).is_err());
     let found: HotpatchRunStatus = serde_json::from_value(json!({"machines": [5]})).unwrap();
-    assert_eq!(found.not_understood.keys().collect::<Vec<_>>(), ["machines"]);
+    assert_eq!(
+        found.not_understood.keys().collect::<Vec<_>>(),
+        ["machines"]
+    );
 }
 
 #[test]
@@ -188,10 +201,7 @@ fn an_entry_that_says_nothing_new_stays_small() {
     };
     let written = serde_json::to_value(&entry).unwrap();
     let fields: Vec<&String> = written.as_object().unwrap().keys().collect();
-    assert_eq!(
-        fields,
-        ["id", "operation", "rebootCommanded", "step"]
-    );
+    assert_eq!(fields, ["id", "operation", "rebootCommanded", "step"]);
 }
 
 const MACHINE: &str = r#"

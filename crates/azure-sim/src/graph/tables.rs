@@ -87,7 +87,12 @@ fn scale_sets(machines: &[&Machine]) -> Vec<Value> {
         let Some(id) = &vm.scale_set else { continue };
         rows.entry(id.to_lowercase()).or_insert_with(|| {
             let name = id.rsplit('/').next().unwrap_or_default();
-            let mut row = head(machine, id, name, "microsoft.compute/virtualmachinescalesets");
+            let mut row = head(
+                machine,
+                id,
+                name,
+                "microsoft.compute/virtualmachinescalesets",
+            );
             let mode = if vm.uniform { "Uniform" } else { "Flexible" };
             row["properties"] = json!({"orchestrationMode": mode});
             row

@@ -22,7 +22,9 @@ pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
     if call.method != "GET" {
         return Err(ArmError::method_not_allowed());
     }
-    let with_views = call.query("statusonly").is_some_and(|only| only.eq_ignore_ascii_case("true"));
+    let with_views = call
+        .query("statusonly")
+        .is_some_and(|only| only.eq_ignore_ascii_case("true"));
     let rows: Vec<Value> = world
         .machines
         .values()
