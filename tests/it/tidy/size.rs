@@ -31,7 +31,25 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 13] = [
+const EXCEPTIONS: [Exception; 14] = [
+    Exception {
+        path: "src/domain/machine.rs",
+        function: None,
+        lines: 600,
+        reason: "facts only: one type after another, no logic to look for",
+    },
+    Exception {
+        path: "src/rehearsal/mod.rs",
+        function: None,
+        lines: 425,
+        reason: "the stage of a rehearsal: what is set up, run, killed and asked, in one place",
+    },
+    Exception {
+        path: "src/rehearsal/population.rs",
+        function: None,
+        lines: 410,
+        reason: "a table of machines",
+    },
     Exception {
         path: "src/api/conditions/fleet.rs",
         function: None,
@@ -51,21 +69,9 @@ const EXCEPTIONS: [Exception; 13] = [
         reason: "one write for each kind of change of a machine record",
     },
     Exception {
-        path: "src/domain/machine.rs",
-        function: None,
-        lines: 690,
-        reason: "facts only: one type after another, no logic to look for",
-    },
-    Exception {
         path: "src/domain/plan/commands.rs",
         function: Some("grant"),
-        lines: 81,
-        reason: "one refusal after another, in the order in which they are told",
-    },
-    Exception {
-        path: "src/domain/plan/commands.rs",
-        function: Some("unfit"),
-        lines: 87,
+        lines: 90,
         reason: "one refusal after another, in the order in which they are told",
     },
     Exception {
@@ -107,7 +113,7 @@ const EXCEPTIONS: [Exception; 13] = [
     Exception {
         path: "src/rehearsal/world.rs",
         function: None,
-        lines: 480,
+        lines: 490,
         reason: "one record of what happened, and one fold over it",
     },
 ];
