@@ -22,7 +22,7 @@ const REGIONS: [(&str, &str); 2] = [("northeurope", "ne"), ("westeurope", "we")]
 /// A machine as it is put into Azure.
 #[derive(Clone, Debug)]
 enum Spec {
-    Vm(VmSpec),
+    Vm(Box<VmSpec>),
     Arc(ArcSpec),
     Local(LocalSpec),
 }
@@ -114,7 +114,7 @@ impl Population {
         }
         let place = |seat: &Seat| {
             let id = match seat.spec.clone() {
-                Spec::Vm(spec) => azure.add_vm(spec),
+                Spec::Vm(spec) => azure.add_vm(*spec),
                 Spec::Arc(spec) => azure.add_arc(spec),
                 Spec::Local(spec) => azure.add_local(spec),
             };
@@ -334,7 +334,7 @@ impl Seat {
 
     fn vm(spec: VmSpec, name: &str, track: OsTrack, region: &str) -> Self {
         Self::new(
-            Spec::Vm(spec.region(region)),
+            Spec::Vm(Box::new(spec.region(region))),
             name,
             MachineKind::AzureVm,
             track,
@@ -392,7 +392,7 @@ impl Seat {
         local: impl FnOnce(LocalSpec) -> LocalSpec,
     ) -> Self {
         let spec = match self.spec {
-            Spec::Vm(spec) => Spec::Vm(vm(spec)),
+            Spec::Vm(spec) => Spec::Vm(Box::new(vm(*spec))),
             Spec::Arc(spec) => Spec::Arc(arc(spec)),
             Spec::Local(spec) => Spec::Local(local(spec)),
         };
