@@ -10,6 +10,7 @@ pub mod invariants;
 pub mod limits;
 pub mod openings;
 pub mod population;
+mod scene;
 mod setup;
 pub mod shelf;
 pub mod story;
@@ -18,25 +19,24 @@ pub mod truth;
 pub mod world;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use azure_sim::{Assumptions, AzureSim};
 use chrono::{DateTime, Utc};
-use kube_sim::{Call, KubeSim, Verb};
-use serde_json::Value;
+use kube_sim::KubeSim;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::gate::{AzureWay, Gate, KubeWay, Side};
 use self::invariants::{Invariants, Tally, Violation};
 use self::population::Population;
+use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
 use self::setup::{NAMESPACE, OPERATOR_NAMESPACE, set_up};
 use self::story::{Line, Story};
 use self::summary::{Peaks, Summary};
-use self::world::{Happening, World, Write};
+use self::world::World;
 use crate::azure::{Cloud, Endpoint, Token};
-use crate::controller::audit::Audit;
 use crate::controller::clock::Clock;
 use crate::controller::clouds::OneCloud;
 use crate::controller::lease::Tenure;
@@ -112,41 +112,6 @@ pub enum Ended {
     Killed,
     /// The controller ended by itself, which it must not.
     Stopped,
-}
-
-/// Everything that is watched, behind one lock.
-struct Scene {
-    world: World,
-    invariants: Invariants,
-    story: Story,
-    peaks: Peaks,
-    seq: u64,
-    rv: u64,
-    steps: u64,
-}
-
-impl Scene {
-    fn take_in(&mut self, happening: Happening) {
-        self.world.apply(happening);
-        self.invariants.check(&self.world);
-        self.peaks.note(&self.world);
-        self.story.note(&self.world);
-    }
-}
-
-type Watched = Arc<Mutex<Scene>>;
-
-fn locked(scene: &Watched) -> MutexGuard<'_, Scene> {
-    scene.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Audit lines go into the world.
-struct AuditLines(Watched);
-
-impl Audit for AuditLines {
-    fn write(&self, line: &Value) {
-        locked(&self.0).world.audit.push(line.clone());
-    }
 }
 
 /// One life of the controller.
@@ -378,41 +343,5 @@ impl Report {
     /// Tells whether all held.
     pub fn has_held(&self) -> bool {
         self.violations.is_empty()
-    }
-}
-
-fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
-    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
-    kube.on_response(move |call, status| {
-        observe(&parts.0, &parts.1, &parts.2, true);
-        if let Some(holder) = renewal(call, status) {
-            locked(&parts.2).take_in(Happening::Renewed(holder));
-        }
-    });
-    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
-    azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
-}
-
-/// Returns the holder that a write of the lease names, if it is one and went well.
-fn renewal(call: &Call, status: u16) -> Option<Option<String>> {
-    let is_write = matches!(call.verb, Verb::Create | Verb::Update);
-    if !is_write || call.resource != "leases.coordination.k8s.io" || status >= 300 {
-        return None;
-    }
-    let holder = call.body.as_ref()?["spec"]["holderIdentity"].as_str();
-    Some(holder.map(str::to_owned))
-}
-
-/// Takes in what both simulators have seen since the last look, and judges it.
-fn observe(kube: &KubeSim, azure: &AzureSim, scene: &Watched, is_step: bool) {
-    let mut scene = locked(scene);
-    scene.steps += u64::from(is_step);
-    for commit in kube.history_since(scene.rv) {
-        scene.rv = commit.rv;
-        scene.take_in(Happening::Written(Write::from(commit.as_ref())));
-    }
-    for effect in azure.effects_since(scene.seq) {
-        scene.seq = effect.seq + 1;
-        scene.take_in(Happening::Effect(effect));
     }
 }

@@ -23,7 +23,7 @@ const REGIONS: [(&str, &str); 2] = [("northeurope", "ne"), ("westeurope", "we")]
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a handful of them, made once")]
 enum Spec {
-    Vm(VmSpec),
+    Vm(Box<VmSpec>),
     Arc(ArcSpec),
     Local(LocalSpec),
 }
@@ -115,7 +115,7 @@ impl Population {
         }
         let place = |seat: &Seat| {
             let id = match seat.spec.clone() {
-                Spec::Vm(spec) => azure.add_vm(spec),
+                Spec::Vm(spec) => azure.add_vm(*spec),
                 Spec::Arc(spec) => azure.add_arc(spec),
                 Spec::Local(spec) => azure.add_local(spec),
             };
@@ -335,7 +335,7 @@ impl Seat {
 
     fn vm(spec: VmSpec, name: &str, track: OsTrack, region: &str) -> Self {
         Self::new(
-            Spec::Vm(spec.region(region)),
+            Spec::Vm(Box::new(spec.region(region))),
             name,
             MachineKind::AzureVm,
             track,
@@ -393,7 +393,7 @@ impl Seat {
         local: impl FnOnce(LocalSpec) -> LocalSpec,
     ) -> Self {
         let spec = match self.spec {
-            Spec::Vm(spec) => Spec::Vm(vm(spec)),
+            Spec::Vm(spec) => Spec::Vm(Box::new(vm(*spec))),
             Spec::Arc(spec) => Spec::Arc(arc(spec)),
             Spec::Local(spec) => Spec::Local(local(spec)),
         };

@@ -209,8 +209,8 @@ impl Story {
         let Some(at) = series.first else { return };
         let (on, adjusted) = (series.switched_on.len(), series.adjusted.len());
         if on > 0 {
-            let text = "machines: hotpatching turned on, earlier settings noted on each";
-            self.tell(at, format!("enrolled   {on} {text}"));
+            let text = "hotpatching turned on, earlier settings noted on each";
+            self.tell(at, format!("enrolled   {on} machines: {text}"));
         }
         if adjusted > 0 {
             let text = "more: assessments daily, reboots left to windows";
@@ -294,7 +294,7 @@ impl Story {
         let number = self.numbers.get(name).copied().unwrap_or(0);
         let until = ended.format("%H:%M");
         let text = format!(
-            "run {number:<3}    {:<6}  {:<17}  {:<30}  {result}, {reboots} reboots, until {until}",
+            "run {number:<3}    {:<6}  {:<17}  {:<33}  {result}, {reboots}, until {until}",
             run.spec.stage,
             short(run),
             place(&run.spec.machines),

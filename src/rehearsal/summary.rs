@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::facts::Facts;
-use super::invariants::liveness as current;
+use super::invariants::liveness::{is_current, reasons};
 use super::limits::limits;
 use super::truth::{Cause, Reboot};
 use super::world::World;
@@ -139,7 +139,7 @@ impl Summary {
                 ..Row::default()
             });
             row.machines += 1;
-            row.current += usize::from(current::is_current(world, facts));
+            row.current += usize::from(is_current(world, facts));
         }
         own.commands(world, &mut rows);
         own.reboots(world, &mut rows);
@@ -198,7 +198,7 @@ impl Summary {
 /// Returns why the operator says that a machine cannot be hotpatched: the reason for which it was
 /// made so, if that is among those it gives, else the first one.
 pub fn reason_of(world: &World, facts: &Facts) -> String {
-    let given = current::reasons(world, facts);
+    let given = reasons(world, facts);
     let found = given
         .iter()
         .find(|own| Some(own.as_str()) == facts.unfit)

@@ -17,7 +17,7 @@ impl Invariant for Budget {
     }
 
     fn states(&self) -> &'static str {
-        "at each send the unavailable machines are within every stage, group, set and cluster limit"
+        "at each send the unavailable machines stay within each stage, group, set and cluster limit"
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {

@@ -1,0 +1,87 @@
+//! The watch over both simulators: after every request, what happened is taken in and judged.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use azure_sim::AzureSim;
+use kube_sim::{Call, KubeSim, Verb};
+use serde_json::Value;
+
+use super::invariants::Invariants;
+use super::story::Story;
+use super::summary::Peaks;
+use super::world::{Happening, World, Write};
+use crate::controller::audit::Audit;
+
+/// Everything that is watched, behind one lock.
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) invariants: Invariants,
+    pub(super) story: Story,
+    pub(super) peaks: Peaks,
+    pub(super) seq: u64,
+    pub(super) rv: u64,
+    pub(super) steps: u64,
+}
+
+impl Scene {
+    pub(super) fn take_in(&mut self, happening: Happening) {
+        self.world.apply(happening);
+        self.invariants.check(&self.world);
+        self.peaks.note(&self.world);
+        self.story.note(&self.world);
+    }
+}
+
+/// The scene, shared with the hooks.
+pub(super) type Watched = Arc<Mutex<Scene>>;
+
+/// Locks the scene; what another holder left after a panic is still worth reading.
+pub(super) fn locked(scene: &Watched) -> MutexGuard<'_, Scene> {
+    scene.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Audit lines go into the world.
+pub(super) struct AuditLines(pub(super) Watched);
+
+impl Audit for AuditLines {
+    fn write(&self, line: &Value) {
+        locked(&self.0).world.audit.push(line.clone());
+    }
+}
+
+/// Looks at both simulators after every request from now on.
+pub(super) fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
+    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
+    kube.on_response(move |call, status| {
+        observe(&parts.0, &parts.1, &parts.2, true);
+        if let Some(holder) = renewal(call, status) {
+            locked(&parts.2).take_in(Happening::Renewed(holder));
+        }
+    });
+    let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
+    azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
+}
+
+/// Returns the holder that a write of the lease names, if it is one and went well.
+fn renewal(call: &Call, status: u16) -> Option<Option<String>> {
+    let is_write = matches!(call.verb, Verb::Create | Verb::Update);
+    if !is_write || call.resource != "leases.coordination.k8s.io" || status >= 300 {
+        return None;
+    }
+    let holder = call.body.as_ref()?["spec"]["holderIdentity"].as_str();
+    Some(holder.map(str::to_owned))
+}
+
+/// Takes in what both simulators have seen since the last look, and judges it.
+pub(super) fn observe(kube: &KubeSim, azure: &AzureSim, scene: &Watched, is_step: bool) {
+    let mut scene = locked(scene);
+    scene.steps += u64::from(is_step);
+    for commit in kube.history_since(scene.rv) {
+        scene.rv = commit.rv;
+        scene.take_in(Happening::Written(Write::from(commit.as_ref())));
+    }
+    for effect in azure.effects_since(scene.seq) {
+        scene.seq = effect.seq + 1;
+        scene.take_in(Happening::Effect(effect));
+    }
+}
