@@ -2,6 +2,7 @@
 
 mod api;
 mod azure;
+mod bad_input;
 mod crds;
 mod rehearsal;
 mod status;

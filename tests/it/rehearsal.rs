@@ -20,7 +20,7 @@ use hotpatch_operator::rehearsal::{EXAMPLES, Ended, Options, Rehearsal, Report};
 const POINTS_BY_DEFAULT: usize = 12;
 
 /// The nights of the small world: every day, four hours.
-const NIGHTS: &str = r#"
+pub(crate) const NIGHTS: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: MaintenanceWindow
 metadata: {name: nights}
@@ -32,7 +32,7 @@ spec:
   duration: 6h
 "#;
 
-const QUICK: &str = r#"
+pub(crate) const QUICK: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: BaselinePolicy
 metadata: {name: quick}
@@ -44,7 +44,7 @@ spec:
     groups: [{tag: app, maxUnavailable: 1}]
 "#;
 
-const FLEET: &str = r#"
+pub(crate) const FLEET: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: HotpatchFleet
 metadata: {name: small}
@@ -59,7 +59,7 @@ spec:
   windowRefs: [{name: nights}]
 "#;
 
-fn paused<T>(work: impl Future<Output = T>) -> T {
+pub(crate) fn paused<T>(work: impl Future<Output = T>) -> T {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime
         .enable_time()
@@ -112,7 +112,7 @@ fn one_seed_tells_one_story_and_another_seed_another() {
     assert_ne!(once, days(2));
 }
 
-fn options(seed: u64, epoch: DateTime<Utc>, manifests: &[&str]) -> Options {
+pub(crate) fn options(seed: u64, epoch: DateTime<Utc>, manifests: &[&str]) -> Options {
     Options {
         seed,
         epoch,
