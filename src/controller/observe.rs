@@ -287,17 +287,7 @@ async fn inventory(
         && now - known.inventory.at < INVENTORY_REST
     {
         if !engaged.is_empty() && now - known.glimpsed_at >= GLIMPSE_REST {
-            match cloud.progress(scope, engaged).await {
-                Ok(glimpses) => {
-                    known.glimpsed_at = now;
-                    for (id, glimpse) in glimpses {
-                        if let Some(machine) = known.inventory.machines.get_mut(&id) {
-                            *machine = Arc::new(machine.with_glimpse(glimpse));
-                        }
-                    }
-                }
-                Err(error) => tracing::info!(namespace, %error, "no glimpse of running machines"),
-            }
+            glimpse(known, cloud, engaged, now).await;
         }
         return Ok(known.inventory.clone());
     }
@@ -347,6 +337,26 @@ async fn inventory(
                 .map(|known| known.inventory.clone())
                 .ok_or(why)
         }
+    }
+}
+
+/// Looks again at the machines that are worked on. Without an answer they stay as they were known.
+async fn glimpse(
+    known: &mut Known,
+    cloud: &Cloud,
+    engaged: &BTreeSet<MachineId>,
+    now: DateTime<Utc>,
+) {
+    match cloud.progress(&known.scope, engaged).await {
+        Ok(glimpses) => {
+            known.glimpsed_at = now;
+            for (id, glimpse) in glimpses {
+                if let Some(machine) = known.inventory.machines.get_mut(&id) {
+                    *machine = Arc::new(machine.with_glimpse(glimpse));
+                }
+            }
+        }
+        Err(error) => tracing::info!(%error, "no glimpse of the machines that are worked on"),
     }
 }
 

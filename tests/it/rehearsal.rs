@@ -235,7 +235,11 @@ fn points(log: &[String]) -> Vec<u64> {
 
 #[test]
 fn a_process_may_die_at_any_side_effect_and_no_machine_reboots_twice() {
-    let all = std::env::var("HOTPATCH_SWEEP").is_ok_and(|word| word == "all");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a person asks a test for a part of it"
+    )]
+    let all = std::env::var("HOTPATCH_SWEEP").map_or(true, |word| word == "all");
     for story in &STORIES {
         let log = paused(async {
             let (mut own, _) = story.play(None).await;

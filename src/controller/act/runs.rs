@@ -272,10 +272,10 @@ pub(super) async fn let_go(shell: &Shell, mirrors: &Mirrors, observed: &Observed
                     Ok(stored) => mirrors.runs.wrote(&stored),
                     Err(error) => tracing::info!(run = %run.name, %error, "finalizer kept"),
                 }
-            } else if is_old(run, domain.runs.values(), shell.clock.now()) {
-                if let Err(error) = api.delete(&run.name, &DeleteParams::default()).await {
-                    tracing::info!(run = %run.name, %error, "an old run could not be deleted");
-                }
+            } else if is_old(run, domain.runs.values(), shell.clock.now())
+                && let Err(error) = api.delete(&run.name, &DeleteParams::default()).await
+            {
+                tracing::info!(run = %run.name, %error, "an old run could not be deleted");
             }
         }
     }

@@ -45,7 +45,12 @@ fn compare(name: &str, told: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/rollouts")
         .join(format!("{name}.golden"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a person asks a test for new goldens"
+    )]
+    let is_update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    if is_update {
         std::fs::write(&path, told).unwrap();
         return;
     }
