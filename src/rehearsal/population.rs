@@ -98,16 +98,6 @@ impl Population {
         own
     }
 
-    /// Returns how many machines there are.
-    pub fn len(&self) -> usize {
-        self.seats.len()
-    }
-
-    /// Tells whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
-    }
-
     /// Puts the machines into Azure and returns what is true of them.
     pub fn place(&self, azure: &AzureSim) -> Vec<Facts> {
         for (region, _) in REGIONS {

@@ -280,6 +280,10 @@ impl Story {
         let reboots = reboots
             .filter(|own| world.run_of_reboot(own) == Some(name))
             .count();
+        let reboots = match reboots {
+            1 => "1 reboot".to_owned(),
+            many => format!("{many} reboots"),
+        };
         let (failed, skipped) = (count("Failed"), count("Skipped"));
         let mut result = match run.spec.action {
             RunAction::Hotpatch => format!("{} hotpatched", count("Succeeded")),

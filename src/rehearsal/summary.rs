@@ -256,12 +256,11 @@ impl std::fmt::Display for Summary {
             )?;
         }
         let unfit: usize = self.unfit.values().sum();
-        let reasons: Vec<String> = self
-            .unfit
-            .iter()
-            .map(|(why, count)| format!("{why} {count}"))
-            .collect();
-        writeln!(f, "not hotpatchable: {unfit} ({})", reasons.join(", "))?;
+        let reasons = self.unfit.len();
+        writeln!(
+            f,
+            "not hotpatchable: {unfit} machines, for {reasons} reasons"
+        )?;
         writeln!(
             f,
             "reboots by others: {} on hotpatched machines, {} on those that are not",
