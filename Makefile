@@ -4,7 +4,7 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test check fmt lint doc crds
+.PHONY: help demo test sweep check fmt lint doc crds
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
@@ -15,6 +15,9 @@ demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for mo
 
 test: ## Runs all tests
 	$(CARGO) test --locked --workspace
+
+sweep: ## Kills the process at every side effect of two rollouts (make test tries some)
+	HOTPATCH_SWEEP=all $(CARGO) test --locked --test it a_process_may_die_anywhere -- --nocapture
 
 check: fmt lint doc ## Checks format, lints and documentation
 

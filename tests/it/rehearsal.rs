@@ -234,54 +234,62 @@ fn points(log: &[String]) -> Vec<u64> {
 }
 
 #[test]
-fn a_process_may_die_at_any_side_effect_and_no_machine_reboots_twice() {
+fn a_process_may_die_anywhere_in_a_hotpatch_and_no_machine_is_commanded_twice() {
+    sweep(&STORIES[0]);
+}
+
+#[test]
+fn a_process_may_die_anywhere_in_a_baseline_and_no_machine_reboots_twice() {
+    sweep(&STORIES[1]);
+}
+
+/// Kills the process at its side effects, one by one, before and after each is applied.
+fn sweep(story: &Story) {
     #[expect(
         clippy::disallowed_methods,
         reason = "how a person asks a test for a part of it"
     )]
-    let all = std::env::var("HOTPATCH_SWEEP").map_or(true, |word| word == "all");
-    for story in &STORIES {
-        let log = paused(async {
-            let (mut own, _) = story.play(None).await;
-            let log = own.gate.log();
-            let report = own.finish();
-            own.look(|world| story.judge(world, &report, None));
-            log
-        });
-        let points = points(&log);
-        let stride = if all {
-            1
-        } else {
-            points.len().div_ceil(POINTS_BY_DEFAULT).max(1)
-        };
-        let mut covered = 0;
-        for (index, number) in points
+    let all = std::env::var("HOTPATCH_SWEEP").is_ok_and(|word| word == "all");
+    let log = paused(async {
+        let (mut own, _) = story.play(None).await;
+        let log = own.gate.log();
+        let report = own.finish();
+        own.look(|world| story.judge(world, &report, None));
+        log
+    });
+    let points = points(&log);
+    let stride = if all {
+        1
+    } else {
+        points.len().div_ceil(POINTS_BY_DEFAULT).max(1)
+    };
+    let mut covered = 0;
+    for (index, number) in points
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| index % stride == 0)
+    {
+        // Without the whole sweep the sides take turns.
+        let sides = [Side::Before, Side::After];
+        for side in sides
             .iter()
-            .enumerate()
-            .filter(|(index, _)| index % stride == 0)
+            .skip(if all { 0 } else { (index / stride) % 2 })
+            .step_by(if all { 1 } else { 2 })
         {
-            // Without the whole sweep the sides take turns.
-            let sides = [Side::Before, Side::After];
-            for side in sides
-                .iter()
-                .skip(if all { 0 } else { (index / stride) % 2 })
-                .step_by(if all { 1 } else { 2 })
-            {
-                let crash = Some((*number, *side));
-                paused(async {
-                    let (mut own, is_killed) = story.play(crash).await;
-                    assert!(is_killed, "{} {crash:?} never came", story.name);
-                    let report = own.finish();
-                    own.look(|world| story.judge(world, &report, crash));
-                });
-                covered += 1;
-            }
+            let crash = Some((*number, *side));
+            paused(async {
+                let (mut own, is_killed) = story.play(crash).await;
+                assert!(is_killed, "{} {crash:?} never came", story.name);
+                let report = own.finish();
+                own.look(|world| story.judge(world, &report, crash));
+            });
+            covered += 1;
         }
-        println!(
-            "{}: {covered} crashes at {} of {} points",
-            story.name,
-            points.len(),
-            log.len()
-        );
     }
+    println!(
+        "{}: {covered} crashes at {} of {} points",
+        story.name,
+        points.len(),
+        log.len()
+    );
 }
