@@ -241,12 +241,6 @@ fn scope<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>) -> Scope 
         let ids = run.terms.machines.keys();
         subscriptions.extend(ids.map(|id| id.subscription().to_owned()));
     }
-    if groups.is_empty() {
-        return Scope {
-            subscriptions: subscriptions.into_iter().collect(),
-            management_groups: Vec::new(),
-        };
-    }
     Scope {
         subscriptions: subscriptions.into_iter().collect(),
         management_groups: groups.into_iter().collect(),

@@ -21,7 +21,6 @@ const REGIONS: [(&str, &str); 2] = [("northeurope", "ne"), ("westeurope", "we")]
 
 /// A machine as it is put into Azure.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful of them, made once")]
 enum Spec {
     Vm(Box<VmSpec>),
     Arc(ArcSpec),
