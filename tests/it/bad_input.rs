@@ -1,6 +1,9 @@
 //! What cannot be understood commands nothing and has a name: the whole controller over both
 //! simulators, fed with what users and accidents bring.
 
+// Tests may unwrap: a panic is how they fail.
+#![allow(clippy::unwrap_used)]
+
 use chrono::TimeDelta;
 use hotpatch_operator::rehearsal::{Ended, Rehearsal};
 use serde_json::{Value, json};
