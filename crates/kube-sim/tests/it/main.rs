@@ -5,6 +5,7 @@ mod support;
 
 mod builtins;
 mod collections;
+mod contract;
 mod deletion;
 mod hooks;
 mod objects;
