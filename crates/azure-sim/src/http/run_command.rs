@@ -86,8 +86,8 @@ fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
     reply.status = if known { 200 } else { 201 };
     let place = world.operations.get(&id).map(|operation| {
         let base = format!(
-            "https://{}/subscriptions/{}",
-            call.host, operation.subscription
+            "{}/subscriptions/{}",
+            call.origin, operation.subscription
         );
         let (provider, kind) = match arc {
             true => ("Microsoft.HybridCompute", "operationstatus"),
