@@ -3,6 +3,7 @@
 mod api;
 mod azure;
 mod bad_input;
+mod chart;
 mod crds;
 mod e2e;
 mod rehearsal;
