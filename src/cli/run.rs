@@ -5,18 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use futures::future::BoxFuture;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::runtime::Builder;
 
+use crate::azure::endpoint::is_this_machine;
 use crate::azure::transport::{HttpsTransport, Roots};
-use crate::azure::{Cloud, Endpoint, Error as AzureError, Token};
+use crate::azure::{Cloud, Endpoint, Error as AzureError, Token, Transport};
 use crate::controller::audit::{Audit, Lines};
 use crate::controller::clock::Clock;
 use crate::controller::clouds::Clouds;
 use crate::controller::lease::Tenure;
 use crate::controller::{Settings, Shell, run};
+use crate::rehearsal::leap::Leap;
 
 /// The largest token file that is read, in bytes.
 const TOKEN_BYTES_MAX: usize = 64 * 1024;
@@ -48,6 +53,13 @@ pub struct Options {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+    /// For tests: lives by a virtual clock that shows this instant at the start and leaps over
+    /// idle time. Refused unless the cluster and the endpoint are both on this machine.
+    #[arg(long, value_name = "INSTANT")]
+    virtual_from: Option<DateTime<Utc>>,
+    /// How many virtual seconds may pass in a real one.
+    #[arg(long, requires = "virtual_from", default_value_t = 14_400)]
+    virtual_speed: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -75,6 +87,8 @@ enum Error {
     Endpoint(String),
     #[error("the token file {0} holds no token")]
     Token(String),
+    #[error("--virtual-from is for tests: {0} is not on this machine")]
+    NotHere(String),
     #[error(transparent)]
     Controller(#[from] crate::controller::Error),
 }
@@ -90,17 +104,23 @@ pub fn main(options: Options) -> ExitCode {
         eprintln!("another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match options.virtual_from {
+        None => Builder::new_multi_thread().enable_all().build(),
+        Some(_) => Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build(),
+    };
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(control(options)) {
+    let ended = runtime.block_on(control(options));
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -122,12 +142,19 @@ fn start_logs(format: LogFormat) {
 }
 
 async fn control(options: Options) -> Result<(), Error> {
-    let kube = client(&options).await?;
+    let clock = options.virtual_from.map_or(Clock::Wall, Clock::starting_at);
+    let leap = match options.virtual_from {
+        None => None,
+        Some(_) => Some(Leap::new(clock.clone(), options.virtual_speed)),
+    };
+    let kube = client(&options, leap.as_ref()).await?;
     let clouds = FileClouds {
-        cloud: cloud(&options)?,
+        cloud: cloud(&options, leap.as_ref())?,
         token_file: options.token_file.clone(),
     };
-    let clock = Clock::Wall;
+    if let Some(leap) = leap {
+        tokio::spawn(leap.drive());
+    }
     let started = clock.now().timestamp_millis();
     let shell = Shell {
         kube,
@@ -146,7 +173,7 @@ async fn control(options: Options) -> Result<(), Error> {
     Ok(())
 }
 
-async fn client(options: &Options) -> Result<Client, Error> {
+async fn client(options: &Options, leap: Option<&Leap>) -> Result<Client, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
     let config = match &options.kubeconfig {
         None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
@@ -165,10 +192,18 @@ async fn client(options: &Options) -> Result<Client, Error> {
                 .map_err(|error| bad(&error))?
         }
     };
-    Client::try_from(config).map_err(|error| bad(&error))
+    let Some(leap) = leap else {
+        return Client::try_from(config).map_err(|error| bad(&error));
+    };
+    let host = config.cluster_url.host().unwrap_or_default();
+    if !is_this_machine(host) {
+        return Err(Error::NotHere(format!("the cluster {host}")));
+    }
+    let builder = ClientBuilder::try_from(config).map_err(|error| bad(&error))?;
+    Ok(builder.with_layer(leap).build())
 }
 
-fn cloud(options: &Options) -> Result<Cloud, Error> {
+fn cloud(options: &Options, leap: Option<&Leap>) -> Result<Cloud, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
     let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
     let trusted = match &options.arm_ca_file {
@@ -183,8 +218,15 @@ fn cloud(options: &Options) -> Result<Cloud, Error> {
     };
     let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
     let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
+    let mut transport: Arc<dyn Transport> = Arc::new(transport);
+    if let Some(leap) = leap {
+        if !is_this_machine(endpoint.host()) {
+            return Err(Error::NotHere(format!("the endpoint {}", endpoint.host())));
+        }
+        transport = leap.transport(transport);
+    }
     let token = token(&options.token_file)?;
-    Ok(Cloud::new(Arc::new(transport), endpoint, token))
+    Ok(Cloud::new(transport, endpoint, token))
 }
 
 fn token(path: &Path) -> Result<Token, Error> {

@@ -3,7 +3,9 @@
 mod api;
 mod azure;
 mod bad_input;
+mod chart;
 mod crds;
+mod e2e;
 mod rehearsal;
 mod status;
 mod tidy;
