@@ -152,17 +152,32 @@ impl Answer {
         self.compare(code, &wanted, true)
     }
 
-    /// A 422 about a kind of object, whose message is made of the causes: (reason, field,
-    /// message).
+    /// A 422 about a kind of object with exactly these causes: (reason, field, message).
+    ///
+    /// The real server walks schemas in no order, so neither does this; a line that repeats
+    /// another stands once in the message.
     pub(super) fn invalid(
         &self,
         (kind, group, name): (&str, &str, &str),
         causes: &[(&str, &str, &str)],
     ) -> Result<&Self, Differs> {
-        let lines: Vec<String> = causes
+        let mut stated: Vec<Value> = causes
             .iter()
-            .map(|(_, field, message)| format!("{field}: {message}"))
+            .map(|(reason, field, message)| {
+                json!({"reason": reason, "message": message, "field": field})
+            })
             .collect();
+        let found = self.json["details"]["causes"].as_array();
+        let place = |cause: &Value| found.and_then(|all| all.iter().position(|own| own == cause));
+        stated.sort_by_key(|cause| place(cause).unwrap_or(usize::MAX));
+        let mut lines: Vec<String> = Vec::new();
+        for cause in &stated {
+            let text = |key: &str| cause[key].as_str().unwrap_or_default();
+            let line = format!("{}: {}", text("field"), text("message"));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
         let text = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -172,13 +187,7 @@ impl Answer {
         } else {
             format!("{kind}.{group}")
         };
-        let causes: Vec<Value> = causes
-            .iter()
-            .map(|(reason, field, message)| {
-                json!({"reason": reason, "message": message, "field": field})
-            })
-            .collect();
-        let mut details = json!({"name": name, "group": group, "kind": kind, "causes": causes});
+        let mut details = json!({"name": name, "group": group, "kind": kind, "causes": stated});
         if let Some(map) = details.as_object_mut() {
             map.retain(|_, value| value != "");
         }

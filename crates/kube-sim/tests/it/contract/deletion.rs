@@ -129,10 +129,9 @@ async fn no_finalizer_can_be_added_while_deleting(w: World) -> Outcome {
     let refused = w.merge(w.gadget("a"), patch).await?;
     let message = "Forbidden: no new finalizers can be added if the object is being deleted, \
                    found new finalizers []string{\"x.dev/more\"}";
-    refused.invalid(
-        ("Gadget", &w.group, "a"),
-        &[("FieldValueForbidden", "metadata.finalizers", message)],
-    )?;
+    // The real server validates metadata of custom objects twice.
+    let cause = ("FieldValueForbidden", "metadata.finalizers", message);
+    refused.invalid(("Gadget", &w.group, "a"), &[cause, cause])?;
     free(&w).await
 }
 
@@ -166,15 +165,16 @@ async fn a_deletion_can_name_the_uid(w: World) -> Outcome {
     let with = |uid: &str| json!({"preconditions": {"uid": uid}});
     let refused = w.delete_with(w.map("a"), with(wrong)).await?;
     let message = format!(
-        "Operation cannot be fulfilled on configmaps \"a\": Precondition failed: UID in \
-         precondition: {wrong}, UID in object meta: {}",
+        "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the precondition ({wrong}) \
+         does not match the UID in record ({}). The object might have been deleted and then \
+         recreated",
         made.meta("uid")
     );
     refused.refused(
         409,
         "Conflict",
         &message,
-        json!({"name": "a", "kind": "configmaps"}),
+        json!({"name": "a", "kind": "ConfigMap"}),
     )?;
     w.delete_with(w.map("a"), with(&made.meta("uid")))
         .await?
@@ -188,8 +188,9 @@ async fn a_deletion_can_name_the_version(w: World) -> Outcome {
     let with = |rv: &str| json!({"preconditions": {"resourceVersion": rv}});
     let refused = w.delete_with(w.map("a"), with(&made.rv())).await?;
     let message = format!(
-        "Operation cannot be fulfilled on configmaps \"a\": Precondition failed: \
-         ResourceVersion in precondition: {}, ResourceVersion in object meta: {}",
+        "Operation cannot be fulfilled on ConfigMap \"a\": the ResourceVersion in the \
+         precondition ({}) does not match the ResourceVersion in record ({}). The object might \
+         have been modified",
         made.rv(),
         changed.rv()
     );
@@ -197,7 +198,7 @@ async fn a_deletion_can_name_the_version(w: World) -> Outcome {
         409,
         "Conflict",
         &message,
-        json!({"name": "a", "kind": "configmaps"}),
+        json!({"name": "a", "kind": "ConfigMap"}),
     )?;
     w.delete_with(w.map("a"), with(&changed.rv()))
         .await?

@@ -10,6 +10,8 @@ mod goals;
 mod run;
 mod world;
 
+mod access;
+mod apply;
 mod builtins;
 mod collection;
 mod deletion;
@@ -19,6 +21,7 @@ mod paging;
 mod patches;
 mod rules;
 mod selectors;
+mod serving;
 mod shapes;
 mod types;
 mod updates;
@@ -65,11 +68,13 @@ macro_rules! cases {
         ];
     };
 }
-pub(self) use cases;
+use cases;
 
 /// All cases that may run beside each other.
 fn all_cases() -> Vec<&'static Case> {
     [
+        access::CASES,
+        apply::CASES,
         builtins::CASES,
         collection::CASES,
         deletion::CASES,
@@ -79,6 +84,7 @@ fn all_cases() -> Vec<&'static Case> {
         patches::CASES,
         rules::CASES,
         selectors::CASES,
+        serving::CASES,
         shapes::CASES,
         types::CASES,
         updates::CASES,

@@ -182,8 +182,11 @@ async fn a_custom_object_needs_kind_and_version(w: World) -> Outcome {
     refused.refused(400, "BadRequest", wanted, json!(null))?;
     let body = json!({"kind": "Gadget", "metadata": {"name": "a"}});
     let refused = w.post(w.custom("gadgets"), body).await?;
-    let wanted = "~Object 'apiVersion' is missing in";
-    refused.refused(400, "BadRequest", wanted, json!(null))?;
+    let message = format!(
+        "the API version in the data () does not match the expected API version ({}/v1)",
+        w.group
+    );
+    refused.refused(400, "BadRequest", &message, json!(null))?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@ cases![
     a_json_patch_applies_its_operations_in_order,
     a_json_patch_whose_test_fails_changes_nothing,
     a_json_patch_tests_a_missing_path_as_null,
-    a_json_patch_needs_the_path_it_replaces,
+    a_json_patch_needs_the_parent_of_what_it_replaces,
     a_json_patch_needs_the_path_it_removes,
     a_json_patch_must_be_a_list,
     a_json_patch_escapes_slashes,
@@ -124,11 +124,7 @@ async fn a_json_patch_whose_test_fails_changes_nothing(w: World) -> Outcome {
         {"op": "test", "path": "/data/v", "value": "3"},
     ]);
     let refused = w.patch(JSON_PATCH, w.map("a"), patch).await?;
-    let cause = json!({
-        "reason": "UnexpectedServerResponse",
-        "message": "testing value /data/v failed: test failed",
-    });
-    refused.refused(422, "Invalid", REJECTED, json!({"causes": [cause]}))?;
+    refused.refused(422, "Invalid", REJECTED, json!({}))?;
     let read = w.get(w.map("a")).await?;
     read.holds("the old object", read.json == made.json)?;
     Ok(())
@@ -147,31 +143,31 @@ async fn a_json_patch_tests_a_missing_path_as_null(w: World) -> Outcome {
     Ok(())
 }
 
-async fn a_json_patch_needs_the_path_it_replaces(w: World) -> Outcome {
+async fn a_json_patch_needs_the_parent_of_what_it_replaces(w: World) -> Outcome {
     w.make_map(json!({"name": "a"}), "1").await?;
-    let patch = json!([{"op": "replace", "path": "/data/w", "value": "2"}]);
-    let refused = w.patch(JSON_PATCH, w.map("a"), patch).await?;
-    let cause = json!({
-        "reason": "UnexpectedServerResponse",
-        "message": "replace operation does not apply: doc is missing key: /data/w: missing value",
-    });
-    refused.refused(422, "Invalid", REJECTED, json!({"causes": [cause]}))?;
+    let patch = |path: &str| json!([{"op": "replace", "path": path, "value": "2"}]);
+    let patched = w.patch(JSON_PATCH, w.map("a"), patch("/data/w")).await?;
+    patched.like(200, json!({"data": {"v": "1", "w": "2"}}))?;
+    for path in ["/none/w", "/metadata/labels/x", "/metadata/finalizers/0"] {
+        let refused = w.patch(JSON_PATCH, w.map("a"), patch(path)).await?;
+        refused.refused(422, "Invalid", REJECTED, json!({}))?;
+    }
     Ok(())
 }
 
 async fn a_json_patch_needs_the_path_it_removes(w: World) -> Outcome {
     w.make_map(json!({"name": "a"}), "1").await?;
-    let patch = json!([{"op": "remove", "path": "/data/w"}]);
-    let refused = w.patch(JSON_PATCH, w.map("a"), patch).await?;
-    let message = "remove operation does not apply: doc is missing path: \"/data/w\": missing \
-                   value";
-    let cause = json!({"reason": "UnexpectedServerResponse", "message": message});
-    refused.refused(422, "Invalid", REJECTED, json!({"causes": [cause]}))?;
-    let patch = json!([{"op": "add", "path": "/none/w", "value": 1}]);
-    let refused = w.patch(JSON_PATCH, w.map("a"), patch).await?;
-    let message = "add operation does not apply: doc is missing path: \"/none/w\": missing value";
-    let cause = json!({"reason": "UnexpectedServerResponse", "message": message});
-    refused.refused(422, "Invalid", REJECTED, json!({"causes": [cause]}))?;
+    for operation in [
+        json!({"op": "remove", "path": "/data/w"}),
+        json!({"op": "remove", "path": "/metadata/finalizers"}),
+        json!({"op": "add", "path": "/none/w", "value": 1}),
+        json!({"op": "test", "path": "/none/w", "value": null}),
+        json!({"op": "bogus", "path": "/data/v", "value": null}),
+        json!({"path": "/data/v", "value": null}),
+    ] {
+        let refused = w.patch(JSON_PATCH, w.map("a"), json!([operation])).await?;
+        refused.refused(422, "Invalid", REJECTED, json!({}))?;
+    }
     Ok(())
 }
 
@@ -180,21 +176,18 @@ async fn a_json_patch_must_be_a_list(w: World) -> Outcome {
     let refused = w
         .patch(JSON_PATCH, w.map("a"), json!({"op": "add"}))
         .await?;
-    refused.refused(400, "BadRequest", "~^error decoding patch: ", json!(null))?;
+    refused.refused(400, "BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp", json!(null))?;
     Ok(())
 }
 
 async fn a_json_patch_escapes_slashes(w: World) -> Outcome {
-    w.make_map(json!({"name": "a", "annotations": {"x.dev/y~z": "1"}}), "1")
+    w.make_map(json!({"name": "a", "annotations": {"x.dev/y": "1"}}), "1")
         .await?;
     let patch = json!([
-        {"op": "replace", "path": "/metadata/annotations/x.dev~1y~0z", "value": "2"},
+        {"op": "replace", "path": "/metadata/annotations/x.dev~1y", "value": "2"},
     ]);
     let patched = w.patch(JSON_PATCH, w.map("a"), patch).await?;
-    patched.like(
-        200,
-        json!({"metadata": {"annotations": {"x.dev/y~z": "2"}}}),
-    )?;
+    patched.like(200, json!({"metadata": {"annotations": {"x.dev/y": "2"}}}))?;
     Ok(())
 }
 
@@ -206,7 +199,7 @@ async fn a_json_patch_has_a_bound(w: World) -> Outcome {
         .await?;
     let message = "Request entity too large: The allowed maximum operations in a JSON patch is \
                    10000, got 10001";
-    refused.refused(413, "RequestEntityTooLarge", message, json!({}))?;
+    refused.refused(413, "RequestEntityTooLarge", message, json!(null))?;
     Ok(())
 }
 
@@ -243,16 +236,14 @@ async fn custom_objects_take_no_strategic_patch(w: World) -> Outcome {
     let message = "the body of the request was in an unknown format - accepted media types \
                    include: application/json-patch+json, application/merge-patch+json, \
                    application/apply-patch+yaml";
-    refused.refused(415, "UnsupportedMediaType", message, json!({}))?;
+    refused.refused(415, "UnsupportedMediaType", message, json!(null))?;
     Ok(())
 }
 
 async fn a_patch_of_unknown_type_is_refused(w: World) -> Outcome {
     w.make_map(json!({"name": "a"}), "1").await?;
     let refused = w.patch("application/json", w.map("a"), json!({})).await?;
-    let message = "the body of the request was in an unknown format - accepted media types \
-                   include: application/json-patch+json, application/merge-patch+json, \
-                   application/strategic-merge-patch+json, application/apply-patch+yaml";
+    let message = "415: Unsupported Media Type";
     refused.refused(415, "UnsupportedMediaType", message, json!({}))?;
     Ok(())
 }
