@@ -1,22 +1,28 @@
 //! `run`: the controller against any kubeconfig and any ARM endpoint, with a token from a file.
 
 use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use futures::future::BoxFuture;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::net::TcpListener;
 
 use crate::azure::transport::{HttpsTransport, Roots};
 use crate::azure::{Cloud, Endpoint, Error as AzureError, Token};
 use crate::controller::audit::{Audit, Lines};
 use crate::controller::clock::Clock;
 use crate::controller::clouds::Clouds;
-use crate::controller::lease::Tenure;
+use crate::controller::lease::{Tenure, TenureError};
 use crate::controller::{Settings, Shell, run};
+use crate::domain::duration;
+use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry, serve};
 
 /// The largest token file that is read, in bytes.
 const TOKEN_BYTES_MAX: usize = 64 * 1024;
@@ -45,6 +51,22 @@ pub struct Options {
     /// Where audit lines go: a file that is appended to, or `-` for standard output.
     #[arg(long, default_value = "-")]
     audit_log: String,
+    /// The one namespace whose fleets are looked after. Left out: all namespaces.
+    #[arg(long)]
+    watch_namespace: Option<String>,
+    /// How long leadership holds without a renewal, from 45s to 60m. Commands stop 35 s before.
+    #[arg(long, default_value = "60s")]
+    lease_duration: String,
+    /// How often leadership is renewed: at least twice before it runs out.
+    #[arg(long, default_value = "15s")]
+    lease_renew_every: String,
+    /// Where /livez, /readyz and /metrics are served, such as 0.0.0.0:8080. Left out: nowhere.
+    #[arg(long)]
+    telemetry_address: Option<SocketAddr>,
+    /// Shows requestedBy of a HotpatchRequest as a fact: an admission policy of this cluster
+    /// ensures that it is the user who asks. The Helm chart ships that policy.
+    #[arg(long)]
+    requested_by_is_enforced: bool,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -75,6 +97,13 @@ enum Error {
     Endpoint(String),
     #[error("the token file {0} holds no token")]
     Token(String),
+    #[error("{option}: {why}")]
+    Option { option: &'static str, why: String },
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Controller(#[from] crate::controller::Error),
 }
@@ -122,9 +151,15 @@ fn start_logs(format: LogFormat) {
 }
 
 async fn control(options: Options) -> Result<(), Error> {
-    let kube = client(&options).await?;
+    let tenure = tenure(&options)?;
+    let telemetry = Telemetry::default();
+    let listener = match options.telemetry_address {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let kube = client(&options, &telemetry).await?;
     let clouds = FileClouds {
-        cloud: cloud(&options)?,
+        cloud: cloud(&options, &telemetry)?,
         token_file: options.token_file.clone(),
     };
     let clock = Clock::Wall;
@@ -138,15 +173,51 @@ async fn control(options: Options) -> Result<(), Error> {
             // another's, and what that life sent may still be on its way.
             holder: format!("{}-{}-{started}", hostname(), std::process::id()),
             namespace: options.namespace.clone(),
-            tenure: Tenure::default(),
+            tenure,
+            watched: options.watch_namespace.clone(),
+            requested_by_is_enforced: options.requested_by_is_enforced,
         },
+        telemetry: telemetry.clone(),
         clock,
     };
-    run(shell, shutdown()).await?;
+    match listener {
+        None => run(shell, shutdown()).await?,
+        Some(listener) => tokio::select! {
+            ended = run(shell, shutdown()) => ended?,
+            () = serve(listener, telemetry) => {}
+        },
+    }
     Ok(())
 }
 
-async fn client(options: &Options) -> Result<Client, Error> {
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let wrong = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(wrong)?;
+    let address = listener.local_addr().map_err(wrong)?;
+    tracing::info!(%address, "serving /livez, /readyz and /metrics");
+    Ok(listener)
+}
+
+fn tenure(options: &Options) -> Result<Tenure, Error> {
+    let lease = lease_option("--lease-duration", &options.lease_duration)?;
+    let renew_every = lease_option("--lease-renew-every", &options.lease_renew_every)?;
+    Tenure::new(lease, renew_every).map_err(|error| {
+        let option = match error {
+            TenureError::Duration(_) => "--lease-duration",
+            TenureError::RenewEvery(_) => "--lease-renew-every",
+        };
+        let why = error.to_string();
+        Error::Option { option, why }
+    })
+}
+
+fn lease_option(option: &'static str, text: &str) -> Result<Duration, Error> {
+    let wrong = |why: String| Error::Option { option, why };
+    let parsed = duration::parse(text).map_err(|error| wrong(error.to_string()))?;
+    parsed.to_std().map_err(|error| wrong(error.to_string()))
+}
+
+async fn client(options: &Options, telemetry: &Telemetry) -> Result<Client, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
     let config = match &options.kubeconfig {
         None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
@@ -165,10 +236,12 @@ async fn client(options: &Options) -> Result<Client, Error> {
                 .map_err(|error| bad(&error))?
         }
     };
-    Client::try_from(config).map_err(|error| bad(&error))
+    let metered = tower::layer::layer_fn(|inner| MeteredKube::new(inner, telemetry.clone()));
+    let builder = ClientBuilder::try_from(config).map_err(|error| bad(&error))?;
+    Ok(builder.with_layer(&metered).build())
 }
 
-fn cloud(options: &Options) -> Result<Cloud, Error> {
+fn cloud(options: &Options, telemetry: &Telemetry) -> Result<Cloud, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
     let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
     let trusted = match &options.arm_ca_file {
@@ -184,7 +257,8 @@ fn cloud(options: &Options) -> Result<Cloud, Error> {
     let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
     let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
     let token = token(&options.token_file)?;
-    Ok(Cloud::new(Arc::new(transport), endpoint, token))
+    let metered = MeteredTransport::new(Arc::new(transport), telemetry.clone());
+    Ok(Cloud::new(Arc::new(metered), endpoint, token))
 }
 
 fn token(path: &Path) -> Result<Token, Error> {

@@ -7,5 +7,6 @@ mod chart;
 mod crds;
 mod rehearsal;
 mod status;
+mod telemetry;
 mod tidy;
 mod validate;
