@@ -7,21 +7,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use futures::future::BoxFuture;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
+use crate::azure::endpoint::is_this_machine;
 use crate::azure::transport::{HttpsTransport, Roots};
-use crate::azure::{Cloud, Endpoint, Error as AzureError, Token};
+use crate::azure::{Cloud, Endpoint, Error as AzureError, Token, Transport};
 use crate::controller::audit::{Audit, Lines};
 use crate::controller::clock::Clock;
 use crate::controller::clouds::Clouds;
 use crate::controller::lease::{Tenure, TenureError};
 use crate::controller::{Settings, Shell, run};
 use crate::domain::duration;
+use crate::rehearsal::leap::Leap;
 use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry, serve};
 
 /// The largest token file that is read, in bytes.
@@ -70,6 +74,13 @@ pub struct Options {
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
+    /// For tests: lives by a virtual clock that shows this instant at the start and leaps over
+    /// idle time. Refused unless the cluster and the endpoint are both on this machine.
+    #[arg(long, value_name = "INSTANT")]
+    virtual_from: Option<DateTime<Utc>>,
+    /// How many virtual seconds may pass in a real one.
+    #[arg(long, requires = "virtual_from", default_value_t = 14_400)]
+    virtual_speed: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -104,6 +115,8 @@ enum Error {
         address: SocketAddr,
         source: std::io::Error,
     },
+    #[error("--virtual-from is for tests: {0} is not on this machine")]
+    NotHere(String),
     #[error(transparent)]
     Controller(#[from] crate::controller::Error),
 }
@@ -119,17 +132,23 @@ pub fn main(options: Options) -> ExitCode {
         eprintln!("another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match options.virtual_from {
+        None => Builder::new_multi_thread().enable_all().build(),
+        Some(_) => Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build(),
+    };
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start: {error}");
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(control(options)) {
+    let ended = runtime.block_on(control(options));
+    runtime.shutdown_background();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -157,12 +176,19 @@ async fn control(options: Options) -> Result<(), Error> {
         Some(address) => Some(listen(address).await?),
         None => None,
     };
-    let kube = client(&options, &telemetry).await?;
+    let clock = options.virtual_from.map_or(Clock::Wall, Clock::starting_at);
+    let leap = match options.virtual_from {
+        None => None,
+        Some(_) => Some(Leap::new(clock.clone(), options.virtual_speed)),
+    };
+    let kube = client(&options, leap.as_ref(), &telemetry).await?;
     let clouds = FileClouds {
-        cloud: cloud(&options, &telemetry)?,
+        cloud: cloud(&options, leap.as_ref(), &telemetry)?,
         token_file: options.token_file.clone(),
     };
-    let clock = Clock::Wall;
+    if let Some(leap) = leap {
+        tokio::spawn(leap.drive());
+    }
     let started = clock.now().timestamp_millis();
     let shell = Shell {
         kube,
@@ -217,7 +243,11 @@ fn lease_option(option: &'static str, text: &str) -> Result<Duration, Error> {
     parsed.to_std().map_err(|error| wrong(error.to_string()))
 }
 
-async fn client(options: &Options, telemetry: &Telemetry) -> Result<Client, Error> {
+async fn client(
+    options: &Options,
+    leap: Option<&Leap>,
+    telemetry: &Telemetry,
+) -> Result<Client, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
     let config = match &options.kubeconfig {
         None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
@@ -237,11 +267,19 @@ async fn client(options: &Options, telemetry: &Telemetry) -> Result<Client, Erro
         }
     };
     let metered = tower::layer::layer_fn(|inner| MeteredKube::new(inner, telemetry.clone()));
+    let host = config.cluster_url.host().unwrap_or_default().to_owned();
     let builder = ClientBuilder::try_from(config).map_err(|error| bad(&error))?;
-    Ok(builder.with_layer(&metered).build())
+    let builder = builder.with_layer(&metered);
+    let Some(leap) = leap else {
+        return Ok(builder.build());
+    };
+    if !is_this_machine(&host) {
+        return Err(Error::NotHere(format!("the cluster {host}")));
+    }
+    Ok(builder.with_layer(leap).build())
 }
 
-fn cloud(options: &Options, telemetry: &Telemetry) -> Result<Cloud, Error> {
+fn cloud(options: &Options, leap: Option<&Leap>, telemetry: &Telemetry) -> Result<Cloud, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
     let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
     let trusted = match &options.arm_ca_file {
@@ -256,8 +294,15 @@ fn cloud(options: &Options, telemetry: &Telemetry) -> Result<Cloud, Error> {
     };
     let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
     let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
+    let mut transport: Arc<dyn Transport> = Arc::new(transport);
+    if let Some(leap) = leap {
+        if !is_this_machine(endpoint.host()) {
+            return Err(Error::NotHere(format!("the endpoint {}", endpoint.host())));
+        }
+        transport = leap.transport(transport);
+    }
     let token = token(&options.token_file)?;
-    let metered = MeteredTransport::new(Arc::new(transport), telemetry.clone());
+    let metered = MeteredTransport::new(transport, telemetry.clone());
     Ok(Cloud::new(Arc::new(metered), endpoint, token))
 }
 

@@ -7,6 +7,7 @@
 pub mod facts;
 pub mod gate;
 pub mod invariants;
+pub mod leap;
 pub mod limits;
 pub mod openings;
 pub mod population;

@@ -5,6 +5,7 @@ mod azure;
 mod bad_input;
 mod chart;
 mod crds;
+mod e2e;
 mod rehearsal;
 mod status;
 mod telemetry;
