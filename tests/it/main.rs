@@ -4,6 +4,7 @@ mod api;
 mod azure;
 mod bad_input;
 mod chart;
+mod crd_quality;
 mod crds;
 mod e2e;
 mod rehearsal;
