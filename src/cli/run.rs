@@ -175,7 +175,7 @@ async fn control(options: Options) -> Result<(), Error> {
 
 async fn client(options: &Options, leap: Option<&Leap>) -> Result<Client, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
-    let config = match &options.kubeconfig {
+    let mut config = match &options.kubeconfig {
         None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
         path => {
             let file = match path {
@@ -192,6 +192,9 @@ async fn client(options: &Options, leap: Option<&Leap>) -> Result<Client, Error>
                 .map_err(|error| bad(&error))?
         }
     };
+    // What is asked again, and when, is the controller's to decide: a wait hidden inside a call
+    // could outlast the lease under which it was begun.
+    config.default_retry = false;
     let Some(leap) = leap else {
         return Client::try_from(config).map_err(|error| bad(&error));
     };

@@ -10,7 +10,7 @@ const BASELINE: &str = "2025-07-08T17:30:00Z";
 #[tokio::test]
 #[ignore = "needs a real API server: make e2e"]
 async fn rollout_ends_with_its_namespace() {
-    let mut stage = Stage::set("endings", BASELINE);
+    let mut stage = Stage::set("endings", "2025-07-07T08:00:00Z");
     stage.start_operator(BASELINE);
     stage
         .until("the canary is under command", Stage::is_commanding)
