@@ -30,5 +30,6 @@ lint: ## Runs clippy; a warning is an error
 doc: ## Builds the documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
-crds: ## Writes crds/ from src/api
+crds: ## Writes crds/ and the chart's copies from src/api
 	$(CARGO) run --quiet --locked -- crds --dir crds
+	$(CARGO) run --quiet --locked -- crds --dir charts/hotpatch-operator/files/crds

@@ -8,5 +8,6 @@ mod crds;
 mod e2e;
 mod rehearsal;
 mod status;
+mod telemetry;
 mod tidy;
 mod validate;
