@@ -249,7 +249,7 @@ async fn client(
     telemetry: &Telemetry,
 ) -> Result<Client, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Kubeconfig(error.to_string());
-    let config = match &options.kubeconfig {
+    let mut config = match &options.kubeconfig {
         None if options.context.is_none() => Config::infer().await.map_err(|error| bad(&error))?,
         path => {
             let file = match path {
@@ -266,6 +266,9 @@ async fn client(
                 .map_err(|error| bad(&error))?
         }
     };
+    // What is asked again, and when, is the controller's to decide: a wait hidden inside a call
+    // could outlast the lease under which it was begun.
+    config.default_retry = false;
     let metered = tower::layer::layer_fn(|inner| MeteredKube::new(inner, telemetry.clone()));
     let host = config.cluster_url.host().unwrap_or_default().to_owned();
     let builder = ClientBuilder::try_from(config).map_err(|error| bad(&error))?;

@@ -3,10 +3,12 @@
 
 mod support;
 
+mod apply;
 mod builtins;
 mod collections;
 mod deletion;
 mod hooks;
+mod http;
 mod objects;
 mod schemas;
 mod watches;
