@@ -42,6 +42,7 @@ use crate::controller::clock::Clock;
 use crate::controller::clouds::OneCloud;
 use crate::controller::lease::Tenure;
 use crate::controller::{Settings, Shell, run};
+use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry};
 
 /// The name under which Azure knows the operator in a rehearsal.
 const OPERATOR: &str = "hotpatch-operator";
@@ -130,6 +131,8 @@ pub struct Rehearsal {
     pub azure: AzureSim,
     /// The way to both.
     pub gate: Gate,
+    /// What the living process tells of itself.
+    pub telemetry: Telemetry,
     clock: Clock,
     tenure: Tenure,
     scene: Watched,
@@ -179,6 +182,7 @@ impl Rehearsal {
             kube,
             azure,
             gate: Gate::default(),
+            telemetry: Telemetry::default(),
             clock,
             tenure: options.tenure,
             scene,
@@ -194,6 +198,7 @@ impl Rehearsal {
         self.kill();
         self.gate = self.gate.next();
         self.lives += 1;
+        self.telemetry = Telemetry::default();
         let way = KubeWay {
             service: self.kube.service(),
             gate: self.gate.clone(),
@@ -204,15 +209,20 @@ impl Rehearsal {
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
+        let way = MeteredKube::new(way, self.telemetry.clone());
+        let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
             clouds: Arc::new(OneCloud(Cloud::new(Arc::new(transport), endpoint, token))),
+            telemetry: self.telemetry.clone(),
             clock: self.clock.clone(),
             audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
             settings: Settings {
                 holder: format!("{OPERATOR}-{}", self.lives),
                 namespace: OPERATOR_NAMESPACE.to_owned(),
                 tenure: self.tenure,
+                watched: None,
+                requested_by_is_enforced: false,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();

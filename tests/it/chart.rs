@@ -6,7 +6,11 @@
 // tests may unwrap
 #![allow(clippy::unwrap_used)]
 
+mod files;
+mod helm;
+mod install;
 mod rbac;
+pub(crate) mod tools;
 
 use std::path::{Path, PathBuf};
 

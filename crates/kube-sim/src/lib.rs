@@ -18,15 +18,21 @@
 //! # }
 //! ```
 
+mod admit;
 mod body;
 mod builtin;
+mod change;
+mod content;
 mod crd;
 mod decode;
 mod delete;
 mod discovery;
+mod fields;
 mod gc;
 mod hooks;
 mod meta;
+mod object;
+mod options;
 mod patch;
 mod path;
 mod read;
@@ -35,9 +41,12 @@ mod request;
 mod schema;
 mod selector;
 mod service;
+mod server_side;
 mod sim;
 mod status_error;
 mod store;
+mod strategic;
+mod track;
 mod view;
 mod watch;
 mod write;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use crate::hooks::Commit;
+use crate::object::Object;
 use crate::path::Query;
 use crate::read::{self, Selection};
 use crate::sim::Inner;
@@ -167,16 +168,16 @@ impl Watch {
 
     /// A commit as this watch sees it: entering or leaving the selection is ADDED or DELETED.
     fn event(&self, commit: &Commit) -> Option<Bytes> {
-        let face = |object: &Arc<Value>| {
-            view::from_storage(&self.target.info, self.target.version, object)
-        };
+        let face =
+            |object: &Object| view::from_storage(&self.target.info, self.target.version, object);
         let all = self.selection.is_all();
-        let selected = |object: &Option<Arc<Value>>| {
-            object
-                .as_ref()
-                .is_some_and(|o| all || self.selection.matches(&face(o)))
+        let selected = |object: Option<Object>| {
+            object.is_some_and(|object| all || self.selection.matches(&face(&object)))
         };
-        let kind = match (selected(&commit.before), selected(&commit.after)) {
+        let kind = match (
+            selected(commit.object_before()),
+            selected(commit.object_after()),
+        ) {
             (false, false) => return None,
             (false, true) => "ADDED",
             (true, true) => "MODIFIED",
@@ -184,9 +185,10 @@ impl Watch {
         };
         if kind == "DELETED" && commit.after.is_some() {
             // It left the selection: shown as it last was inside, under the new version.
-            let mut left = Value::clone(&*face(commit.before.as_ref()?));
+            let before = face(&commit.object_before()?);
+            let mut left = Value::clone(&before);
             left["metadata"]["resourceVersion"] = commit.rv.to_string().into();
-            let shown = self.view.show(Arc::new(left));
+            let shown = self.view.show(Object::new(left, before.managed));
             return Some(line(kind, shown.to_string().as_bytes()));
         }
         if self.view == View::Whole

@@ -1,6 +1,6 @@
 //! What becomes of a rollout whose namespace goes away.
 
-use azure_sim::{CallOperation, What};
+use azure_sim::{CallOperation, Effect, What};
 
 use super::stage::{Deeds, NAMESPACE, Stage};
 
@@ -10,7 +10,7 @@ const BASELINE: &str = "2025-07-08T17:30:00Z";
 #[tokio::test]
 #[ignore = "needs a real API server: make e2e"]
 async fn rollout_ends_with_its_namespace() {
-    let mut stage = Stage::set("endings", BASELINE);
+    let mut stage = Stage::set("endings", "2025-07-07T08:00:00Z");
     stage.start_operator(BASELINE);
     stage
         .until("the canary is under command", Stage::is_commanding)
@@ -26,6 +26,17 @@ async fn rollout_ends_with_its_namespace() {
             })
         })
         .await;
+    // The run holds its namespace until what was commanded has ended.
+    let ends = |own: &Stage| {
+        let effects = own.effects_from(BASELINE);
+        let is_end = |own: &&Effect| matches!(own.what, What::InstallEnded { .. });
+        effects.iter().filter(is_end).count()
+    };
+    assert_eq!(
+        ends(&stage),
+        1,
+        "the namespace went before the install had ended"
+    );
     stage
         .until("the machine under command has come to its end", |own| {
             own.azure.machines().iter().all(|own| own.up && !own.busy)

@@ -46,8 +46,8 @@ impl Operator {
             .arg("--audit-log")
             .arg(start.folder.join("audit.jsonl"))
             .args(["--arm-endpoint", start.endpoint])
-            //LEASE
-            //TELE
+            .args(["--lease-duration", "20m", "--lease-renew-every", "5m"])
+            .args(["--telemetry-address", "127.0.0.1:0"])
             .args(["--virtual-from", start.from, "--virtual-speed", SPEED])
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())

@@ -3,11 +3,13 @@
 
 mod support;
 
+mod apply;
 mod builtins;
 mod collections;
 mod contract;
 mod deletion;
 mod hooks;
+mod http;
 mod objects;
 mod schemas;
 mod watches;
