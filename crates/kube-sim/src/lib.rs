@@ -18,15 +18,21 @@
 //! # }
 //! ```
 
+mod accept;
 mod body;
 mod builtin;
 mod crd;
 mod decode;
 mod delete;
 mod discovery;
+mod documents;
 mod gc;
 mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
+mod jsonpath;
 mod meta;
+mod openapi;
 mod patch;
 mod path;
 mod read;
@@ -38,6 +44,7 @@ mod service;
 mod sim;
 mod status_error;
 mod store;
+mod table;
 mod view;
 mod watch;
 mod write;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Method, header, request::Parts};
 use serde_json::{Value, json};
 
+use crate::accept;
 use crate::delete::{self, DeleteOptions};
 use crate::hooks::{Call, Verb};
 use crate::meta;
@@ -15,12 +16,13 @@ use crate::read::{self, Selection};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
+use crate::table::Printer;
 use crate::view::View;
 use crate::watch::Watch;
 use crate::write::{self, Change, Target, WriteOptions};
 
 /// Bound of a request body, as in the real server's `MaxRequestBodyBytes`.
-const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
 /// What a verb gives back, before it becomes HTTP.
 pub(crate) enum Reply {
@@ -67,8 +69,7 @@ impl Asked {
             .next()
             .unwrap_or_default();
         if body.len() > MAX_BODY_BYTES {
-            let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
-            return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+            return Err(too_large());
         }
         let reads = matches!(verb, Verb::Get | Verb::List | Verb::Watch);
         let parsed = if reads || body.is_empty() {
@@ -83,8 +84,8 @@ impl Asked {
         Ok(Some(Self {
             verb,
             target,
+            view: accept::view(text(header::ACCEPT), &query)?,
             query,
-            view: View::from_accept(text(header::ACCEPT)),
             media_type: media_type.to_owned(),
             body: parsed,
         }))
@@ -110,7 +111,21 @@ impl Asked {
     pub(crate) fn apply(self, inner: &Arc<Inner>) -> Result<Reply, ApiError> {
         inner.with(|state| {
             state.acting = (self.verb, self.target.subresource.as_deref().map(Arc::from));
-            self.apply_to(inner, state)
+            let View::Table(include) = self.view else {
+                return self.apply_to(inner, state);
+            };
+            let (info, version) = (Arc::clone(&self.target.info), self.target.version);
+            let reply = self.apply_to(inner, state)?;
+            let Reply::Object(code, object) = &reply else {
+                return Ok(reply);
+            };
+            if object["kind"] != info.kind.as_str() {
+                // The outcome of a deletion is shown as it is.
+                return Ok(reply);
+            }
+            let printer = Printer::new(state, &info, version, include);
+            let table = printer.of_one(object, state.now());
+            Ok(Reply::Object(*code, Arc::new(table)))
         })
     }
 
@@ -185,6 +200,12 @@ impl Asked {
         });
         Ok(Reply::Object(200, Arc::new(list)))
     }
+}
+
+/// The answer to a body that is too large.
+pub(crate) fn too_large() -> ApiError {
+    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+    ApiError::new(413, "RequestEntityTooLarge", message)
 }
 
 fn no_body() -> ApiError {

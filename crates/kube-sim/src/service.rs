@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use tower::BoxError;
 
 use crate::body::{ConnectionLost, Kind, SimBody};
-use crate::discovery;
+use crate::documents;
 use crate::hooks::Fault;
 use crate::request::{Asked, Reply};
 use crate::sim::Inner;
@@ -64,13 +64,9 @@ async fn answer(
     let asked = match Asked::read(inner, parts, &body) {
         Ok(Some(asked)) => asked,
         Ok(None) => {
-            return Ok(render(
-                inner
-                    .with(|state| discovery::answer(state, parts.uri.path()))
-                    .map(|found| Reply::Object(200, Arc::new(found))),
-            ));
+            return Ok(documents::answer(inner, parts).unwrap_or_else(refuse));
         }
-        Err(error) => return Ok(render(Err(error))),
+        Err(error) => return Ok(refuse(error)),
     };
     let Some(hooks) = inner.hooks().filter(|hooks| !hooks.is_empty()) else {
         return Ok(render(asked.apply(inner)));
@@ -103,6 +99,14 @@ async fn answer(
         Fault::DropAfter => Err(ConnectionLost::After),
         _ => Ok(response),
     }
+}
+
+/// The answer of a failed request.
+pub(crate) fn refuse(error: ApiError) -> Response<SimBody> {
+    if error.is_no_such_path() {
+        return documents::no_such_page();
+    }
+    render(Err(error))
 }
 
 fn render(result: Result<Reply, ApiError>) -> Response<SimBody> {
