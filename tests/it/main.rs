@@ -5,6 +5,7 @@ mod azure;
 mod bad_input;
 mod crds;
 mod rehearsal;
+mod served;
 mod status;
 mod tidy;
 mod validate;

@@ -55,11 +55,9 @@ pub(crate) fn view(accept: &str, query: &Query) -> Result<View, ApiError> {
         match clause.conversion() {
             None => return Ok(View::Whole),
             Some(("meta.k8s.io", "v1", "Table")) => return include(query).map(View::Table),
-            Some((
-                "meta.k8s.io",
-                "v1",
-                "PartialObjectMetadata" | "PartialObjectMetadataList",
-            )) => return Ok(View::MetadataOnly),
+            Some(("meta.k8s.io", "v1", "PartialObjectMetadata" | "PartialObjectMetadataList")) => {
+                return Ok(View::MetadataOnly);
+            }
             Some(_) => {}
         }
     }
@@ -95,7 +93,10 @@ mod tests {
         let cases = [
             (String::new(), Some(View::Whole)),
             ("*/*".to_owned(), Some(View::Whole)),
-            (format!("{table},application/json"), Some(View::Table(Include::Metadata))),
+            (
+                format!("{table},application/json"),
+                Some(View::Table(Include::Metadata)),
+            ),
             (
                 format!("application/vnd.kubernetes.protobuf, {table}"),
                 Some(View::Table(Include::Metadata)),
@@ -109,14 +110,20 @@ mod tests {
                 Some(View::MetadataOnly),
             ),
             ("text/html".to_owned(), None),
-            ("application/json;as=Table;v=v9;g=meta.k8s.io".to_owned(), None),
+            (
+                "application/json;as=Table;v=v9;g=meta.k8s.io".to_owned(),
+                None,
+            ),
         ];
         for (accept, want) in cases {
             let got = view(&accept, &Query::parse(""));
             assert_eq!(got.ok(), want, "{accept}");
         }
         let query = |text| view(table, &Query::parse(text)).ok();
-        assert_eq!(query("includeObject=None"), Some(View::Table(Include::None)));
+        assert_eq!(
+            query("includeObject=None"),
+            Some(View::Table(Include::None))
+        );
         assert_eq!(query("includeObject=Foo"), None);
     }
 }

@@ -15,7 +15,13 @@ const MAJOR_MINOR: (&str, u32) = ("1", 36);
 
 /// Paths besides discovery.
 const OTHER_PATHS: [&str; 7] = [
-    "/", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version",
+    "/",
+    "/healthz",
+    "/livez",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/readyz",
+    "/version",
 ];
 
 /// A resource or subresource as discovery tells of it.
@@ -237,13 +243,27 @@ fn aggregated_resources(registry: &Registry, group: &str, version: &str) -> Vec<
 fn verbs(info: &TypeInfo) -> &'static [&'static str] {
     match info.builtin {
         None => &[
-            "delete", "deletecollection", "get", "list", "patch", "create", "update", "watch",
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "create",
+            "update",
+            "watch",
         ],
-        Some(Builtin::Namespace) => {
-            &["create", "delete", "get", "list", "patch", "update", "watch"]
-        }
+        Some(Builtin::Namespace) => &[
+            "create", "delete", "get", "list", "patch", "update", "watch",
+        ],
         Some(_) => &[
-            "create", "delete", "deletecollection", "get", "list", "patch", "update", "watch",
+            "create",
+            "delete",
+            "deletecollection",
+            "get",
+            "list",
+            "patch",
+            "update",
+            "watch",
         ],
     }
 }

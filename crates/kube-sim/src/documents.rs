@@ -20,8 +20,7 @@ const TAG_SPACE: Uuid = Uuid::from_u128(0x6b75_6265_2d73_696d_5f65_7461_6773_5f6
 /// The only media type of most answers.
 const JSON: &str = "application/json";
 /// The media type of aggregated discovery.
-const AGGREGATED: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 /// The media type of health checks and of paths that do not exist.
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -62,7 +61,10 @@ pub(crate) fn answer(inner: &Inner, parts: &Parts) -> Result<Response<SimBody>, 
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let accept = text(&parts.headers, header::ACCEPT);
     let document = inner.with(|state| document(state, path, &query, accept))?;
-    Ok(respond(document, text(&parts.headers, header::IF_NONE_MATCH)))
+    Ok(respond(
+        document,
+        text(&parts.headers, header::IF_NONE_MATCH),
+    ))
 }
 
 fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
@@ -78,12 +80,7 @@ pub(crate) fn no_such_page() -> Response<SimBody> {
     response
 }
 
-fn document(
-    state: &State,
-    path: &str,
-    query: &Query,
-    accept: &str,
-) -> Result<Document, ApiError> {
+fn document(state: &State, path: &str, query: &Query, accept: &str) -> Result<Document, ApiError> {
     match path::parse(path) {
         Route::Health(check) => Ok(Document::text(health(&check, query))),
         Route::Root => Ok(Document::json(&discovery::paths(state))),
@@ -162,7 +159,11 @@ fn respond(document: Document, known_tag: &str) -> Response<SimBody> {
         .is_kept
         .then(|| format!("\"{}\"", tag(&document.bytes)));
     let is_known = tag.as_deref() == Some(known_tag);
-    let body = if is_known { Bytes::new() } else { document.bytes };
+    let body = if is_known {
+        Bytes::new()
+    } else {
+        document.bytes
+    };
     let mut response = Response::new(SimBody(Kind::Whole(Some(body))));
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -111,8 +111,13 @@ impl Serving {
         format!("http://{}", self.address)
     }
 
-    /// Returns a kubeconfig, as YAML, whose only context is this server.
+    /// Returns a kubeconfig, as YAML, whose only context is this server's `default` namespace.
     pub fn kubeconfig(&self) -> String {
+        self.kubeconfig_in("default")
+    }
+
+    /// Returns a kubeconfig, as YAML, whose only context is a namespace of this server.
+    pub fn kubeconfig_in(&self, namespace: &str) -> String {
         let url = self.url();
         format!(
             "apiVersion: v1\n\
@@ -129,7 +134,7 @@ impl Serving {
              \x20 context:\n\
              \x20   cluster: kube-sim\n\
              \x20   user: kube-sim\n\
-             \x20   namespace: default\n\
+             \x20   namespace: {namespace}\n\
              current-context: kube-sim\n"
         )
     }

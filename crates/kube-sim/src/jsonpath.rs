@@ -186,7 +186,10 @@ mod tests {
             (".status.none.deeper", json!([])),
             (".metadata.labels.a\\.b/c", json!(["dotted"])),
             (".metadata.labels['a.b/c']", json!(["dotted"])),
-            (".status.conditions[?(@.type==\"Ready\")].status", json!(["True"])),
+            (
+                ".status.conditions[?(@.type==\"Ready\")].status",
+                json!(["True"]),
+            ),
             (".status.conditions[?(@.type=='Nope')].status", json!([])),
             (".status.conditions[?(@.n!=1)].type", json!(["Paused"])),
             ("{.status.conditions[*].n}", json!([1, 2])),

@@ -182,7 +182,10 @@ fn render(
     if let View::Table(include) = view {
         let printer = Printer::new(state, &target.info, target.version, include);
         let objects = page.iter().map(|(_, object)| &**object);
-        return printer.table(metadata, objects, state.now()).to_string().into_bytes();
+        return printer
+            .table(metadata, objects, state.now())
+            .to_string()
+            .into_bytes();
     }
     let (kind, api_version) = view.list_kind(&target.info, target.version);
     let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});

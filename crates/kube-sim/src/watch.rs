@@ -216,9 +216,7 @@ impl Watch {
             left["metadata"]["resourceVersion"] = commit.rv.to_string().into();
             return Some(self.line(kind, Arc::new(left), now));
         }
-        if self.view == View::Whole
-            && view::is_stored_form(&info, version, &commit.shown)
-        {
+        if self.view == View::Whole && view::is_stored_form(&info, version, &commit.shown) {
             let json = commit.json.get_or_init(|| commit.shown.to_string().into());
             return Some(line(kind, json));
         }

@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use super::body::Served;
+use crate::ConnectionLost;
 use crate::request::{self, MAX_BODY_BYTES};
 use crate::service::{self, SimService};
-use crate::ConnectionLost;
 
 /// Bound of a request's head, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -69,9 +69,7 @@ async fn answer(
             let request = Request::from_parts(parts, Full::<Bytes>::new(body.to_bytes()));
             service.oneshot(request).await?
         }
-        Err(error) if error.is::<LengthLimitError>() => {
-            service::refuse(request::too_large())
-        }
+        Err(error) if error.is::<LengthLimitError>() => service::refuse(request::too_large()),
         Err(error) => return Err(ConnectionLost::Body(error.to_string())),
     };
     Ok(response.map(|body| Served::new(body, &stopping)))

@@ -112,7 +112,9 @@ impl Bodies<'_> {
 
     fn read(&self, action: &str, answer: &str) -> Value {
         let parameters = if answer == self.list {
-            LISTS.map(|(name, kind)| parameter(name, "query", kind)).into()
+            LISTS
+                .map(|(name, kind)| parameter(name, "query", kind))
+                .into()
         } else {
             Vec::new()
         };

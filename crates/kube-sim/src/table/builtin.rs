@@ -44,9 +44,8 @@ pub(super) fn definitions(builtin: Builtin) -> Value {
             columns.push(definition("Created At", "date", "", created, 0));
         }
         Builtin::CoreEvent | Builtin::Event => {
-            let event = EVENT.map(|(name, text, priority)| {
-                definition(name, "string", "", text, priority)
-            });
+            let event =
+                EVENT.map(|(name, text, priority)| definition(name, "string", "", text, priority));
             columns = event.into();
             columns.push(name_definition(1));
         }
