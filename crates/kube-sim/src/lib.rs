@@ -35,6 +35,7 @@ mod meta;
 mod openapi;
 mod patch;
 mod path;
+mod protobuf;
 mod read;
 mod registry;
 mod request;

@@ -12,6 +12,7 @@ use crate::delete::{self, DeleteOptions};
 use crate::hooks::{Call, Verb};
 use crate::meta;
 use crate::path::{self, Query, ResourcePath, Route};
+use crate::protobuf;
 use crate::read::{self, Selection};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
@@ -75,11 +76,7 @@ impl Asked {
         let parsed = if reads || body.is_empty() {
             None
         } else {
-            check_media_type(verb, media_type)?;
-            let parsed: Value = serde_json::from_slice(body).map_err(|error| {
-                ApiError::bad_request(format!("couldn't decode the request body: {error}"))
-            })?;
-            Some(Arc::new(parsed))
+            Some(Arc::new(parse(verb, &target, media_type, body)?))
         };
         Ok(Some(Self {
             verb,
@@ -200,6 +197,20 @@ impl Asked {
         });
         Ok(Reply::Object(200, Arc::new(list)))
     }
+}
+
+/// Reads a body in any form that the verb takes.
+fn parse(verb: Verb, target: &Target, media_type: &str, body: &[u8]) -> Result<Value, ApiError> {
+    let broken =
+        |error: String| ApiError::bad_request(format!("couldn't decode the request body: {error}"));
+    // Custom resources have no protobuf form; the options of a deletion always have.
+    let deletes = matches!(verb, Verb::Delete | Verb::DeleteCollection);
+    let has_protobuf = deletes || target.info.builtin.is_some();
+    if media_type == protobuf::MEDIA_TYPE && has_protobuf && verb != Verb::Patch {
+        return protobuf::to_json(body).map_err(broken);
+    }
+    check_media_type(verb, media_type)?;
+    serde_json::from_slice(body).map_err(|error| broken(error.to_string()))
 }
 
 /// The answer to a body that is too large.

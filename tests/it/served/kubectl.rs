@@ -35,7 +35,7 @@ impl Kubectl {
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder).unwrap();
         Self {
-            demo: Demo::start(speed),
+            demo: Demo::start_with_machines(speed),
             kubectl,
             folder,
         }
@@ -310,6 +310,34 @@ fn kubectl_waits_and_watches_while_the_operator_reacts() {
     let seen = watch.wait_with_output().unwrap().stdout;
     let seen = String::from_utf8_lossy(&seen).into_owned();
     has(&seen, &["pause-web", "Pause", "Active"]);
+}
+
+#[test]
+#[ignore = "needs kubectl: make e2e"]
+fn kubectl_creates_built_in_objects_which_it_sends_as_protobuf() {
+    let own = Kubectl::start(SLOW);
+    has(&own.run("create ns foo"), &["namespace/foo created"]);
+    let map = "create configmap m -n foo --from-literal=a=b";
+    has(&own.run(map), &["configmap/m created"]);
+    assert_eq!(own.run("get cm m -n foo -o jsonpath={.data.a}"), "b");
+    has(&own.refused(map), &["already exists"]);
+    has(
+        &own.run("create sa bob -n foo"),
+        &["serviceaccount/bob created"],
+    );
+    has(&own.run("get sa -n foo"), &["bob"]);
+    has(&own.run("delete ns foo --timeout=20s"), &["deleted"]);
+    has(&own.refused("get cm m -n foo"), &["(NotFound)"]);
+}
+
+#[test]
+#[ignore = "needs kubectl and plays the whole demo: make e2e"]
+fn kubectl_still_gets_after_the_story_is_over() {
+    let mut own = Kubectl::start("1000");
+    own.demo.await_line("The fleet is current.");
+    let current = own.run("get hpf servers -o jsonpath={.status.counts.current}");
+    assert_eq!(current, "50");
+    assert_eq!(own.demo.end("-INT").code(), Some(0));
 }
 
 #[test]

@@ -87,7 +87,7 @@ asyncio.run(main())
 #[test]
 #[ignore = "needs Python with kubernetes and kopf: make e2e"]
 fn python_clients_list_page_watch_and_write() {
-    let demo = Demo::start("0.01");
+    let demo = Demo::start_with_machines("0.01");
     let out = run(&demo, "client", CLIENT);
     let want = [
         "listed 62",
@@ -103,7 +103,7 @@ fn python_clients_list_page_watch_and_write() {
 #[test]
 #[ignore = "needs Python with kubernetes and kopf: make e2e"]
 fn python_kopf_sees_fleets_and_handles_a_new_object() {
-    let demo = Demo::start("0.01");
+    let demo = Demo::start_with_machines("0.01");
     let out = run(&demo, "kopf", KOPF);
     assert!(out.contains("saw servers"), "{out}");
     assert!(out.contains("handled for-kopf"), "{out}");

@@ -9,6 +9,7 @@ mod deletion;
 mod discovery;
 mod hooks;
 mod objects;
+mod scale;
 mod schemas;
 mod serving;
 mod tables;
