@@ -7,6 +7,7 @@
 pub mod facts;
 pub mod gate;
 pub mod invariants;
+pub mod leap;
 pub mod limits;
 pub mod openings;
 pub mod pace;
@@ -43,6 +44,7 @@ use crate::controller::clock::Clock;
 use crate::controller::clouds::OneCloud;
 use crate::controller::lease::Tenure;
 use crate::controller::{Settings, Shell, run};
+use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry};
 
 /// The name under which Azure knows the operator in a rehearsal.
 const OPERATOR: &str = "hotpatch-operator";
@@ -131,6 +133,8 @@ pub struct Rehearsal {
     pub azure: AzureSim,
     /// The way to both.
     pub gate: Gate,
+    /// What the living process tells of itself.
+    pub telemetry: Telemetry,
     clock: Clock,
     shared: pace::SharedClock,
     tenure: Tenure,
@@ -182,6 +186,7 @@ impl Rehearsal {
             kube,
             azure,
             gate: Gate::default(),
+            telemetry: Telemetry::default(),
             clock,
             shared,
             tenure: options.tenure,
@@ -198,6 +203,7 @@ impl Rehearsal {
         self.kill();
         self.gate = self.gate.next();
         self.lives += 1;
+        self.telemetry = Telemetry::default();
         let way = KubeWay {
             service: self.kube.service(),
             gate: self.gate.clone(),
@@ -208,15 +214,20 @@ impl Rehearsal {
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
+        let way = MeteredKube::new(way, self.telemetry.clone());
+        let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
             clouds: Arc::new(OneCloud(Cloud::new(Arc::new(transport), endpoint, token))),
+            telemetry: self.telemetry.clone(),
             clock: self.clock.clone(),
             audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
             settings: Settings {
                 holder: format!("{OPERATOR}-{}", self.lives),
                 namespace: OPERATOR_NAMESPACE.to_owned(),
                 tenure: self.tenure,
+                watched: None,
+                requested_by_is_enforced: false,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();

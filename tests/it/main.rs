@@ -3,9 +3,12 @@
 mod api;
 mod azure;
 mod bad_input;
+mod chart;
 mod crds;
+mod e2e;
 mod rehearsal;
 mod served;
 mod status;
+mod telemetry;
 mod tidy;
 mod validate;

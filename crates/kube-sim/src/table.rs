@@ -8,6 +8,7 @@ mod duration;
 use serde_json::{Value, json};
 
 use crate::jsonpath::Path;
+use crate::object::Object;
 use crate::registry::{Builtin, TypeInfo};
 use crate::store::{ObjectKey, State};
 use crate::view::Include;
@@ -52,56 +53,67 @@ impl Printer {
         }
     }
 
-    /// A whole table; `metadata` is that of the list, or the object's own version.
+    /// A whole table as JSON; `metadata` is that of the list, or the object's own version.
     pub(crate) fn table<'a>(
         &self,
         metadata: &Value,
-        objects: impl Iterator<Item = &'a Value>,
+        objects: impl Iterator<Item = &'a Object>,
         now: Now,
-    ) -> Value {
-        let rows: Vec<Value> = objects.map(|object| self.row(object, now)).collect();
-        json!({
-            "kind": "Table",
-            "apiVersion": "meta.k8s.io/v1",
-            "metadata": metadata,
-            "columnDefinitions": self.definitions,
-            "rows": rows,
-        })
+    ) -> String {
+        self.write(metadata, &self.definitions, objects, now)
     }
 
     /// The table of one object, as a get or a watch shows it.
-    pub(crate) fn of_one(&self, object: &Value, now: Now) -> Value {
-        let version = &object["metadata"]["resourceVersion"];
-        let metadata = json!({"resourceVersion": version});
-        self.table(&metadata, std::iter::once(object), now)
+    pub(crate) fn of_one(&self, object: &Object, now: Now) -> String {
+        let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+        self.write(&metadata, &self.definitions, std::iter::once(object), now)
     }
 
     /// The table of an event that is not the first of its watch: without the columns.
-    pub(crate) fn next_of_watch(&self, object: &Value, now: Now) -> Value {
-        let mut table = self.of_one(object, now);
-        table["columnDefinitions"] = Value::Null;
-        table
+    pub(crate) fn next_of_watch(&self, object: &Object, now: Now) -> String {
+        let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+        self.write(&metadata, &Value::Null, std::iter::once(object), now)
     }
 
-    fn row(&self, object: &Value, now: Now) -> Value {
-        let cells = match &self.cells {
+    fn write<'a>(
+        &self,
+        metadata: &Value,
+        definitions: &Value,
+        objects: impl Iterator<Item = &'a Object>,
+        now: Now,
+    ) -> String {
+        let mut out = format!(
+            "{{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{metadata},\
+             \"columnDefinitions\":{definitions},\"rows\":["
+        );
+        for (at, object) in objects.enumerate() {
+            out.push_str(if at > 0 {
+                ",{\"cells\":"
+            } else {
+                "{\"cells\":"
+            });
+            out.push_str(&Value::Array(self.cells(object, now)).to_string());
+            out.push_str(",\"object\":");
+            match self.include {
+                Include::None => out.push_str("null"),
+                Include::Object => object.write(&mut out),
+                Include::Metadata => object.write_partial(&mut out),
+            }
+            out.push('}');
+        }
+        out.push_str("]}");
+        out
+    }
+
+    fn cells(&self, object: &Value, now: Now) -> Vec<Value> {
+        match &self.cells {
             Cells::Builtin(builtin) => builtin::cells(*builtin, object, now),
             Cells::Added(columns) => {
                 let name = Value::from(meta::text(object, "name"));
                 let rest = columns.iter().map(|column| column.cell(object, now));
                 std::iter::once(name).chain(rest).collect()
             }
-        };
-        let shown = match self.include {
-            Include::None => Value::Null,
-            Include::Object => object.clone(),
-            Include::Metadata => json!({
-                "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": object["metadata"],
-            }),
-        };
-        json!({"cells": cells, "object": shown})
+        }
     }
 }
 

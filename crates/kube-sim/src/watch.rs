@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use crate::hooks::Commit;
+use crate::object::Object;
 use crate::path::Query;
 use crate::read::{self, Selection};
 use crate::sim::Inner;
@@ -127,7 +128,7 @@ impl Watch {
     }
 
     /// A line with an object in the version of the watch.
-    fn line(&mut self, kind: &str, object: Arc<Value>, now: DateTime<Utc>) -> Bytes {
+    fn line(&mut self, kind: &str, object: Object, now: DateTime<Utc>) -> Bytes {
         let Some(printer) = &self.printer else {
             return line(kind, self.view.show(object).to_string().as_bytes());
         };
@@ -136,7 +137,7 @@ impl Watch {
         } else {
             printer.of_one(&object, now)
         };
-        line(kind, table.to_string().as_bytes())
+        line(kind, table.as_bytes())
     }
 
     fn bookmark(&mut self, initial_events_end: bool, now: DateTime<Utc>) -> Bytes {
@@ -155,7 +156,7 @@ impl Watch {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         if self.printer.is_some() {
-            return self.line("BOOKMARK", Arc::new(object), now);
+            return self.line("BOOKMARK", object.into(), now);
         }
         line("BOOKMARK", object.to_string().as_bytes())
     }
@@ -197,14 +198,15 @@ impl Watch {
     /// A commit as this watch sees it: entering or leaving the selection is ADDED or DELETED.
     fn event(&mut self, commit: &Commit, now: DateTime<Utc>) -> Option<Bytes> {
         let (info, version) = (Arc::clone(&self.target.info), self.target.version);
-        let face = |object: &Arc<Value>| view::from_storage(&info, version, object);
+        let face = |object: &Object| view::from_storage(&info, version, object);
         let all = self.selection.is_all();
-        let selected = |object: &Option<Arc<Value>>| {
-            object
-                .as_ref()
-                .is_some_and(|o| all || self.selection.matches(&face(o)))
+        let selected = |object: Option<Object>| {
+            object.is_some_and(|object| all || self.selection.matches(&face(&object)))
         };
-        let kind = match (selected(&commit.before), selected(&commit.after)) {
+        let kind = match (
+            selected(commit.object_before()),
+            selected(commit.object_after()),
+        ) {
             (false, false) => return None,
             (false, true) => "ADDED",
             (true, true) => "MODIFIED",
@@ -212,9 +214,10 @@ impl Watch {
         };
         if kind == "DELETED" && commit.after.is_some() {
             // It left the selection: shown as it last was inside, under the new version.
-            let mut left = Value::clone(&*face(commit.before.as_ref()?));
+            let before = face(&commit.object_before()?);
+            let mut left = Value::clone(&before);
             left["metadata"]["resourceVersion"] = commit.rv.to_string().into();
-            return Some(self.line(kind, Arc::new(left), now));
+            return Some(self.line(kind, Object::new(left, before.managed), now));
         }
         if self.view == View::Whole && view::is_stored_form(&info, version, &commit.shown) {
             let json = commit.json.get_or_init(|| commit.shown.to_string().into());

@@ -3,11 +3,13 @@
 
 mod support;
 
+mod apply;
 mod builtins;
 mod collections;
 mod deletion;
 mod discovery;
 mod hooks;
+mod http;
 mod objects;
 mod scale;
 mod schemas;
