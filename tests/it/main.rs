@@ -8,6 +8,7 @@ mod crd_quality;
 mod crds;
 mod e2e;
 mod rehearsal;
+mod served;
 mod status;
 mod telemetry;
 mod tidy;
