@@ -35,6 +35,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod jsonpath;
+mod list_options;
 mod meta;
 mod object;
 mod openapi;

@@ -71,7 +71,8 @@ pub(super) fn drop_nulls(schema: &Schema, value: &mut Value) {
         }
         Value::Array(list) => {
             if let Some(items) = &schema.items {
-                list.iter_mut().for_each(|element| drop_nulls(items, element));
+                list.iter_mut()
+                    .for_each(|element| drop_nulls(items, element));
             }
         }
         _ => {}

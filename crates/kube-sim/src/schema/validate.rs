@@ -25,7 +25,8 @@ pub(super) fn validate(
         let detail = format!("{path} in body must be of type {wanted}: {found:?}");
         causes.push(Cause::mistyped(path, &Value::from(found), &detail));
         if found == "number" && wanted == "integer" {
-            let detail = format!("Checked value must be of type integer (default format) in {path}");
+            let detail =
+                format!("Checked value must be of type integer (default format) in {path}");
             causes.push(Cause::invalid(WHOLE, &Value::from(""), &detail));
         }
         return;
@@ -283,7 +284,11 @@ fn check_branches(schema: &Schema, value: &Value, path: &str, causes: &mut Vec<C
             count => causes.push(refusal(&format!("{words} {count} valid alternatives"))),
         }
     }
-    if schema.not.as_ref().is_some_and(|branch| faults(branch).is_empty()) {
+    if schema
+        .not
+        .as_ref()
+        .is_some_and(|branch| faults(branch).is_empty())
+    {
         causes.push(refusal("not validate the schema (not)"));
     }
 }

@@ -404,15 +404,12 @@ async fn one_of_two_schemas_must_fit(w: World) -> Outcome {
         UNCHECKED,
     ];
     refuses(&w, &[(json!({"either": {}}), &faults)]).await?;
-    let faults: [Fault; 2] = [
-        (
-            "FieldValueInvalid",
-            "<nil>",
-            "Invalid value: \"\": \"spec.either\" must validate one and only one schema (oneOf). \
+    let faults: [Fault; 1] = [(
+        "FieldValueInvalid",
+        "<nil>",
+        "Invalid value: \"\": \"spec.either\" must validate one and only one schema (oneOf). \
              Found 2 valid alternatives",
-        ),
-        UNCHECKED,
-    ];
+    )];
     refuses(&w, &[(json!({"either": {"a": "1", "b": "2"}}), &faults)]).await
 }
 
