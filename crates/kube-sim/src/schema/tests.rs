@@ -136,7 +136,7 @@ fn each_keyword_accepts_and_refuses() {
     for (node, good, bad) in table {
         let schema = field(node.clone());
         assert_eq!(faults(&schema, &good, None), Vec::<String>::new(), "{node}");
-        assert_eq!(faults(&schema, &bad, None).len(), 1, "{node}");
+        assert!(!faults(&schema, &bad, None).is_empty(), "{node}");
         assert!(
             faults(&schema, &bad, Some(&bad)).is_empty(),
             "unchanged values pass: {node}"

@@ -249,7 +249,7 @@ async fn a_deleted_crd_takes_its_objects_along() {
     );
     assert_eq!(
         (refused.code, refused.reason.as_str()),
-        (405, "MethodNotAllowed")
+        (403, "Forbidden")
     );
     let none = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     widgets(&sim)

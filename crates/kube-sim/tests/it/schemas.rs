@@ -109,7 +109,7 @@ async fn every_wrong_field_is_named_with_its_path() {
         (
             json!({"size": 1, "color": "plaid"}),
             "spec.color",
-            "Invalid value: \"string\": plaid is not a color",
+            "Invalid value: \"plaid\": plaid is not a color",
         ),
     ];
     for (spec, field, message) in table {
@@ -154,7 +154,7 @@ async fn transition_rules_see_the_old_value() {
     assert_eq!(cause.field, "spec.serial");
     assert_eq!(
         cause.message,
-        "Invalid value: \"string\": serial cannot change"
+        "Invalid value: \"s2\": serial cannot change"
     );
 }
 
@@ -218,7 +218,7 @@ async fn a_crd_with_a_broken_rule_or_a_wrong_name_is_refused() {
     let field = &refused.details.unwrap().causes[0].field;
     assert_eq!(
         field,
-        "spec.versions[0].schema.openAPIV3Schema.x-kubernetes-validations[0].rule"
+        "spec.validation.openAPIV3Schema.x-kubernetes-validations[0].rule"
     );
     let mut misnamed = Widget::crd();
     misnamed.metadata.name = Some("gadgets.test.dev".to_owned());

@@ -314,7 +314,7 @@ async fn a_client_cannot_set_what_the_server_owns(w: World) -> Outcome {
         201,
         json!({
             "metadata": {
-                "uid": "~^[^1]",
+                "uid": "~^([^1]|1[^1]|11[^1]|111[^1])",
                 "creationTimestamp": "~^20[^0]",
                 "deletionTimestamp": "<absent>",
                 "deletionGracePeriodSeconds": "<absent>",
