@@ -22,6 +22,7 @@ use hotpatch_operator::rehearsal::truth::Truth;
 use hotpatch_operator::rehearsal::world::World;
 use hotpatch_operator::rehearsal::{Ended, Rehearsal};
 use hotpatch_operator::telemetry::Telemetry;
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, PostParams};
 use kube_sim::{Call, Fault, KubeSim, Verb};
@@ -314,6 +315,13 @@ async fn asked_when_watching(namespace: &str) -> BTreeSet<Asked> {
     for crd in hotpatch_operator::api::all_crds() {
         crds.create(&PostParams::default(), &crd).await.unwrap();
     }
+    let namespaces: Api<Namespace> = Api::all(kube.client());
+    let mut home = Namespace::default();
+    home.metadata.name = Some(OWN.to_owned());
+    namespaces
+        .create(&PostParams::default(), &home)
+        .await
+        .unwrap();
     let asked = Arc::new(Mutex::new(BTreeSet::new()));
     let into = Arc::clone(&asked);
     kube.on_request(move |call| {
