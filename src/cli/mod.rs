@@ -3,6 +3,7 @@
 pub mod crds;
 pub mod demo;
 pub mod run;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -294,7 +294,9 @@ impl State {
 }
 
 fn owners(object: Option<&Object>) -> crate::fields::managed::Managed {
-    object.map(|object| object.managed.clone()).unwrap_or_default()
+    object
+        .map(|object| object.managed.clone())
+        .unwrap_or_default()
 }
 
 fn owner_refs(object: Option<&Value>) -> Option<&Value> {

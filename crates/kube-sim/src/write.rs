@@ -361,8 +361,7 @@ fn set_or_remove(object: &mut Value, field: &str, value: Option<Value>) {
 /// Whether anything differs that `metadata.generation` counts.
 fn spec_differs(target: &Target, old: &Value, new: &Value) -> bool {
     let separate = target.version().status;
-    let counted =
-        |key: &&String| *key != "metadata" && !(separate && *key == "status");
+    let counted = |key: &&String| *key != "metadata" && !(separate && *key == "status");
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
         return false;
     };
