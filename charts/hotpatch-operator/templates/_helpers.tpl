@@ -33,16 +33,24 @@ app.kubernetes.io/name: {{ include "hotpatch.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{/* Labels of every object. */}}
+{{/* Labels of every object; the chart's own win over those of the values. */}}
 {{- define "hotpatch.labels" -}}
-{{ include "hotpatch.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-app.kubernetes.io/part-of: hotpatch-operator
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "hotpatch.selector" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "hotpatch-operator" -}}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" -}}
+{{- $_ := set $own "helm.sh/chart" ($chart | trunc 63 | trimSuffix "-") -}}
+{{- mergeOverwrite (deepCopy .Values.commonLabels) $own | toYaml -}}
+{{- end -}}
+
+{{/* Labels of pods. */}}
+{{- define "hotpatch.podLabels" -}}
+{{- $labels := mergeOverwrite (deepCopy .Values.podLabels) (include "hotpatch.labels" . | fromYaml) -}}
+{{- if .Values.azure.workloadIdentity.enabled -}}
+{{- $_ := set $labels "azure.workload.identity/use" "true" -}}
+{{- end -}}
+{{- toYaml $labels -}}
 {{- end -}}
 
 {{/* The operator's ServiceAccount. */}}

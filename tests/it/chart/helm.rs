@@ -153,9 +153,14 @@ const SETS: [(&str, &[&str]); 7] = [
             "priorityClassName=system-cluster-critical",
             "nodeSelector.pool=system",
             "tolerations[0].operator=Exists",
-            "affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution={}",
+            "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1",
+            "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]\
+             .podAffinityTerm.topologyKey=zone",
+            "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]\
+             .podAffinityTerm.labelSelector.matchLabels.app=x",
             "topologySpreadConstraints[0].topologyKey=zone",
             "topologySpreadConstraints[0].maxSkew=1",
+            "topologySpreadConstraints[0].labelSelector.matchLabels.app=x",
             "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
         ],
     ),
@@ -164,6 +169,7 @@ const SETS: [(&str, &[&str]); 7] = [
         &[
             "fullnameOverride=patching",
             "commonLabels.team=platform",
+            "commonLabels.app\\.kubernetes\\.io/name=mine",
             "podLabels.team=platform",
             "podAnnotations.note=x",
             "image.digest=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
@@ -310,7 +316,16 @@ fn chart_objects_are_accepted_by_a_real_server() {
         // The namespace that the second set watches.
         let text = text.replace("namespace: web", &format!("namespace: {own}"));
         let said = kubectl(
-            &["apply", "--dry-run=server", "--validate=strict", "-f", "-"],
+            // By server-side apply, because another test may have installed the definitions.
+            &[
+                "apply",
+                "--server-side",
+                "--force-conflicts",
+                "--dry-run=server",
+                "--validate=strict",
+                "-f",
+                "-",
+            ],
             &text,
         );
         assert!(said.is_ok && said.err.is_empty(), "{what}: {}", said.err);
