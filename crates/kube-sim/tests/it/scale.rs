@@ -87,13 +87,11 @@ impl std::fmt::Display for Figure {
 /// The CRD of the workspace whose objects are the most: its machines.
 fn machines_crd() -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crds");
-    let files = std::fs::read_dir(folder)
+    let mut files = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());
-    let file = files
-        .filter(|path| path.to_string_lossy().ends_with("machines.yaml"))
-        .next()
-        .unwrap();
+    let file = files.find(|path| path.to_string_lossy().ends_with("machines.yaml"));
+    let file = file.unwrap();
     serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
@@ -156,14 +154,20 @@ impl Place {
     }
 
     fn machine(&self, number: usize) -> Value {
-        let kind = &self.crd["spec"]["names"]["kind"];
+        let spec = &self.crd["spec"];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (group, version) = (text(&spec["group"]), text(&spec["versions"][0]["name"]));
+        let ring = if number.is_multiple_of(10) {
+            "canary"
+        } else {
+            "broad"
+        };
         json!({
-            "apiVersion": format!("{}/{}", self.crd["spec"]["group"].as_str().unwrap(),
-                                  self.crd["spec"]["versions"][0]["name"].as_str().unwrap()),
-            "kind": kind,
+            "apiVersion": format!("{group}/{version}"),
+            "kind": spec["names"]["kind"],
             "metadata": {
                 "name": name(number),
-                "labels": {"fleet": "servers", "ring": if number.is_multiple_of(10) { "canary" } else { "broad" }},
+                "labels": {"fleet": "servers", "ring": ring},
             },
             "spec": {
                 "fleet": "servers",
