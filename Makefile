@@ -8,7 +8,7 @@ ARGS ?=
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
