@@ -19,6 +19,7 @@
 //! ```
 
 mod admit;
+mod auth;
 mod body;
 mod builtin;
 mod change;

@@ -128,7 +128,7 @@ impl ApiError {
         }
     }
 
-    fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
+    pub(crate) fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
         self.subject = Some(Box::new(Subject {
             name: name.to_owned(),
             group: group.to_owned(),
@@ -144,6 +144,12 @@ impl ApiError {
     pub(crate) fn not_found(info: &TypeInfo, name: &str) -> Self {
         let message = format!("{} {name:?} not found", info.qualified);
         Self::new(404, "NotFound", message).about_resource(info, name)
+    }
+
+    /// Something of the core group that does not exist.
+    pub(crate) fn not_found_named(plural: &str, name: &str) -> Self {
+        let message = format!("{plural} {name:?} not found");
+        Self::new(404, "NotFound", message).about(name, "", plural)
     }
 
     pub(crate) fn namespace_not_found(name: &str) -> Self {

@@ -93,6 +93,7 @@ pub(crate) struct State {
     pub(crate) wakes: Vec<Waker>,
     /// What the present request does, for the history.
     pub(crate) acting: (Verb, Option<Arc<str>>),
+    pub(crate) auth: crate::auth::Auth,
     /// What the present request is to be warned of.
     pub(crate) warnings: Vec<String>,
     uids_made: u64,
@@ -116,6 +117,7 @@ impl State {
             by_uid: BTreeMap::new(),
             wakes: Vec::new(),
             acting: (Verb::Force, None),
+            auth: crate::auth::Auth::default(),
             warnings: Vec::new(),
             uids_made: 0,
             names_made: 0,

@@ -4,6 +4,7 @@
 mod support;
 
 mod apply;
+mod auth;
 mod builtins;
 mod collections;
 mod deletion;
