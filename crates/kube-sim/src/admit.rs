@@ -1,11 +1,11 @@
 //! Whether a new object may be created where it wants to be: its namespace is there and stays, its
 //! definition stays (the NamespaceLifecycle admission plugin and the apiextensions handler).
 
+use crate::crd;
 use crate::meta;
 use crate::status_error::{ApiError, Cause};
 use crate::store::{ObjectKey, State};
 use crate::write::Target;
-use crate::crd;
 
 /// Checks the surroundings of a new object; `name` may be empty.
 pub(crate) fn check(state: &State, target: &Target, name: &str) -> Result<(), ApiError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::registry::{Builtin, TypeInfo};
 use crate::status_error::Cause;
 use crate::store::State;
-use crate::{crd, meta};
+use crate::{crd, meta, names};
 
 /// Finalizer in a namespace's spec.
 const NAMESPACE_FINALIZER: &str = "kubernetes";
@@ -37,9 +37,9 @@ pub(crate) fn complete(state: &State, info: &TypeInfo, object: &mut Value) {
     match info.builtin {
         Some(Builtin::Namespace) => default_namespace(object),
         Some(Builtin::Crd) if object["status"].is_null() => {
-            object["status"] = crd::established(object, &state.timestamp());
+            object["status"] = names::status(&state.registry, object, &state.timestamp());
         }
-        Some(Builtin::Crd) => crd::follow(object),
+        Some(Builtin::Crd) if names::is_established(object) => crd::follow(object),
         _ => {}
     }
 }

@@ -59,12 +59,24 @@ impl Content {
             }),
             Err(error) => {
                 let Ok(value) = parse(DuplicateKeyPolicy::LastWins) else {
-                    return Err(error.to_string().lines().next().unwrap_or_default().to_owned());
+                    return Err(error
+                        .to_string()
+                        .lines()
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned());
                 };
                 let line = error.location().map_or(0, |at| at.line());
                 let key = text.lines().nth((line as usize).saturating_sub(1));
-                let key = key.unwrap_or_default().split(':').next().unwrap_or_default();
-                let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
+                let key = key
+                    .unwrap_or_default()
+                    .split(':')
+                    .next()
+                    .unwrap_or_default();
+                let key = key
+                    .trim()
+                    .trim_start_matches("- ")
+                    .trim_matches(['"', '\'']);
                 let duplicates = vec![format!("line {line}: key {key:?} already set in map")];
                 Ok(Self { value, duplicates })
             }

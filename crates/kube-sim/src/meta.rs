@@ -68,7 +68,9 @@ pub(crate) fn normalize(object: &mut Value) {
 /// A name made of a prefix, cut to what a label may have, and a suffix.
 pub(crate) fn generated_name(prefix: &str, suffix: &str) -> String {
     let room = MAX_LABEL_NAME.saturating_sub(suffix.len());
-    let end = (0..=room.min(prefix.len())).rev().find(|at| prefix.is_char_boundary(*at));
+    let end = (0..=room.min(prefix.len()))
+        .rev()
+        .find(|at| prefix.is_char_boundary(*at));
     format!("{}{suffix}", &prefix[..end.unwrap_or_default()])
 }
 

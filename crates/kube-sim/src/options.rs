@@ -72,7 +72,11 @@ impl WriteOptions {
             Some("Strict") => Validation::Strict,
             Some(other) => {
                 let allowed = ["", "Ignore", "Strict", "Warn"].map(str::to_owned);
-                causes.push(Cause::unsupported("fieldValidation", &other.into(), &allowed));
+                causes.push(Cause::unsupported(
+                    "fieldValidation",
+                    &other.into(),
+                    &allowed,
+                ));
                 Validation::Warn
             }
         };

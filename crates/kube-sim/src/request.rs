@@ -16,6 +16,7 @@ use crate::object::Object;
 use crate::options::WriteOptions;
 use crate::path::{self, Query, ResourcePath, Route};
 use crate::read::{self, Selection};
+use crate::registry::Builtin;
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
@@ -251,6 +252,7 @@ fn resolve(state: &State, path: ResourcePath) -> Result<Target, ApiError> {
     let subresource = match path.subresource.as_deref() {
         None => true,
         Some("status") => info.versions[version].status,
+        Some("finalize") => info.builtin == Some(Builtin::Namespace),
         Some(_) => false,
     };
     if misplaced || !subresource {
@@ -268,6 +270,12 @@ fn resolve(state: &State, path: ResourcePath) -> Result<Target, ApiError> {
 fn verb(method: &Method, target: &Target, query: &Query) -> Result<Verb, ApiError> {
     let (named, sub) = (target.name.is_some(), target.subresource.is_some());
     let verb = match (method.as_str(), named, sub) {
+        (method, _, true) if target.subresource.as_deref() == Some("finalize") => {
+            if method != "PUT" {
+                return Err(ApiError::method_not_allowed());
+            }
+            Verb::Update
+        }
         ("GET", true, true) => Verb::Get,
         ("GET", _, false) if query.flag("watch") => Verb::Watch,
         ("GET", true, false) => Verb::Get,
@@ -306,12 +314,7 @@ fn check_media_type(verb: Verb, target: &Target, media_type: &str) -> Result<(),
 }
 
 /// Parses a body, in the words of the handler that would have read it.
-fn parse(
-    verb: Verb,
-    target: &Target,
-    media_type: &str,
-    body: &Bytes,
-) -> Result<Content, ApiError> {
+fn parse(verb: Verb, target: &Target, media_type: &str, body: &Bytes) -> Result<Content, ApiError> {
     match (verb, media_type) {
         (_, APPLY_PATCH) => Content::yaml(body).map_err(|error| {
             let message = format!("error decoding YAML: error converting YAML to JSON: {error}");
@@ -330,5 +333,9 @@ fn parse(
 
 fn unreadable(target: &Target, detail: &str, body: &Bytes) -> ApiError {
     let text = String::from_utf8_lossy(body);
-    decode::unrecognized(target, detail, if text.is_empty() { "<empty>" } else { &text })
+    decode::unrecognized(
+        target,
+        detail,
+        if text.is_empty() { "<empty>" } else { &text },
+    )
 }

@@ -197,8 +197,11 @@ impl KubeSim {
         name: &str,
     ) -> Option<Arc<Value>> {
         let key = ObjectKey::new(namespace, name);
-        self.inner
-            .with(|state| state.get(resource, &key).map(|object| Arc::clone(&object.value)))
+        self.inner.with(|state| {
+            state
+                .get(resource, &key)
+                .map(|object| Arc::clone(&object.value))
+        })
     }
 
     /// Reads all stored objects of a resource, by namespace and name.
@@ -206,7 +209,13 @@ impl KubeSim {
         self.inner.with(|state| {
             let table = state.tables.get(resource);
             table
-                .map(|table| table.objects.values().map(|o| Arc::clone(&o.value)).collect())
+                .map(|table| {
+                    table
+                        .objects
+                        .values()
+                        .map(|o| Arc::clone(&o.value))
+                        .collect()
+                })
                 .unwrap_or_default()
         })
     }
@@ -256,7 +265,9 @@ impl KubeSim {
                         meta[field] = kept.unwrap_or_else(|| fresh.into());
                     }
                 }
-                let given = meta.as_object_mut().and_then(|meta| meta.remove("managedFields"));
+                let given = meta
+                    .as_object_mut()
+                    .and_then(|meta| meta.remove("managedFields"));
                 let owners = old.map(|old| old.managed).unwrap_or_default();
                 Object::new(object, owners.given(given.as_ref()))
             });

@@ -181,6 +181,16 @@ impl ApiError {
         Self::new(409, "Conflict", message).about_resource(info, name)
     }
 
+    /// A conflict that the real server tells of the kind instead of the resource.
+    pub(crate) fn conflict_of_kind(info: &TypeInfo, name: &str, detail: &str) -> Self {
+        let kind = match info.group.as_str() {
+            "" => info.kind.clone(),
+            group => format!("{}.{group}", info.kind),
+        };
+        let message = format!("Operation cannot be fulfilled on {kind} {name:?}: {detail}");
+        Self::new(409, "Conflict", message).about(name, &info.group, &info.kind)
+    }
+
     pub(crate) fn modified(info: &TypeInfo, name: &str) -> Self {
         let detail = "the object has been modified; please apply your changes to the latest \
                       version and try again";

@@ -287,7 +287,10 @@ impl State {
         let key = ObjectKey::new(None, name);
         if self.get(table, &key).is_none() {
             self.registry.remove(name);
-        } else if before.is_none_or(|before| before["spec"] != shown["spec"])
+        } else if crate::names::is_established(shown)
+            && before.is_none_or(|before| {
+                before["spec"] != shown["spec"] || !crate::names::is_established(before)
+            })
             && let Ok(info) = crate::crd::type_info(&shown["spec"])
         {
             self.registry.insert(info);
@@ -296,7 +299,9 @@ impl State {
 }
 
 fn owners(object: Option<&Object>) -> crate::fields::managed::Managed {
-    object.map(|object| object.managed.clone()).unwrap_or_default()
+    object
+        .map(|object| object.managed.clone())
+        .unwrap_or_default()
 }
 
 fn owner_refs(object: Option<&Value>) -> Option<&Value> {

@@ -37,7 +37,9 @@ fn merge_map(
     }
     for (key, value) in patch {
         if let Some(name) = key.strip_prefix(DELETE_FROM) {
-            let gone = value.as_array().ok_or("$deleteFromPrimitiveList must be a list")?;
+            let gone = value
+                .as_array()
+                .ok_or("$deleteFromPrimitiveList must be a list")?;
             if let Some(list) = out.get_mut(name).and_then(Value::as_array_mut) {
                 list.retain(|element| !gone.contains(element));
             }
@@ -68,15 +70,16 @@ fn directive(patch: &Map<String, Value>) -> Result<Option<&str>, String> {
     match patch.get(PATCH).map(Value::as_str) {
         None => Ok(None),
         Some(Some(known @ ("delete" | "replace" | "merge"))) => Ok(Some(known)),
-        Some(_) => Err(format!("Unknown patch type found: {}", patch[PATCH])),
+        Some(other) => {
+            let other = other.unwrap_or_default();
+            Err(format!(
+                "unknown patch type: {other} in map: map[$patch:{other}]"
+            ))
+        }
     }
 }
 
-fn merge_list(
-    shape: &Shape,
-    old: Option<&Vec<Value>>,
-    patch: &[Value],
-) -> Result<Value, String> {
+fn merge_list(shape: &Shape, old: Option<&Vec<Value>>, patch: &[Value]) -> Result<Value, String> {
     let Kind::List(identity, items) = &shape.kind else {
         return Ok(Value::Array(patch.to_vec()));
     };

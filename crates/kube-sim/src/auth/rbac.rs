@@ -98,7 +98,11 @@ fn collect(
     for rule in rules.into_iter().flatten() {
         found.push(Grant {
             rule: rule.clone(),
-            reason: format!("{shown} of {} {:?} to {subject}", text("kind"), text("name")),
+            reason: format!(
+                "{shown} of {} {:?} to {subject}",
+                text("kind"),
+                text("name")
+            ),
         });
     }
 }
@@ -151,8 +155,17 @@ fn standing(user: &User) -> Vec<Grant> {
             grant("system:basic-user", AUTHENTICATED, rule);
         }
         let urls = [
-            "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*",
-            "/readyz", "/version", "/version/",
+            "/api",
+            "/api/*",
+            "/apis",
+            "/apis/*",
+            "/healthz",
+            "/livez",
+            "/openapi",
+            "/openapi/*",
+            "/readyz",
+            "/version",
+            "/version/",
         ];
         let rule = json!({"verbs": ["get"], "nonResourceURLs": urls});
         grant("system:discovery", AUTHENTICATED, rule);

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::{Method, header, request::Parts};
 use serde_json::{Value, json};
 
+use super::User;
 use super::rbac::{self, Attributes, allowed};
 use super::tokens::{self, texts};
-use super::User;
 use crate::content::Content;
 use crate::fields::builtin::shape;
 use crate::fields::compare::compare;
@@ -99,9 +99,14 @@ fn make(
 ) -> Result<Reply, ApiError> {
     let text = |name| {
         let value = parts.headers.get(name);
-        value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     };
-    let media_type = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default();
+    let media_type = text(header::CONTENT_TYPE)
+        .split(';')
+        .next()
+        .unwrap_or_default();
     if !matches!(media_type, "" | "application/json" | "application/yaml") {
         let accepted = "application/json, application/yaml";
         return Err(ApiError::unsupported_media_type(accepted));
@@ -207,14 +212,16 @@ fn review_token(state: &State, spec: &Value) -> Result<Value, ApiError> {
         let message = "token is required for TokenReview in authentication";
         return Err(ApiError::bad_request(message));
     }
-    Ok(match tokens::user_of(state, token, &texts(&spec["audiences"])) {
-        Ok((user, audiences)) => json!({
-            "authenticated": true,
-            "user": user_info(&user),
-            "audiences": audiences,
-        }),
-        Err(error) => json!({"user": {}, "error": error}),
-    })
+    Ok(
+        match tokens::user_of(state, token, &texts(&spec["audiences"])) {
+            Ok((user, audiences)) => json!({
+                "authenticated": true,
+                "user": user_info(&user),
+                "audiences": audiences,
+            }),
+            Err(error) => json!({"user": {}, "error": error}),
+        },
+    )
 }
 
 fn user_info(user: &User) -> Value {
@@ -223,7 +230,8 @@ fn user_info(user: &User) -> Value {
         info["uid"] = user.uid.as_str().into();
     }
     if let Some(id) = &user.credential {
-        info["extra"] = json!({"authentication.kubernetes.io/credential-id": [format!("JTI={id}")]});
+        info["extra"] =
+            json!({"authentication.kubernetes.io/credential-id": [format!("JTI={id}")]});
     }
     info
 }
@@ -260,8 +268,7 @@ fn invalid(field: &str, value: &Value, detail: &str) -> ApiError {
 fn access(state: &State, user: &User, spec: &Value) -> Result<Value, ApiError> {
     let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
     if resource.is_object() == path.is_object() {
-        let detail =
-            "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
         return Err(invalid("spec.resourceAttributes", &Value::Null, detail));
     }
     let text = |from: &Value, field: &str| from[field].as_str().unwrap_or_default().to_owned();
@@ -302,12 +309,24 @@ mod tests {
     #[test]
     fn reviews_are_found_by_their_address() {
         let table = [
-            ("/apis/authentication.k8s.io/v1/tokenreviews", Some(Review::Token)),
-            ("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", Some(Review::Rules)),
-            ("/api/v1/namespaces/a/serviceaccounts/b/token", Some(Review::TokenRequest)),
+            (
+                "/apis/authentication.k8s.io/v1/tokenreviews",
+                Some(Review::Token),
+            ),
+            (
+                "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+                Some(Review::Rules),
+            ),
+            (
+                "/api/v1/namespaces/a/serviceaccounts/b/token",
+                Some(Review::TokenRequest),
+            ),
             ("/api/v1/namespaces/a/configmaps/b/token", None),
             ("/api/v1/namespaces/a/serviceaccounts/b", None),
-            ("/apis/authorization.k8s.io/v1beta1/subjectaccessreviews", None),
+            (
+                "/apis/authorization.k8s.io/v1beta1/subjectaccessreviews",
+                None,
+            ),
         ];
         for (text, want) in table {
             let Route::Resource(path) = path::parse(text) else {

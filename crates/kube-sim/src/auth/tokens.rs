@@ -91,7 +91,12 @@ fn check(account: &str, body: &Value, seconds: i64) -> Result<(), ApiError> {
     let invalid = |name: &str, field: &str, value: Value, detail: &str| {
         let cause = Cause::invalid(field, &value, detail);
         let group = "authentication.k8s.io";
-        Err(ApiError::invalid_kind(group, "TokenRequest", name, vec![cause]))
+        Err(ApiError::invalid_kind(
+            group,
+            "TokenRequest",
+            name,
+            vec![cause],
+        ))
     };
     let name = body["metadata"]["name"].as_str().unwrap_or_default();
     if !name.is_empty() && name != account {

@@ -43,8 +43,14 @@ pub(super) fn validate_rules(role: &Value, namespaced: bool, causes: &mut Vec<Ca
             continue;
         }
         for (field, detail) in [
-            ("apiGroups", "resource rules must supply at least one api group"),
-            ("resources", "resource rules must supply at least one resource"),
+            (
+                "apiGroups",
+                "resource rules must supply at least one api group",
+            ),
+            (
+                "resources",
+                "resource rules must supply at least one resource",
+            ),
         ] {
             if empty(field) {
                 causes.push(Cause::required(format!("{path}.{field}"), detail));

@@ -111,7 +111,9 @@ impl Apply<'_> {
 fn with_named_fields(shape: &Shape, set: &FieldSet) -> FieldSet {
     let mut out = FieldSet::default();
     for (step, node) in set.iter() {
-        let named = step.strip_prefix("f:").is_some_and(|name| shape.declares(name));
+        let named = step
+            .strip_prefix("f:")
+            .is_some_and(|name| shape.declares(name));
         let below = with_named_fields(shape.behind(step), &node.below);
         let node = Node {
             member: node.member || named,

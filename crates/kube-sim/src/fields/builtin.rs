@@ -111,7 +111,11 @@ static SHAPES: LazyLock<BTreeMap<&'static str, Shape>> = LazyLock::new(|| {
             found.insert(field.to_owned(), parse(shape, &shapes));
         }
         if is_object(name) {
-            for (field, shape) in [("apiVersion", "s"), ("kind", "s"), ("metadata", "ObjectMeta")] {
+            for (field, shape) in [
+                ("apiVersion", "s"),
+                ("kind", "s"),
+                ("metadata", "ObjectMeta"),
+            ] {
                 found.insert(field.to_owned(), parse(shape, &shapes));
             }
         }
@@ -141,7 +145,10 @@ fn parse(text: &str, known: &BTreeMap<&str, Shape>) -> Shape {
         let inner = inner.strip_suffix('}').unwrap_or(inner);
         return Shape::granular(Kind::Map(Box::new(parse(inner, known))));
     }
-    if let Some((inner, how)) = text.strip_prefix('[').and_then(|rest| rest.rsplit_once(']')) {
+    if let Some((inner, how)) = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.rsplit_once(']'))
+    {
         let items = Box::new(parse(inner, known));
         return match how.strip_prefix('@') {
             Some(key) => {
@@ -156,10 +163,7 @@ fn parse(text: &str, known: &BTreeMap<&str, Shape>) -> Shape {
         "s" => Shape::granular(Kind::Scalar(Scalar::String)),
         "i" => Shape::granular(Kind::Scalar(Scalar::Number)),
         "b" => Shape::granular(Kind::Scalar(Scalar::Boolean)),
-        name => known
-            .get(name)
-            .unwrap_or(&super::shape::ANY)
-            .clone(),
+        name => known.get(name).unwrap_or(&super::shape::ANY).clone(),
     }
 }
 

@@ -26,12 +26,8 @@ struct Pair {
 
 impl Pair {
     fn put(&mut self, step: &Arc<str>, below: Self) {
-        self.touched
-            .below
-            .put(Arc::clone(step), below.touched);
-        self.removed
-            .below
-            .put(Arc::clone(step), below.removed);
+        self.touched.below.put(Arc::clone(step), below.touched);
+        self.removed.below.put(Arc::clone(step), below.removed);
     }
 }
 
@@ -79,7 +75,10 @@ fn walk(shape: &Shape, old: Option<&Value>, new: Option<&Value>) -> Pair {
 }
 
 fn walk_map(shape: &Shape, old: Option<&Value>, new: Option<&Value>, out: &mut Pair) {
-    let (old, new) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
+    let (old, new) = (
+        old.and_then(Value::as_object),
+        new.and_then(Value::as_object),
+    );
     let empty = serde_json::Map::new();
     let (old, new) = (old.unwrap_or(&empty), new.unwrap_or(&empty));
     for (name, value) in new {

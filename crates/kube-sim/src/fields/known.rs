@@ -150,13 +150,41 @@ mod tests {
     #[test]
     fn values_of_the_wrong_type_are_named_as_go_names_them() {
         let table = [
-            ("ConfigMap", json!({"data": {"k": 1}}), "number into Go struct field ConfigMap.data of type string"),
-            ("ConfigMap", json!({"data": []}), "array into Go struct field ConfigMap.data of type map[string]string"),
-            ("ConfigMap", json!({"immutable": "x"}), "string into Go struct field ConfigMap.immutable of type bool"),
-            ("Lease", json!({"spec": {"leaseDurationSeconds": "3"}}), "string into Go struct field LeaseSpec.spec.leaseDurationSeconds of type int32"),
-            ("Lease", json!({"metadata": {"labels": {"a": 1}}}), "number into Go struct field ObjectMeta.metadata.labels of type string"),
-            ("Role", json!({"rules": [{"apiGroups": [1]}]}), "number into Go struct field PolicyRule.rules.apiGroups of type string"),
-            ("ObjectMeta", json!({"finalizers": "a"}), "string into Go struct field ObjectMeta.finalizers of type []string"),
+            (
+                "ConfigMap",
+                json!({"data": {"k": 1}}),
+                "number into Go struct field ConfigMap.data of type string",
+            ),
+            (
+                "ConfigMap",
+                json!({"data": []}),
+                "array into Go struct field ConfigMap.data of type map[string]string",
+            ),
+            (
+                "ConfigMap",
+                json!({"immutable": "x"}),
+                "string into Go struct field ConfigMap.immutable of type bool",
+            ),
+            (
+                "Lease",
+                json!({"spec": {"leaseDurationSeconds": "3"}}),
+                "string into Go struct field LeaseSpec.spec.leaseDurationSeconds of type int32",
+            ),
+            (
+                "Lease",
+                json!({"metadata": {"labels": {"a": 1}}}),
+                "number into Go struct field ObjectMeta.metadata.labels of type string",
+            ),
+            (
+                "Role",
+                json!({"rules": [{"apiGroups": [1]}]}),
+                "number into Go struct field PolicyRule.rules.apiGroups of type string",
+            ),
+            (
+                "ObjectMeta",
+                json!({"finalizers": "a"}),
+                "string into Go struct field ObjectMeta.finalizers of type []string",
+            ),
         ];
         for (row, value, want) in table {
             let found = check_types(shape(row), &value).unwrap_err();

@@ -75,7 +75,8 @@ fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
     while l < left.len() || r < right.len() {
         let (left_step, right_step) = (left_steps.get(l), right_steps.get(r));
         let in_config = |step: &Option<Arc<str>>| {
-            step.as_ref().is_some_and(|step| by_right.contains_key(step))
+            step.as_ref()
+                .is_some_and(|step| by_right.contains_key(step))
         };
         if let (Some(a), Some(b)) = (left_step, right_step) {
             if a == b {

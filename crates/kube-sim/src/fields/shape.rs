@@ -81,10 +81,7 @@ impl Shape {
             let text = || Self::granular(Kind::Scalar(Scalar::String));
             fields.insert("apiVersion".to_owned(), text());
             fields.insert("kind".to_owned(), text());
-            fields.insert(
-                "metadata".to_owned(),
-                super::builtin::object_meta().clone(),
-            );
+            fields.insert("metadata".to_owned(), super::builtin::object_meta().clone());
         }
         root
     }

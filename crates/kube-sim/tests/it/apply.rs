@@ -136,7 +136,11 @@ async fn an_update_takes_the_fields_that_it_changes_and_a_no_op_takes_none() {
     let grow = json!({"spec": {"size": 4}}).to_string();
     let other = |path: String, body: String| {
         let sim = sim.clone();
-        async move { send_as(&sim, ("other/2", ""), Method::PATCH, &path, MERGE, body).await.good() }
+        async move {
+            send_as(&sim, ("other/2", ""), Method::PATCH, &path, MERGE, body)
+                .await
+                .good()
+        }
     };
     let grown = other(at.clone(), grow.clone()).await;
     let mut left = first_fields();
@@ -146,7 +150,9 @@ async fn an_update_takes_the_fields_that_it_changes_and_a_no_op_takes_none() {
         json!([["other Update", {"f:spec": {"f:size": {}}}], ["probe Update", left]])
     );
     clock.store(60, Ordering::SeqCst);
-    let again = patch(&sim, &at, MERGE, json!({"spec": {"size": 4}})).await.good();
+    let again = patch(&sim, &at, MERGE, json!({"spec": {"size": 4}}))
+        .await
+        .good();
     assert_eq!(again, grown, "nothing changed, so nothing was written");
 
     let bare = json!({"spec": {"size": null, "any": null}});
@@ -155,7 +161,10 @@ async fn an_update_takes_the_fields_that_it_changes_and_a_no_op_takes_none() {
     left["f:spec"]["f:size"] = json!({});
     assert_eq!(owners(&shrunk), json!([["probe Update", left]]));
     let time = &shrunk["metadata"]["managedFields"][0]["time"];
-    assert_eq!(time, "2026-02-01T00:01:00Z", "the default that came back is a change");
+    assert_eq!(
+        time, "2026-02-01T00:01:00Z",
+        "the default that came back is a change"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +175,9 @@ async fn each_door_owns_only_its_own_fields() {
         "metadata": {"labels": {"l": "1"}},
         "status": {"seen": 4, "conditions": [{"type": "A", "status": "True"}]},
     });
-    let patched = patch(&sim, &format!("{GADGETS}/a/status"), MERGE, seen).await.good();
+    let patched = patch(&sim, &format!("{GADGETS}/a/status"), MERGE, seen)
+        .await
+        .good();
     let status = json!({"f:status": {
         ".": {},
         "f:conditions": {
@@ -176,18 +187,32 @@ async fn each_door_owns_only_its_own_fields() {
     }});
     assert_eq!(
         owners(&patched),
-        json!([["probe Update", first_fields()], ["probe Update status", status]])
+        json!([
+            ["probe Update", first_fields()],
+            ["probe Update status", status]
+        ])
     );
     let mut body = gadget("b", json!({"color": "red"}));
-    patch(&sim, &by("you", "b"), APPLY, body.clone()).await.good();
+    patch(&sim, &by("you", "b"), APPLY, body.clone())
+        .await
+        .good();
     body["status"] = json!({"seen": 9, "conditions": [{"type": "A", "status": "True"}]});
-    let main = patch(&sim, &by("you", "b"), APPLY, body.clone()).await.good();
-    assert_eq!(main.get("status"), None, "the main door does not write the status");
+    let main = patch(&sim, &by("you", "b"), APPLY, body.clone())
+        .await
+        .good();
+    assert_eq!(
+        main.get("status"),
+        None,
+        "the main door does not write the status"
+    );
     let at = format!("{GADGETS}/b/status?fieldManager=you");
     let both = patch(&sim, &at, APPLY, body).await.good();
     let mut applied = status.clone();
     applied["f:status"].as_object_mut().unwrap().remove(".");
-    applied["f:status"]["f:conditions"].as_object_mut().unwrap().remove(".");
+    applied["f:status"]["f:conditions"]
+        .as_object_mut()
+        .unwrap()
+        .remove(".");
     assert_eq!(
         owners(&both),
         json!([
@@ -205,10 +230,13 @@ async fn each_door_owns_only_its_own_fields() {
 async fn an_apply_that_changes_others_fields_is_a_conflict_until_it_is_forced() {
     let (sim, _) = gadgets().await;
     first(&sim).await;
-    let wanted = gadget("a", json!({
-        "color": "blue", "ports": [{"name": "http", "port": 81}], "tags": ["x", "y"],
-        "deep": {"x": {"y": "2"}},
-    }));
+    let wanted = gadget(
+        "a",
+        json!({
+            "color": "blue", "ports": [{"name": "http", "port": 81}], "tags": ["x", "y"],
+            "deep": {"x": {"y": "2"}},
+        }),
+    );
     let refused = patch(&sim, &by("me", "a"), APPLY, wanted.clone()).await;
     assert_eq!((refused.code, refused.reason()), (409, "Conflict"));
     assert_eq!(
@@ -227,7 +255,10 @@ async fn an_apply_that_changes_others_fields_is_a_conflict_until_it_is_forced() 
     let forced = format!("{}&force=true", by("me", "a"));
     let taken = patch(&sim, &forced, APPLY, wanted).await.good();
     assert_eq!(taken["spec"]["tags"], json!(["x", "y"]));
-    assert_eq!(taken["spec"]["ports"], json!([{"name": "http", "port": 81, "proto": "TCP"}]));
+    assert_eq!(
+        taken["spec"]["ports"],
+        json!([{"name": "http", "port": 81, "proto": "TCP"}])
+    );
     let mine = json!({"f:spec": {
         "f:color": {}, "f:deep": {"f:x": {"f:y": {}}},
         "f:ports": {"k:{\"name\":\"http\"}": {".": {}, "f:name": {}, "f:port": {}}},
@@ -237,8 +268,14 @@ async fn an_apply_that_changes_others_fields_is_a_conflict_until_it_is_forced() 
     let spec = theirs["f:spec"].as_object_mut().unwrap();
     spec.remove("f:color");
     spec["f:deep"] = json!({".": {}, "f:x": {}});
-    spec["f:ports"]["k:{\"name\":\"http\"}"].as_object_mut().unwrap().remove("f:port");
-    assert_eq!(owners(&taken), json!([["me Apply", mine], ["probe Update", theirs]]));
+    spec["f:ports"]["k:{\"name\":\"http\"}"]
+        .as_object_mut()
+        .unwrap()
+        .remove("f:port");
+    assert_eq!(
+        owners(&taken),
+        json!([["me Apply", mine], ["probe Update", theirs]])
+    );
 
     let one = gadget("a", json!({"color": "green"}));
     let refused = patch(&sim, &by("you", "a"), APPLY, one).await;
@@ -257,15 +294,32 @@ async fn a_field_goes_when_its_last_applier_drops_it() {
     assert_eq!(made.code, 201);
     let made = made.good();
     assert_eq!(made["spec"]["size"], 3);
-    assert_eq!(made["spec"]["ports"][1], json!({"name": "b", "proto": "TCP"}));
+    assert_eq!(
+        made["spec"]["ports"][1],
+        json!({"name": "b", "proto": "TCP"})
+    );
     let shared = json!({"color": "red", "ports": [{"name": "a", "port": 1}], "tags": ["y"]});
     clock.store(60, Ordering::SeqCst);
-    let both = patch(&sim, &by("two", "a"), APPLY, gadget("a", shared)).await.good();
+    let both = patch(&sim, &by("two", "a"), APPLY, gadget("a", shared))
+        .await
+        .good();
     let entry = &both["metadata"]["managedFields"][0];
-    assert_eq!((&entry["manager"], entry.get("time")), (&json!("two"), None));
-    assert_ne!(both["metadata"]["resourceVersion"], made["metadata"]["resourceVersion"]);
+    assert_eq!(
+        (&entry["manager"], entry.get("time")),
+        (&json!("two"), None)
+    );
+    assert_ne!(
+        both["metadata"]["resourceVersion"],
+        made["metadata"]["resourceVersion"]
+    );
 
-    let less = patch(&sim, &by("one", "a"), APPLY, gadget("a", json!({"blob": {"b": "2"}}))).await;
+    let less = patch(
+        &sim,
+        &by("one", "a"),
+        APPLY,
+        gadget("a", json!({"blob": {"b": "2"}})),
+    )
+    .await;
     assert_eq!(
         less.good()["spec"],
         json!({
@@ -274,20 +328,35 @@ async fn a_field_goes_when_its_last_applier_drops_it() {
         }),
         "what the other applier also owns stays"
     );
-    let none = patch(&sim, &by("two", "a"), APPLY, gadget("a", json!({}))).await.good();
+    let none = patch(&sim, &by("two", "a"), APPLY, gadget("a", json!({})))
+        .await
+        .good();
     assert_eq!(none["spec"], json!({"blob": {"b": "2"}, "size": 3}));
-    let again = patch(&sim, &by("two", "a"), APPLY, gadget("a", json!({}))).await.good();
+    let again = patch(&sim, &by("two", "a"), APPLY, gadget("a", json!({})))
+        .await
+        .good();
     assert_eq!(again, none);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_apply_is_checked_before_it_is_merged() {
     let (sim, _) = gadgets().await;
-    patch(&sim, &by("you", "b"), APPLY, gadget("b", json!({"color": "x"}))).await.good();
+    patch(
+        &sim,
+        &by("you", "b"),
+        APPLY,
+        gadget("b", json!({"color": "x"})),
+    )
+    .await
+    .good();
     let about = "failed to create typed patch object (/b; test.dev/v1, Kind=Gadget): ";
     let wrong = |spec: Value| gadget("b", spec);
     let table = [
-        (wrong(json!({"foo": 1})), 500, format!("{about}.spec.foo: field not declared in schema")),
+        (
+            wrong(json!({"foo": 1})),
+            500,
+            format!("{about}.spec.foo: field not declared in schema"),
+        ),
         (
             wrong(json!({"color": 4})),
             500,
@@ -307,7 +376,11 @@ async fn an_apply_is_checked_before_it_is_merged() {
                  fields)"
             ),
         ),
-        (json!({"spec": {}}), 400, "invalid object type: /, Kind=".to_owned()),
+        (
+            json!({"spec": {}}),
+            400,
+            "invalid object type: /, Kind=".to_owned(),
+        ),
         (
             json!({"apiVersion": "test.dev/v2", "kind": "Gadget"}),
             400,
@@ -338,11 +411,21 @@ async fn an_apply_is_checked_before_it_is_merged() {
 #[tokio::test(start_paused = true)]
 async fn the_options_of_a_patch_are_checked() {
     let (sim, _) = gadgets().await;
-    patch(&sim, &by("you", "b"), APPLY, gadget("b", json!({}))).await.good();
+    patch(&sim, &by("you", "b"), APPLY, gadget("b", json!({})))
+        .await
+        .good();
     let long = "x".repeat(129);
     let table = [
-        (APPLY, String::new(), "fieldManager: Required value: is required for apply patch"),
-        (MERGE, "force=true".to_owned(), "force: Forbidden: may not be specified for non-apply patch"),
+        (
+            APPLY,
+            String::new(),
+            "fieldManager: Required value: is required for apply patch",
+        ),
+        (
+            MERGE,
+            "force=true".to_owned(),
+            "force: Forbidden: may not be specified for non-apply patch",
+        ),
         (
             MERGE,
             format!("fieldManager={long}"),
@@ -371,7 +454,14 @@ async fn the_options_of_a_patch_are_checked() {
         let message = format!("PatchOptions.meta.k8s.io \"\" is invalid: {message}");
         assert_eq!((refused.code, refused.message()), (422, message.as_str()));
     }
-    let cbor = send(&sim, Method::PATCH, &by("you", "b"), "application/apply-patch+cbor", "x").await;
+    let cbor = send(
+        &sim,
+        Method::PATCH,
+        &by("you", "b"),
+        "application/apply-patch+cbor",
+        "x",
+    )
+    .await;
     assert_eq!(
         (cbor.code, cbor.message()),
         (
@@ -390,15 +480,26 @@ async fn yaml_is_applied_and_a_dry_run_stores_nothing() {
                 color: pink\n  color: blue\n";
     let made = send(&sim, Method::PATCH, &by("you", "b"), APPLY, yaml).await;
     assert_eq!(made.code, 201);
-    assert_eq!(made.warnings, ["299 - \"line 7: key \\\"color\\\" already set in map\""]);
+    assert_eq!(
+        made.warnings,
+        ["299 - \"line 7: key \\\"color\\\" already set in map\""]
+    );
     assert_eq!(made.body["spec"]["color"], "blue");
     let before = sim.resource_version();
     let path = format!("{}&dryRun=All", by("you", "b"));
-    let dry = patch(&sim, &path, APPLY, gadget("b", json!({"color": "dry"}))).await.good();
-    assert_eq!((&dry["spec"]["color"], &dry["metadata"]["generation"]), (&json!("dry"), &json!(2)));
+    let dry = patch(&sim, &path, APPLY, gadget("b", json!({"color": "dry"})))
+        .await
+        .good();
+    assert_eq!(
+        (&dry["spec"]["color"], &dry["metadata"]["generation"]),
+        (&json!("dry"), &json!(2))
+    );
     assert_eq!(sim.resource_version(), before);
     let bad = send(&sim, Method::PATCH, &by("you", "b"), APPLY, "apiVersion: [").await;
-    assert!(bad.code == 400 && bad.message().starts_with("error decoding YAML: "), "{bad:?}");
+    assert!(
+        bad.code == 400 && bad.message().starts_with("error decoding YAML: "),
+        "{bad:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -485,8 +586,15 @@ async fn clients_may_carry_reset_or_rewrite_the_owners() {
     let mut made = first(&sim).await;
     let at = format!("{GADGETS}/a");
     let carried = put(&sim, &at, made.clone()).await.good();
-    assert_eq!(carried, made, "an object that comes back as it is changes nothing");
-    for nothing in [json!([]), json!([{"manager": "x", "operation": "Bad"}]), json!(null)] {
+    assert_eq!(
+        carried, made,
+        "an object that comes back as it is changes nothing"
+    );
+    for nothing in [
+        json!([]),
+        json!([{"manager": "x", "operation": "Bad"}]),
+        json!(null),
+    ] {
         let body = json!({"metadata": {"managedFields": nothing}});
         assert_eq!(patch(&sim, &at, MERGE, body).await.good(), made);
     }
@@ -495,9 +603,12 @@ async fn clients_may_carry_reset_or_rewrite_the_owners() {
     let renamed = put(&sim, &at, made).await.good();
     assert_eq!(
         [&owners(&renamed)[0][0], &owners(&renamed)[1]],
-        [&json!("probe Update"), &json!(["renamed Update", {
-            "f:spec": owners(&renamed)[1][1]["f:spec"],
-        }])]
+        [
+            &json!("probe Update"),
+            &json!(["renamed Update", {
+                "f:spec": owners(&renamed)[1][1]["f:spec"],
+            }])
+        ]
     );
     let reset = json!({"metadata": {"managedFields": [{}]}});
     let reset = patch(&sim, &at, MERGE, reset).await.good();
@@ -510,7 +621,9 @@ async fn clients_may_carry_reset_or_rewrite_the_owners() {
 #[tokio::test(start_paused = true)]
 async fn the_oldest_of_too_many_managers_become_one() {
     let (sim, clock) = gadgets().await;
-    post(&sim, MAPS, json!({"metadata": {"name": "m"}})).await.good();
+    post(&sim, MAPS, json!({"metadata": {"name": "m"}}))
+        .await
+        .good();
     let mut last = Value::Null;
     for turn in 0..12 {
         clock.store(turn, Ordering::SeqCst);
@@ -519,7 +632,12 @@ async fn the_oldest_of_too_many_managers_become_one() {
         last = send(&sim, Method::PATCH, &path, MERGE, body).await.good();
     }
     let found = owners(&last);
-    let names: Vec<&str> = found.as_array().unwrap().iter().map(|e| e[0].as_str().unwrap()).collect();
+    let names: Vec<&str> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e[0].as_str().unwrap())
+        .collect();
     assert_eq!(names.len(), 10);
     assert_eq!(names[0], "ancient-changes Update");
     assert_eq!(
@@ -533,8 +651,14 @@ async fn watches_and_lists_show_the_owners() {
     let (sim, _) = gadgets().await;
     first(&sim).await;
     let list = get(&sim, GADGETS).await.good();
-    assert_eq!(owners(&list["items"][0]), json!([["probe Update", first_fields()]]));
+    assert_eq!(
+        owners(&list["items"][0]),
+        json!([["probe Update", first_fields()]])
+    );
     let path = format!("{GADGETS}?watch=true&timeoutSeconds=1");
     let event = send(&sim, Method::GET, &path, JSON, "").await.good();
-    assert_eq!(owners(&event["object"]), json!([["probe Update", first_fields()]]));
+    assert_eq!(
+        owners(&event["object"]),
+        json!([["probe Update", first_fields()]])
+    );
 }

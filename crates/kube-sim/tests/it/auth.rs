@@ -23,7 +23,9 @@ async fn guarded() -> (KubeSim, Arc<AtomicI64>) {
     let hand = Arc::clone(&seconds);
     let clock = move || test_time() + Duration::seconds(hand.load(Ordering::SeqCst));
     let sim = KubeSim::new(Arc::new(clock));
-    post(&sim, ACCOUNTS, json!({"metadata": {"name": "op"}})).await.good();
+    post(&sim, ACCOUNTS, json!({"metadata": {"name": "op"}}))
+        .await
+        .good();
     sim.add_token("root", "admin", &["system:masters"]);
     sim.add_token("bobs", "bob", &["devs"]);
     sim.require_auth();
@@ -32,7 +34,11 @@ async fn guarded() -> (KubeSim, Arc<AtomicI64>) {
 
 async fn ask(sim: &KubeSim, token: &str, method: Method, path: &str, body: Value) -> Answer {
     let media_type = if method == Method::PATCH { MERGE } else { JSON };
-    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     send_as(sim, ("probe/1", token), method, path, media_type, text).await
 }
 
@@ -50,7 +56,10 @@ async fn a_token_is_asked_for_within_bounds() {
     let (sim, _) = guarded().await;
     let path = format!("{ACCOUNTS}/op/token");
     let made = make(&sim, &path, json!({"spec": {"audiences": ["a"]}})).await;
-    assert_eq!(made["status"]["expirationTimestamp"], "2026-02-01T01:00:00Z");
+    assert_eq!(
+        made["status"]["expirationTimestamp"],
+        "2026-02-01T01:00:00Z"
+    );
     assert_eq!(made["spec"]["audiences"], json!(["a"]));
     let fields = json!({"f:spec": {"f:audiences": {}, "f:expirationSeconds": {}}});
     assert_eq!(owners(&made), json!([["probe Update token", fields]]));
@@ -80,14 +89,23 @@ async fn a_token_is_asked_for_within_bounds() {
                  account name if specified",
             ),
         ),
-        ("nope", json!({"spec": {}}), "serviceaccounts \"nope\" not found".to_owned()),
+        (
+            "nope",
+            json!({"spec": {}}),
+            "serviceaccounts \"nope\" not found".to_owned(),
+        ),
     ];
     for (account, body, message) in table {
         let path = format!("{ACCOUNTS}/{account}/token");
         let refused = ask(&sim, "root", Method::POST, &path, body).await;
         assert_eq!(refused.message(), message);
     }
-    assert_eq!(ask(&sim, "root", Method::GET, &path, Value::Null).await.code, 405);
+    assert_eq!(
+        ask(&sim, "root", Method::GET, &path, Value::Null)
+            .await
+            .code,
+        405
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,11 +123,18 @@ async fn a_token_is_good_for_its_audience_until_it_expires_or_its_account_goes()
     assert_eq!(good["user"]["username"], "system:serviceaccount:default:op");
     assert_eq!(
         good["user"]["groups"],
-        json!(["system:serviceaccounts", "system:serviceaccounts:default", "system:authenticated"])
+        json!([
+            "system:serviceaccounts",
+            "system:serviceaccounts:default",
+            "system:authenticated"
+        ])
     );
     let wrong = review(json!({"token": other})).await;
     assert!(
-        wrong["error"].as_str().unwrap().contains("token audiences [\"a\"] is invalid"),
+        wrong["error"]
+            .as_str()
+            .unwrap()
+            .contains("token audiences [\"a\"] is invalid"),
         "{wrong}"
     );
     let right = review(json!({"token": other, "audiences": ["a", "b"]})).await;
@@ -121,9 +146,14 @@ async fn a_token_is_good_for_its_audience_until_it_expires_or_its_account_goes()
     let unknown = ask(&sim, &own, Method::GET, MAPS, Value::Null).await;
     assert_eq!((unknown.code, unknown.message()), (401, "Unauthorized"));
     let path = format!("{ACCOUNTS}/op");
-    ask(&sim, "root", Method::DELETE, &path, Value::Null).await.good();
+    ask(&sim, "root", Method::DELETE, &path, Value::Null)
+        .await
+        .good();
     make(&sim, ACCOUNTS, json!({"metadata": {"name": "op"}})).await;
-    assert_eq!(review(json!({"token": other, "audiences": ["a"]})).await, bad);
+    assert_eq!(
+        review(json!({"token": other, "audiences": ["a"]})).await,
+        bad
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,12 +227,32 @@ async fn what_nothing_allows_is_forbidden_in_the_words_of_the_real_server() {
         assert_eq!((refused.code, refused.message()), (403, message.as_str()));
     }
     for path in ["/version", "/api", "/apis"] {
-        assert_eq!(ask(&sim, &own, Method::GET, path, Value::Null).await.code, 200, "{path}");
+        assert_eq!(
+            ask(&sim, &own, Method::GET, path, Value::Null).await.code,
+            200,
+            "{path}"
+        );
     }
-    assert_eq!(ask(&sim, "", Method::GET, "/version", Value::Null).await.code, 200);
-    assert_eq!(ask(&sim, "", Method::GET, "/api", Value::Null).await.code, 403);
-    assert_eq!(ask(&sim, "wrong", Method::GET, "/version", Value::Null).await.code, 401);
-    assert_eq!(ask(&sim, "root", Method::GET, MAPS, Value::Null).await.code, 200);
+    assert_eq!(
+        ask(&sim, "", Method::GET, "/version", Value::Null)
+            .await
+            .code,
+        200
+    );
+    assert_eq!(
+        ask(&sim, "", Method::GET, "/api", Value::Null).await.code,
+        403
+    );
+    assert_eq!(
+        ask(&sim, "wrong", Method::GET, "/version", Value::Null)
+            .await
+            .code,
+        401
+    );
+    assert_eq!(
+        ask(&sim, "root", Method::GET, MAPS, Value::Null).await.code,
+        200
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,22 +267,37 @@ async fn roles_grant_names_subresources_and_urls_through_bindings() {
              "verbs": ["create"]},
         ],
     })).await;
-    make(&sim, &format!("{RBAC}/clusterroles"), json!({
-        "metadata": {"name": "c"},
-        "rules": [
-            {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"]},
-            {"nonResourceURLs": ["/metrics", "/logs/*"], "verbs": ["get"]},
-        ],
-    })).await;
+    make(
+        &sim,
+        &format!("{RBAC}/clusterroles"),
+        json!({
+            "metadata": {"name": "c"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["*"]},
+                {"nonResourceURLs": ["/metrics", "/logs/*"], "verbs": ["get"]},
+            ],
+        }),
+    )
+    .await;
     let subjects = json!([{"kind": "ServiceAccount", "name": "op", "namespace": "default"}]);
-    let bind = |kind: &str, name: &str| json!({
-        "metadata": {"name": name}, "subjects": subjects,
-        "roleRef": {"kind": kind, "name": name},
-    });
+    let bind = |kind: &str, name: &str| {
+        json!({
+            "metadata": {"name": name}, "subjects": subjects,
+            "roleRef": {"kind": kind, "name": name},
+        })
+    };
     let here = format!("{RBAC}/namespaces/default/rolebindings");
     let bound = make(&sim, &here, bind("Role", "r"));
-    assert_eq!(bound.await["roleRef"]["apiGroup"], "rbac.authorization.k8s.io");
-    make(&sim, &format!("{RBAC}/clusterrolebindings"), bind("ClusterRole", "c")).await;
+    assert_eq!(
+        bound.await["roleRef"]["apiGroup"],
+        "rbac.authorization.k8s.io"
+    );
+    make(
+        &sim,
+        &format!("{RBAC}/clusterrolebindings"),
+        bind("ClusterRole", "c"),
+    )
+    .await;
     let table = [
         (Method::GET, format!("{MAPS}/x"), 404),
         (Method::GET, format!("{MAPS}/y"), 403),
@@ -249,7 +314,9 @@ async fn roles_grant_names_subresources_and_urls_through_bindings() {
     }
     let may = json!({"namespace": "default", "verb": "get", "resource": "configmaps", "name": "x"});
     let review = json!({"spec": {"resourceAttributes": may}});
-    let answer = ask(&sim, &own, Method::POST, ACCESS, review.clone()).await.good();
+    let answer = ask(&sim, &own, Method::POST, ACCESS, review.clone())
+        .await
+        .good();
     assert_eq!(
         answer["status"],
         json!({
@@ -271,13 +338,20 @@ async fn roles_grant_names_subresources_and_urls_through_bindings() {
         "user": "system:serviceaccount:default:op",
         "nonResourceAttributes": {"path": "/logs/a", "verb": "get"},
     }});
-    assert_eq!(make(&sim, others, asked.clone()).await["status"]["allowed"], true);
+    assert_eq!(
+        make(&sim, others, asked.clone()).await["status"]["allowed"],
+        true
+    );
     assert_eq!(ask(&sim, &own, Method::POST, others, asked).await.code, 403);
     let rules = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
     let asked = json!({"spec": {"namespace": "default"}});
     let found = ask(&sim, &own, Method::POST, rules, asked).await.good();
-    let resources: Vec<&Value> = found["status"]["resourceRules"].as_array().unwrap().iter()
-        .map(|rule| &rule["resources"][0]).collect();
+    let resources: Vec<&Value> = found["status"]["resourceRules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| &rule["resources"][0])
+        .collect();
     assert!(resources.contains(&&json!("configmaps")) && resources.contains(&&json!("namespaces")));
 }
 
@@ -322,8 +396,13 @@ async fn roles_and_bindings_are_checked() {
         assert_eq!((refused.code, refused.message()), (422, message.as_str()));
     }
     let body = json!({"metadata": {"name": "b"}, "roleRef": {"kind": "Role", "name": "r"}});
-    post(&sim, &format!("{home}/rolebindings"), body).await.good();
+    post(&sim, &format!("{home}/rolebindings"), body)
+        .await
+        .good();
     let other = json!({"roleRef": {"name": "other"}});
     let refused = patch(&sim, &format!("{home}/rolebindings/b"), MERGE, other).await;
-    assert!(refused.message().ends_with("cannot change roleRef"), "{refused:?}");
+    assert!(
+        refused.message().ends_with("cannot change roleRef"),
+        "{refused:?}"
+    );
 }
