@@ -6,6 +6,21 @@
 //! background tasks and no randomness, so the same requests in the same order give the same
 //! answers. The server knows nothing of any operator.
 //!
+//! Writes follow kube-apiserver 1.36: server-side apply, `managedFields`, merge, JSON and strategic
+//! merge patches, field validation, optimistic concurrency, finalizers, namespaces and CRDs that
+//! end. Bearer tokens and RBAC are there and off until [`KubeSim::require_auth`].
+//!
+//! Left out, on purpose:
+//!
+//! - protobuf and CBOR bodies (415): every client that this server has speaks JSON or YAML;
+//! - admission webhooks, conversion webhooks and aggregated API servers: nothing to call out to;
+//! - impersonation, client certificates, aggregation of cluster roles, and RBAC's check against
+//!   escalation: whoever sets up a simulation decides who may do what;
+//! - controllers besides garbage collection, namespaces, and CRD names; these run inside the
+//!   request that causes them, so no intermediate state of theirs is ever seen;
+//! - the order of several unknown fields in one warning or message of a built-in type, which the
+//!   real server takes from the document and this one from the alphabet.
+//!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), kube::Error> {

@@ -121,7 +121,7 @@ pub(crate) fn user_of(
     token: &str,
     audiences: &[String],
 ) -> Result<(User, Vec<String>), String> {
-    let own = vec![OWN_AUDIENCE.to_owned()];
+    let own = [OWN_AUDIENCE.to_owned()];
     let wanted = if audiences.is_empty() {
         &own[..]
     } else {

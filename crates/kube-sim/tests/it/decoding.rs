@@ -6,7 +6,7 @@ use kube_sim::KubeSim;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-use crate::apply::gadget_crd;
+use crate::gadgets::gadget_crd;
 use crate::http::{JSON, MERGE, STRATEGIC, YAML, get, patch, post, put, send};
 use crate::support::test_time;
 
@@ -102,7 +102,7 @@ async fn keys_that_occur_twice_are_told_or_refused() {
     );
     let ending = "strict decoding error: duplicate field \"spec.size\", unknown field \"spec.foo\"";
     assert!(refused.message().ends_with(ending), "{refused:?}");
-    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: y\nfoo: 1\ndata:\n  a: \"1\"\n  \
+    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: why\nfoo: 1\ndata:\n  a: \"1\"\n  \
                 a: \"2\"\n";
     let refused = send(
         &sim,
