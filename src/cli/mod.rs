@@ -3,11 +3,12 @@
 pub mod crds;
 pub mod demo;
 pub mod run;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// A Kubernetes operator for Windows Server hotpatching.
 #[derive(Debug, Parser)]
@@ -30,6 +31,13 @@ enum Verb {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+}
+
+/// Returns the long help of a verb; none where there is no such verb.
+pub fn help(verb: &str) -> Option<String> {
+    let mut program = Cli::command();
+    let verb = program.find_subcommand_mut(verb)?;
+    Some(verb.render_long_help().to_string())
 }
 
 /// Parses the command line and runs the verb.

@@ -45,6 +45,48 @@ impl Default for Tenure {
     }
 }
 
+/// The shortest leadership that leaves room to send anything: [`REQUEST_TIMEOUT`] and [`MARGIN`]
+/// before its end nothing is sent any more.
+pub const DURATION_MIN: Duration = Duration::from_secs(45);
+
+/// The longest leadership: so long nobody leads after the leader died.
+pub const DURATION_MAX: Duration = Duration::from_secs(3600);
+
+/// Why a tenure does not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TenureError {
+    /// There would be no time to send anything, or no leader for very long.
+    #[error(
+        "the lease must hold from {min} to {max} s, not {0} s",
+        min = DURATION_MIN.as_secs(),
+        max = DURATION_MAX.as_secs()
+    )]
+    Duration(u64),
+    /// One renewal that is late would end leadership.
+    #[error("the lease must be renewed every 1 s to {0} s: at least twice before it runs out")]
+    RenewEvery(u64),
+}
+
+impl Tenure {
+    /// Makes a tenure that works.
+    ///
+    /// # Errors
+    /// [`TenureError`] where nothing could be sent, or one late renewal would end leadership.
+    pub fn new(duration: Duration, renew_every: Duration) -> Result<Self, TenureError> {
+        if !(DURATION_MIN..=DURATION_MAX).contains(&duration) {
+            return Err(TenureError::Duration(duration.as_secs()));
+        }
+        let longest = duration / 2;
+        if renew_every < Duration::from_secs(1) || renew_every > longest {
+            return Err(TenureError::RenewEvery(longest.as_secs()));
+        }
+        Ok(Self {
+            duration,
+            renew_every,
+        })
+    }
+}
+
 /// Why leadership is not held.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -11,7 +11,7 @@ use super::Error;
 use crate::api;
 
 /// Where the fleets of a rehearsal are.
-pub(super) const NAMESPACE: &str = "web";
+pub(crate) const NAMESPACE: &str = "web";
 
 /// Where the operator of a rehearsal is.
 pub(super) const OPERATOR_NAMESPACE: &str = "hotpatch-system";

@@ -3,8 +3,13 @@
 mod api;
 mod azure;
 mod bad_input;
+mod chart;
+mod crd_quality;
 mod crds;
+mod e2e;
 mod rehearsal;
+mod served;
 mod status;
+mod telemetry;
 mod tidy;
 mod validate;

@@ -12,7 +12,7 @@
 //!
 //! Left out, on purpose:
 //!
-//! - protobuf and CBOR bodies (415): every client that this server has speaks JSON or YAML;
+//! - CBOR bodies (415) and answers in protobuf: every client also reads JSON;
 //! - admission webhooks, conversion webhooks and aggregated API servers: nothing to call out to;
 //! - impersonation, client certificates, aggregation of cluster roles, and RBAC's check against
 //!   escalation: whoever sets up a simulation decides who may do what;
@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod accept;
 mod admit;
 mod auth;
 mod body;
@@ -43,16 +44,22 @@ mod crd;
 mod decode;
 mod delete;
 mod discovery;
+mod documents;
 mod fields;
 mod gc;
 mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
+mod jsonpath;
 mod meta;
 mod names;
 mod namespaces;
 mod object;
+mod openapi;
 mod options;
 mod patch;
 mod path;
+mod protobuf;
 mod read;
 mod registry;
 mod request;
@@ -64,6 +71,7 @@ mod sim;
 mod status_error;
 mod store;
 mod strategic;
+mod table;
 mod track;
 mod view;
 mod watch;

@@ -55,6 +55,18 @@ impl Object {
         out.push('}');
     }
 
+    /// Writes the object's metadata alone, as `meta.k8s.io/v1 PartialObjectMetadata`.
+    pub(crate) fn write_partial(&self, out: &mut String) {
+        out.push_str(
+            "{\"apiVersion\":\"meta.k8s.io/v1\",\"kind\":\"PartialObjectMetadata\",\"metadata\":",
+        );
+        match self.value["metadata"].as_object() {
+            Some(meta) if !self.managed.is_empty() => self.write_metadata(meta, out),
+            _ => out.push_str(&self.value["metadata"].to_string()),
+        }
+        out.push('}');
+    }
+
     fn write_metadata(&self, meta: &serde_json::Map<String, Value>, out: &mut String) {
         out.push_str("{\"managedFields\":");
         self.managed.encode(out);

@@ -10,6 +10,7 @@ use crate::path::Query;
 use crate::selector::{Fields, Labels};
 use crate::status_error::{ApiError, Cause};
 use crate::store::{ObjectKey, State};
+use crate::table::Printer;
 use crate::view::{self, View};
 use crate::write::Target;
 
@@ -139,17 +140,17 @@ pub(crate) fn list(
             .collect(),
         None => found,
     };
-    Ok(render(target, &selection, view, &found, limit, rv))
+    let (page, metadata) = page(&selection, &found, limit, rv);
+    Ok(render(state, target, view, page, &metadata))
 }
 
-fn render(
-    target: &Target,
+/// The objects of a page and the metadata of its list.
+fn page<'a>(
     selection: &Selection,
-    view: View,
-    found: &[(ObjectKey, Object)],
+    found: &'a [(ObjectKey, Object)],
     limit: usize,
     rv: u64,
-) -> Vec<u8> {
+) -> (&'a [(ObjectKey, Object)], Value) {
     let page = if limit == 0 {
         found
     } else {
@@ -168,6 +169,21 @@ fn render(
         if selection.is_all() {
             metadata["remainingItemCount"] = (found.len() - page.len()).into();
         }
+    }
+    (page, metadata)
+}
+
+fn render(
+    state: &State,
+    target: &Target,
+    view: View,
+    page: &[(ObjectKey, Object)],
+    metadata: &Value,
+) -> Vec<u8> {
+    if let View::Table(include) = view {
+        let printer = Printer::new(state, &target.info, target.version, include);
+        let objects = page.iter().map(|(_, object)| object);
+        return printer.table(metadata, objects, state.now()).into_bytes();
     }
     let (kind, api_version) = view.list_kind(&target.info, target.version);
     let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Method, header, request::Parts};
 use serde_json::{Value, json};
 
+use crate::accept;
 use crate::content::Content;
 use crate::decode;
 use crate::delete::{self, DeleteOptions};
@@ -15,17 +16,19 @@ use crate::meta;
 use crate::object::Object;
 use crate::options::WriteOptions;
 use crate::path::{self, Query, ResourcePath, Route};
+use crate::protobuf;
 use crate::read::{self, Selection};
 use crate::registry::Builtin;
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
-use crate::view::View;
+use crate::table::Printer;
+use crate::view::{Include, View};
 use crate::watch::Watch;
 use crate::write::{self, Change, Target};
 
 /// Bound of a request body, as in the real server's `MaxRequestBodyBytes`.
-const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 
 const JSON_PATCH: &str = "application/json-patch+json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -37,7 +40,7 @@ const YAML: &str = "application/yaml";
 /// What a verb gives back, before it becomes HTTP.
 pub(crate) enum Reply {
     Object(u16, Object),
-    Raw(Vec<u8>),
+    Raw(u16, Vec<u8>),
     Watch(Box<Watch>),
 }
 
@@ -97,15 +100,13 @@ impl Asked {
             .next()
             .unwrap_or_default();
         if body.len() > MAX_BODY_BYTES {
-            let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
-            return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+            return Err(too_large());
         }
         let reads = matches!(verb, Verb::Get | Verb::List | Verb::Watch);
         let deletes = matches!(verb, Verb::Delete | Verb::DeleteCollection);
         let parsed = if reads || (deletes && body.is_empty()) {
             None
         } else {
-            check_media_type(verb, &target, media_type)?;
             Some(parse(verb, &target, media_type, body)?)
         };
         let (parsed, duplicates) = match parsed {
@@ -115,8 +116,8 @@ impl Asked {
         Ok(Some(Self {
             verb,
             target,
+            view: accept::view(text(header::ACCEPT), &query)?,
             query,
-            view: View::from_accept(text(header::ACCEPT)),
             media_type: media_type.to_owned(),
             user_agent: text(header::USER_AGENT).to_owned(),
             body: parsed,
@@ -144,12 +145,35 @@ impl Asked {
     pub(crate) fn apply(self, inner: &Arc<Inner>) -> Answer {
         inner.with(|state| {
             state.acting = (self.verb, self.target.subresource.as_deref().map(Arc::from));
-            let result = self.apply_to(inner, state);
+            let result = match self.view {
+                View::Table(include) => self.apply_to_table(inner, state, include),
+                _ => self.apply_to(inner, state),
+            };
             Answer {
                 result,
                 warnings: std::mem::take(&mut state.warnings),
             }
         })
+    }
+
+    /// Carries the request out for a client that wants a table.
+    fn apply_to_table(
+        self,
+        inner: &Arc<Inner>,
+        state: &mut State,
+        include: Include,
+    ) -> Result<Reply, ApiError> {
+        let (info, version) = (Arc::clone(&self.target.info), self.target.version);
+        let reply = self.apply_to(inner, state)?;
+        match &reply {
+            // The outcome of a deletion is shown as it is.
+            Reply::Object(code, object) if object["kind"] == info.kind.as_str() => {
+                let printer = Printer::new(state, &info, version, include);
+                let table = printer.of_one(object, state.now());
+                Ok(Reply::Raw(*code, table.into_bytes()))
+            }
+            _ => Ok(reply),
+        }
     }
 
     fn apply_to(self, inner: &Arc<Inner>, state: &mut State) -> Result<Reply, ApiError> {
@@ -158,7 +182,9 @@ impl Asked {
             Verb::Get => {
                 read::get(state, &self.target, view).map(|object| Reply::Object(200, object))
             }
-            Verb::List => read::list(state, &self.target, &self.query, view).map(Reply::Raw),
+            Verb::List => {
+                read::list(state, &self.target, &self.query, view).map(|list| Reply::Raw(200, list))
+            }
             Verb::Watch => Watch::open(inner, state, self.target, &self.query, view)
                 .map(|watch| Reply::Watch(Box::new(watch))),
             Verb::Create => {
@@ -228,6 +254,12 @@ impl Asked {
         });
         Ok(Reply::Object(200, list.into()))
     }
+}
+
+/// The answer to a body that is too large.
+pub(crate) fn too_large() -> ApiError {
+    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+    ApiError::new(413, "RequestEntityTooLarge", message)
 }
 
 fn no_body() -> ApiError {
@@ -315,6 +347,19 @@ fn check_media_type(verb: Verb, target: &Target, media_type: &str) -> Result<(),
 
 /// Parses a body, in the words of the handler that would have read it.
 fn parse(verb: Verb, target: &Target, media_type: &str, body: &Bytes) -> Result<Content, ApiError> {
+    // Custom resources have no protobuf form; the options of a deletion always have.
+    let deletes = matches!(verb, Verb::Delete | Verb::DeleteCollection);
+    let has_protobuf = deletes || target.info.builtin.is_some();
+    if media_type == protobuf::MEDIA_TYPE && has_protobuf && verb != Verb::Patch {
+        let value = protobuf::to_json(body).map_err(|error| {
+            ApiError::bad_request(format!("couldn't decode the request body: {error}"))
+        })?;
+        return Ok(Content {
+            value,
+            duplicates: Vec::new(),
+        });
+    }
+    check_media_type(verb, target, media_type)?;
     match (verb, media_type) {
         (_, APPLY_PATCH) => Content::yaml(body).map_err(|error| {
             let message = format!("error decoding YAML: error converting YAML to JSON: {error}");

@@ -13,7 +13,7 @@ use tower::BoxError;
 
 use crate::auth::{self, reviews};
 use crate::body::{ConnectionLost, Kind, SimBody};
-use crate::discovery;
+use crate::documents;
 use crate::hooks::Fault;
 use crate::request::{Answer, Asked, Reply};
 use crate::sim::Inner;
@@ -75,15 +75,9 @@ async fn answer(
     let asked = match Asked::read(inner, parts, &body) {
         Ok(Some(asked)) => asked,
         Ok(None) => {
-            let result = inner
-                .with(|state| discovery::answer(state, parts.uri.path()))
-                .map(|found| Reply::Object(200, found.into()));
-            return Ok(render(Answer {
-                result,
-                warnings: Vec::new(),
-            }));
+            return Ok(documents::answer(inner, parts).unwrap_or_else(refuse));
         }
-        Err(error) => return Ok(render(error.into())),
+        Err(error) => return Ok(refuse(error)),
     };
     let Some(hooks) = inner.hooks().filter(|hooks| !hooks.is_empty()) else {
         return Ok(render(asked.apply(inner)));
@@ -118,12 +112,20 @@ async fn answer(
     }
 }
 
+/// The answer of a failed request.
+pub(crate) fn refuse(error: ApiError) -> Response<SimBody> {
+    if error.is_no_such_path() {
+        return documents::no_such_page();
+    }
+    render(error.into())
+}
+
 fn render(answer: Answer) -> Response<SimBody> {
     let (code, retry_after, body) = match answer.result {
         Ok(Reply::Object(code, object)) => {
             (code, None, Kind::Whole(Some(object.to_string().into())))
         }
-        Ok(Reply::Raw(bytes)) => (200, None, Kind::Whole(Some(bytes.into()))),
+        Ok(Reply::Raw(code, bytes)) => (code, None, Kind::Whole(Some(bytes.into()))),
         Ok(Reply::Watch(watch)) => (200, None, Kind::Watch(watch)),
         Err(error) => {
             let text = error.to_json().to_string();

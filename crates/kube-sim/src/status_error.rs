@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use crate::registry::TypeInfo;
 
+const NO_SUCH_PATH: &str = "the server could not find the requested resource";
+
 /// One entry of `details.causes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -161,11 +163,12 @@ impl ApiError {
     }
 
     pub(crate) fn no_such_path() -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            "the server could not find the requested resource",
-        )
+        Self::new(404, "NotFound", NO_SUCH_PATH)
+    }
+
+    /// Whether the request led nowhere, which the real server answers in plain text.
+    pub(crate) fn is_no_such_path(&self) -> bool {
+        self.code == 404 && self.message == NO_SUCH_PATH
     }
 
     pub(crate) fn already_exists(info: &TypeInfo, name: &str) -> Self {

@@ -25,23 +25,26 @@ pub(crate) enum View {
     Whole,
     /// `meta.k8s.io/v1 PartialObjectMetadata`.
     MetadataOnly,
+    /// `meta.k8s.io/v1 Table`.
+    Table(Include),
+}
+
+/// How much of each object comes with its row in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Include {
+    /// Only the cells.
+    None,
+    /// The object's metadata.
+    Metadata,
+    /// All of it.
+    Object,
 }
 
 impl View {
-    /// Reads an `Accept` header.
-    pub(crate) fn from_accept(accept: &str) -> Self {
-        let first = accept.split(',').next().unwrap_or_default();
-        if first.contains("as=PartialObjectMetadata") {
-            Self::MetadataOnly
-        } else {
-            Self::Whole
-        }
-    }
-
-    /// Shows an object that is already in the wanted version.
+    /// Shows an object that is already in the wanted version; tables are made of whole objects.
     pub(crate) fn show(self, object: Object) -> Object {
         match self {
-            Self::Whole => object,
+            Self::Whole | Self::Table(_) => object,
             Self::MetadataOnly => {
                 let partial = json!({
                     "kind": "PartialObjectMetadata",
@@ -56,7 +59,7 @@ impl View {
     /// `kind` and `apiVersion` of a list.
     pub(crate) fn list_kind(self, info: &TypeInfo, version: usize) -> (String, String) {
         match self {
-            Self::Whole => (
+            Self::Whole | Self::Table(_) => (
                 info.list_kind.clone(),
                 info.versions[version].api_version.clone(),
             ),

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Deeds;
 use crate::api::HotpatchRun;
 use crate::controller::Shell;
+use crate::controller::mirror::watched;
 use crate::controller::observe::{Mirrors, Observed};
 use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
@@ -296,8 +297,8 @@ fn is_old<'a>(run: &Run, mut all: impl Iterator<Item = &'a Run>, now: DateTime<U
 ///
 /// # Errors
 /// The API server's.
-pub async fn fence(client: &Client) -> Result<Vec<HotpatchRun>, kube::Error> {
-    let guarded: Api<kube::core::DeserializeGuard<HotpatchRun>> = Api::all(client.clone());
+pub async fn fence(shell: &Shell) -> Result<Vec<HotpatchRun>, kube::Error> {
+    let guarded = watched(&shell.kube, shell.settings.watched.as_deref());
     let found = guarded.list(&ListParams::default()).await?;
     Ok(found
         .items

@@ -197,6 +197,9 @@ pub(super) async fn send(
         } else {
             unsent(&before, now, "the lease could not be renewed")
         };
+        shell
+            .telemetry
+            .command(intent.command.word(), became(&before, &after));
         if after.step != Step::Running {
             let text = note(
                 after.reason.as_ref().map_or("NotSent", |own| own.word()),
@@ -273,6 +276,16 @@ async fn command(
         }
     };
     outcome(before, sent, shell.clock.now())
+}
+
+/// Returns in one word what became of a command.
+fn became(before: &Progress, after: &Progress) -> &'static str {
+    match after.step {
+        Step::Running => "accepted",
+        Step::Unknown => "unknown",
+        _ if after.refusals > before.refusals => "refused",
+        _ => "withheld",
+    }
 }
 
 fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {

@@ -54,7 +54,14 @@ pub(super) async fn change(
             continue;
         }
         rests.changed.insert(id.clone(), now);
-        if let Err(error) = cloud.change(change, kind).await {
+        let changed = cloud.change(change, kind).await;
+        let outcome = if changed.is_ok() {
+            "accepted"
+        } else {
+            "failed"
+        };
+        shell.telemetry.command("settings", outcome);
+        if let Err(error) = changed {
             tracing::warn!(machine = %id, %error, "the settings could not be changed");
             let note = Note {
                 reason: "SettingsNotWritten".to_owned(),
@@ -92,7 +99,10 @@ pub(super) async fn assess(
         rests.assessed.insert(id.clone(), now);
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
-        if let Err(error) = cloud.assess(id, kind, request).await {
+        let asked = cloud.assess(id, kind, request).await;
+        let outcome = if asked.is_ok() { "accepted" } else { "failed" };
+        shell.telemetry.command("assess", outcome);
+        if let Err(error) = asked {
             tracing::info!(machine = %id, %error, "the assessment could not be asked for");
             let note = Note {
                 reason: "NotAssessed".to_owned(),

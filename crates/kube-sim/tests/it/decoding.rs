@@ -134,7 +134,7 @@ async fn bodies_that_are_no_object_are_refused() {
         (JSON, "{\"a\":", 400, format!("{unrecognized}({{\"a\":)")),
         (JSON, "", 400, format!("{unrecognized}(<empty>)")),
         (
-            "application/vnd.kubernetes.protobuf",
+            "application/cbor",
             "k8s",
             415,
             "the body of the request was in an unknown format - accepted media types include: \

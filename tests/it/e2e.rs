@@ -1,0 +1,7 @@
+//! The operator's own binary against a real kube-apiserver, with the rights that the chart grants
+//! and no others, and against the emulated Azure over loopback. Run by `make e2e`.
+
+mod endings;
+mod operator;
+mod rollout;
+mod stage;
