@@ -4,13 +4,18 @@
 mod support;
 
 mod apply;
+mod auth;
 mod builtins;
 mod collections;
+mod decoding;
 mod deletion;
 mod discovery;
+mod gadgets;
 mod hooks;
 mod http;
+mod lifecycle;
 mod objects;
+mod owners;
 mod scale;
 mod schemas;
 mod serving;
