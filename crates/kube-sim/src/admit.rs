@@ -31,7 +31,7 @@ pub(crate) fn check(state: &State, target: &Target, name: &str) -> Result<(), Ap
     let crd = state.get(crd::TABLE, &ObjectKey::new(None, &info.qualified));
     if info.builtin.is_none() && crd.is_some_and(|crd| meta::deleting(crd)) {
         let message = "create not allowed while custom resource definition is terminating";
-        return Err(ApiError::new(405, "MethodNotAllowed", message));
+        return Err(ApiError::forbidden(info, name, message));
     }
     Ok(())
 }

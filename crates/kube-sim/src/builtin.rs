@@ -106,6 +106,9 @@ fn validate_crd(new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
             }
         }
     }
+    if let Some(old) = old {
+        check_stored_versions(new, old, causes);
+    }
     for (path, pointer) in [
         ("spec.group", "/spec/group"),
         ("spec.scope", "/spec/scope"),
@@ -117,6 +120,27 @@ fn validate_crd(new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
             && old.pointer(pointer) != Some(value)
         {
             causes.push(Cause::invalid(path, value, "field is immutable"));
+        }
+    }
+}
+
+/// A version in which objects may still be stored must stay in the spec.
+fn check_stored_versions(new: &Value, old: &Value, causes: &mut Vec<Cause>) {
+    let named = |name: &Value| {
+        let mut versions = new["spec"]["versions"].as_array().into_iter().flatten();
+        versions.any(|version| version["name"] == *name)
+    };
+    let stored = old["status"]["storedVersions"].as_array();
+    for (at, name) in stored.into_iter().flatten().enumerate() {
+        if !named(name) {
+            let shown = name.as_str().unwrap_or_default();
+            let detail = format!(
+                "missing from spec.versions; {shown} was previously a storage version, and must \
+                 remain in spec.versions until a storage migration ensures no data remains \
+                 persisted in {shown} and removes {shown} from status.storedVersions"
+            );
+            let path = format!("status.storedVersions[{at}]");
+            causes.push(Cause::invalid(path, name, &detail));
         }
     }
 }
@@ -137,14 +161,6 @@ fn validate_lease(spec: &Value, causes: &mut Vec<Cause>) {
         let detail = "must be greater than or equal to 0";
         causes.push(Cause::invalid("spec.leaseTransitions", value, detail));
     }
-    if spec["holderIdentity"] == "" {
-        let value = &spec["holderIdentity"];
-        causes.push(Cause::invalid(
-            "spec.holderIdentity",
-            value,
-            "must not be empty",
-        ));
-    }
 }
 
 /// k8s.io/kubernetes `pkg/apis/core/validation` `ValidateConfigMap`.
@@ -153,7 +169,8 @@ fn validate_config_map(new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>
         let legal = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if key.is_empty() || !key.chars().all(legal) {
             let detail = "a valid config key must consist of alphanumeric characters, '-', '_' \
-                          or '.'";
+                          or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used \
+                          for validation is '[-._a-zA-Z0-9]+')";
             causes.push(Cause::invalid(
                 format!("data[{key}]"),
                 &Value::from(key.as_str()),

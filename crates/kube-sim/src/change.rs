@@ -87,10 +87,15 @@ fn rejected_patch(error: PatchError) -> ApiError {
     if let PatchError::Malformed(detail) = &error {
         return ApiError::bad_request(format!("error decoding patch: {detail}"));
     }
+    if let PatchError::TooLarge(_) = &error {
+        let message = format!("Request entity too large: {error}");
+        return ApiError::new(413, "RequestEntityTooLarge", message);
+    }
     // The real server does not tell which operation failed.
     ApiError::new(
         422,
         "Invalid",
         "the server rejected our request due to an error in our request",
     )
+    .generic()
 }

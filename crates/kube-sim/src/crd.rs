@@ -105,10 +105,15 @@ pub(crate) fn type_info(spec: &Value) -> Result<TypeInfo, Vec<Cause>> {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
+    // A schema that all versions share is told of as if it stood outside of them.
+    let schema = |version: &Value| version["schema"].clone();
+    let alike = list
+        .windows(2)
+        .all(|pair| schema(&pair[0]) == schema(&pair[1]));
     let mut versions: Vec<VersionInfo> = list
         .iter()
         .enumerate()
-        .map(|(at, v)| version_info(at, &group, v, &mut causes))
+        .map(|(at, v)| version_info((at, alike), &group, v, &mut causes))
         .collect();
     let storage: Vec<&str> = list
         .iter()
@@ -161,15 +166,24 @@ fn text(value: &Value, field: &str, path: &str, causes: &mut Vec<Cause>) -> Stri
     found.to_owned()
 }
 
-fn version_info(at: usize, group: &str, version: &Value, causes: &mut Vec<Cause>) -> VersionInfo {
+fn version_info(
+    (at, alike): (usize, bool),
+    group: &str,
+    version: &Value,
+    causes: &mut Vec<Cause>,
+) -> VersionInfo {
     let path = format!("spec.versions[{at}]");
     let name = text(version, "name", &format!("{path}.name"), causes);
     let root = &version["schema"]["openAPIV3Schema"];
     let schema_path = format!("{path}.schema.openAPIV3Schema");
     let schema = if root.is_object() {
-        Schema::parse_root(root, &schema_path, causes)
+        let path = match alike {
+            true => "spec.validation.openAPIV3Schema",
+            false => schema_path.as_str(),
+        };
+        Schema::parse_root(root, path, causes)
     } else {
-        causes.push(Cause::required(schema_path, "schemas are required"));
+        causes.push(Cause::required(schema_path, ""));
         None
     };
     let fields = version["selectableFields"].as_array().into_iter().flatten();

@@ -72,20 +72,26 @@ fn check_identity(target: &Target, body: &mut Value) -> Result<(), ApiError> {
             body[field] = wanted.as_str().into();
             continue;
         }
-        if found.is_empty() {
-            let name = if field == "kind" { "Kind" } else { field };
-            let detail = format!("Object '{name}' is missing in '{body}'");
+        if found.is_empty() && field == "kind" {
+            let detail = format!("Object 'Kind' is missing in '{body}'");
             return Err(unrecognized(target, &detail, &body.to_string()));
+        }
+        if info.builtin.is_none() && field == "apiVersion" {
+            return Err(ApiError::bad_request(format!(
+                "the API version in the data ({found}) does not match the expected API version \
+                 ({wanted})"
+            )));
         }
         if info.builtin.is_none() {
             let detail = format!("must be {wanted}");
             let cause = Cause::invalid(field, &found.into(), &detail);
-            let kind = match field {
-                "kind" => found,
-                _ => info.kind.as_str(),
-            };
             let name = meta::text(body, "name");
-            return Err(ApiError::invalid_kind(&info.group, kind, name, vec![cause]));
+            return Err(ApiError::invalid_kind(
+                &info.group,
+                found,
+                name,
+                vec![cause],
+            ));
         }
         let text = |field: &str| body[field].as_str().unwrap_or_default();
         let (kind, version) = match text("kind") {
@@ -205,7 +211,10 @@ pub(crate) fn validate(target: &Target, new: &Value, old: Option<&Value>) -> Vec
                     .collect::<Vec<_>>()
                     .join(", ")
             );
-            causes.push(Cause::forbidden("metadata.finalizers", &detail));
+            // The real server checks the metadata of an update twice: for all types, and again
+            // for this one.
+            let cause = Cause::forbidden("metadata.finalizers", &detail);
+            causes.extend([cause.clone(), cause]);
         }
     }
     if let Some(schema) = &target.version().schema {

@@ -48,17 +48,19 @@ impl DeleteOptions {
             Some("Foreground") => Propagation::Foreground,
             Some("Orphan") => Propagation::Orphan,
             Some(other) => {
-                let allowed = ["Foreground", "Background", "Orphan"].map(str::to_owned);
+                let allowed = ["Foreground", "Background", "Orphan", "nil"].map(str::to_owned);
                 let cause = Cause::unsupported("propagationPolicy", &Value::from(other), &allowed);
-                let message = format!(
-                    "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: {}",
-                    cause.message
-                );
-                let mut error = ApiError::new(422, "Invalid", message);
-                error.causes.push(cause);
-                return Err(error);
+                return Err(ApiError::invalid_options("DeleteOptions", vec![cause]));
             }
         };
+        if let Some(policy) = policy
+            .as_deref()
+            .filter(|_| body["orphanDependents"].is_boolean())
+        {
+            let detail = "orphanDependents and deletionPropagation cannot be both set";
+            let cause = Cause::invalid("propagationPolicy", &policy.into(), detail);
+            return Err(ApiError::invalid_options("DeleteOptions", vec![cause]));
+        }
         let dry_run = body["dryRun"]
             .as_array()
             .is_some_and(|list| !list.is_empty());
@@ -143,10 +145,10 @@ pub(crate) fn delete(
     if info.builtin == Some(Builtin::Crd) && !meta::deleting(&old) {
         hold(crd::CLEANUP_FINALIZER);
     }
-    if options.dry_run {
+    if options.dry_run && finalizers.is_empty() && !builtin::held(&old) {
         return Ok(Outcome::Gone(old));
     }
-    if options.propagation == Propagation::Orphan {
+    if options.propagation == Propagation::Orphan && !options.dry_run {
         state.orphan_dependents(meta::text(&old, "uid"));
     }
     if finalizers.is_empty() && !builtin::held(&old) {
@@ -171,6 +173,9 @@ pub(crate) fn delete(
         return Ok(Outcome::Pending(old));
     }
     let pending = Object::new(new, old.managed.clone());
+    if options.dry_run {
+        return Ok(Outcome::Pending(pending));
+    }
     let pending = state.commit(&info.table, key, Some(pending));
     state.tasks.push_back(Task::Terminating(at));
     Ok(Outcome::Pending(pending))

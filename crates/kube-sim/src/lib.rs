@@ -51,6 +51,7 @@ mod hooks;
 #[cfg(feature = "http")]
 pub mod http;
 mod jsonpath;
+mod list_options;
 mod meta;
 mod names;
 mod namespaces;

@@ -3,12 +3,21 @@
 use serde_json::Value;
 use thiserror::Error;
 
+/// Bound of a JSON patch, as in the real server's `maxJSONPatchOperations`.
+const MAX_OPERATIONS: usize = 10_000;
+
 /// Why a JSON patch could not be applied.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum PatchError {
     /// The patch document is not a list of operations.
     #[error("malformed json patch: {0}")]
     Malformed(String),
+    /// The list has too many operations.
+    #[error("The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {0}")]
+    TooLarge(usize),
+    /// An operation is none.
+    #[error("unexpected operation: {0}")]
+    Unknown(String),
     /// A path points nowhere.
     #[error("{op} operation does not apply: doc is missing path: {path:?}")]
     MissingPath { op: String, path: String },
@@ -45,11 +54,17 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
 /// Applies a JSON patch; on an error the target may be half changed and must be thrown away.
 pub(crate) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), PatchError> {
     let malformed = |what: &str| PatchError::Malformed(what.to_owned());
-    let operations = patch.as_array().ok_or_else(|| malformed("not a list"))?;
+    let operations = patch.as_array().ok_or_else(|| {
+        malformed("json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp")
+    })?;
+    if operations.len() > MAX_OPERATIONS {
+        return Err(PatchError::TooLarge(operations.len()));
+    }
     for operation in operations {
         let text = |key: &str| operation.get(key).and_then(Value::as_str);
-        let op = text("op").ok_or_else(|| malformed("an operation has no op"))?;
-        let path = text("path").ok_or_else(|| malformed("an operation has no path"))?;
+        let unknown = || PatchError::Unknown(operation.to_string());
+        let op = text("op").ok_or_else(unknown)?;
+        let path = text("path").ok_or_else(unknown)?;
         let value = || operation.get("value").cloned().unwrap_or(Value::Null);
         match op {
             "add" => add(target, op, path, value())?,
@@ -57,18 +72,20 @@ pub(crate) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), PatchE
                 remove(target, op, path)?;
             }
             "replace" => {
-                let slot = target.pointer_mut(path).ok_or_else(|| missing(op, path))?;
-                *slot = value();
+                replace(target, op, path, value())?;
             }
             "test" => {
-                // A missing path equals null: kube's finalizer helper tests for exactly that.
+                // A missing field of what is there equals null: kube's finalizer helper tests
+                // for exactly that.
+                let parent = split(path).map_or("", |(parent, _)| parent);
+                target.pointer(parent).ok_or_else(|| missing(op, path))?;
                 let found = target.pointer(path).unwrap_or(&Value::Null);
                 if *found != value() {
                     return Err(PatchError::TestFailed(path.to_owned()));
                 }
             }
             "move" | "copy" => {
-                let from = text("from").ok_or_else(|| malformed("an operation has no from"))?;
+                let from = text("from").ok_or_else(unknown)?;
                 let value = match op {
                     "move" => remove(target, op, from)?,
                     _ => target
@@ -78,10 +95,23 @@ pub(crate) fn json_patch(target: &mut Value, patch: &Value) -> Result<(), PatchE
                 };
                 add(target, op, path, value)?;
             }
-            other => return Err(PatchError::Malformed(format!("unexpected kind: {other}"))),
+            _ => return Err(unknown()),
         }
     }
     Ok(())
+}
+
+/// Replaces a value; a field that is not there is added to an object that is.
+fn replace(target: &mut Value, op: &str, path: &str, value: Value) -> Result<(), PatchError> {
+    if let Some(slot) = target.pointer_mut(path) {
+        *slot = value;
+        return Ok(());
+    }
+    let parent = split(path).and_then(|(parent, _)| target.pointer(parent));
+    if !parent.is_some_and(Value::is_object) {
+        return Err(missing(op, path));
+    }
+    add(target, op, path, value)
 }
 
 fn missing(op: &str, path: &str) -> PatchError {

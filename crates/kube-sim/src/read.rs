@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::list_options;
 use crate::object::Object;
 use crate::path::Query;
 use crate::selector::{Fields, Labels};
@@ -26,8 +27,7 @@ impl Selection {
     /// Reads the selectors of a request and checks that the resource knows the fields.
     pub(crate) fn read(target: &Target, query: &Query) -> Result<Self, ApiError> {
         let labels = Labels::parse(query.get("labelSelector").unwrap_or_default())?;
-        let field_text = query.get("fieldSelector").unwrap_or_default();
-        let fields = Fields::parse(field_text)?;
+        let fields = Fields::parse(query.get("fieldSelector").unwrap_or_default())?;
         let info = &target.info;
         for path in fields.paths() {
             let known = path == "metadata.name"
@@ -38,12 +38,7 @@ impl Selection {
                     .iter()
                     .any(|field| field == path);
             if !known {
-                return Err(ApiError::bad_request(format!(
-                    "Unable to find {:?} that match label selector {:?}, field selector \
-                     {field_text:?}: field label not supported: {path}",
-                    format!("{}, Resource={}", target.version().api_version, info.plural),
-                    query.get("labelSelector").unwrap_or_default(),
-                )));
+                return Err(unknown_field(target, path));
             }
         }
         let namespace = target.namespace.as_deref().map(Arc::from);
@@ -68,6 +63,17 @@ impl Selection {
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.labels.matches(object) && self.fields.matches(object)
     }
+}
+
+/// The answer to a field selector that names a field which is not selectable.
+fn unknown_field(target: &Target, path: &str) -> ApiError {
+    ApiError::bad_request(if target.info.builtin.is_some() {
+        format!(
+            "{path:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+        )
+    } else {
+        format!("field label not supported: {path}")
+    })
 }
 
 /// Reads one object.
@@ -113,6 +119,7 @@ pub(crate) fn list(
     query: &Query,
     view: View,
 ) -> Result<Vec<u8>, ApiError> {
+    list_options::check(query, false)?;
     let selection = Selection::read(target, query)?;
     let bad_number = |name: &str| ApiError::bad_request(format!("invalid {name}"));
     let limit = match query.get("limit") {
@@ -121,10 +128,16 @@ pub(crate) fn list(
     };
     let token = query.get("continue").map(|token| {
         Continue::decode(token).ok_or_else(|| {
-            ApiError::bad_request("continue key is not valid: not a token of this server")
+            ApiError::bad_request(
+                "invalid continue token: continue key is not valid: not a token of this server",
+            )
         })
     });
     let token = token.transpose()?;
+    if token.is_some() && query.get("resourceVersion").is_some_and(|rv| rv != "0") {
+        let message = "specifying resource version is not allowed when using continue";
+        return Err(ApiError::bad_request(message));
+    }
     let asked = wanted_version(state, query)?;
     let exact = query.get("resourceVersionMatch") == Some("Exact");
     let (rv, undo) = match (&token, asked) {
@@ -140,7 +153,15 @@ pub(crate) fn list(
             .collect(),
         None => found,
     };
-    let (page, metadata) = page(&selection, &found, limit, rv);
+    let (page, metadata) = page(
+        &selection,
+        &found,
+        (
+            limit,
+            rv,
+            target.info.builtin.is_none() && view == View::Whole,
+        ),
+    );
     Ok(render(state, target, view, page, &metadata))
 }
 
@@ -148,8 +169,7 @@ pub(crate) fn list(
 fn page<'a>(
     selection: &Selection,
     found: &'a [(ObjectKey, Object)],
-    limit: usize,
-    rv: u64,
+    (limit, rv, custom): (usize, u64, bool),
 ) -> (&'a [(ObjectKey, Object)], Value) {
     let page = if limit == 0 {
         found
@@ -157,6 +177,10 @@ fn page<'a>(
         &found[..limit.min(found.len())]
     };
     let mut metadata = json!({"resourceVersion": rv.to_string()});
+    if custom {
+        // The lists of custom resources are untyped in the real server and leave nothing out.
+        metadata["continue"] = "".into();
+    }
     if page.len() < found.len()
         && let Some((last, _)) = page.last()
     {
@@ -203,25 +227,32 @@ fn render(
 }
 
 /// The `resourceVersion` of a request; zero and absence both mean any version.
-pub(crate) fn asked_version(query: &Query) -> Result<Option<u64>, ApiError> {
+///
+/// The error is the message of the real server, which wraps it differently for each verb.
+pub(crate) fn asked_version(query: &Query) -> Result<Option<u64>, String> {
     let Some(text) = query.get("resourceVersion") else {
         return Ok(None);
     };
     let rv: u64 = text.parse().map_err(|_| {
-        ApiError::bad_request(format!(
-            "resourceVersion: Invalid value: {text:?}: not a number"
-        ))
+        format!(
+            "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: \
+             invalid syntax"
+        )
     })?;
     Ok(Some(rv).filter(|rv| *rv > 0))
 }
 
 /// The `resourceVersion` of a list; 504 when it lies in the future.
 fn wanted_version(state: &State, query: &Query) -> Result<Option<u64>, ApiError> {
-    let Some(rv) = asked_version(query)? else {
+    let bad = |text: String| ApiError::bad_request(format!("invalid resource version: {text}"));
+    let Some(rv) = asked_version(query).map_err(bad)? else {
         return Ok(None);
     };
     if rv > state.rv {
-        let message = format!("Too large resource version: {rv}, current: {}", state.rv);
+        let message = format!(
+            "Timeout: Too large resource version: {rv}, current: {}",
+            state.rv
+        );
         let mut error = ApiError::new(504, "Timeout", message);
         error.retry_after_seconds = Some(1);
         error.causes.push(Cause {

@@ -309,8 +309,8 @@ fn verb(method: &Method, target: &Target, query: &Query) -> Result<Verb, ApiErro
             Verb::Update
         }
         ("GET", true, true) => Verb::Get,
-        ("GET", _, false) if query.flag("watch") => Verb::Watch,
         ("GET", true, false) => Verb::Get,
+        ("GET", false, _) if query.flag("watch") => Verb::Watch,
         ("GET", false, _) => Verb::List,
         ("POST", false, _) if !target.info.namespaced || target.namespace.is_some() => Verb::Create,
         ("PUT", true, _) => Verb::Update,
@@ -342,7 +342,7 @@ fn check_media_type(verb: Verb, target: &Target, media_type: &str) -> Result<(),
     }
     // The router of the built-in types refuses before the handler can name what it takes.
     let message = "415: Unsupported Media Type";
-    Err(ApiError::new(415, "UnsupportedMediaType", message))
+    Err(ApiError::new(415, "UnsupportedMediaType", message).generic())
 }
 
 /// Parses a body, in the words of the handler that would have read it.

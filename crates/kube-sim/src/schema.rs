@@ -145,6 +145,7 @@ impl Schema {
 
     /// Fills in defaults.
     pub(crate) fn fill_defaults(&self, object: &mut Value) {
+        default::drop_nulls(self, object);
         if self.below.defaults {
             default::fill(self, object);
         }
@@ -155,9 +156,14 @@ impl Schema {
     /// Values that an update leaves as they are count as valid (ratcheting, on by default since
     /// Kubernetes 1.30), except for rules that compare with `oldSelf`.
     pub(crate) fn validate(&self, new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
-        let before = causes.len();
         validate::validate(self, new, old, "", causes);
-        if causes.len() == before && self.below.rules {
+        if !self.below.rules {
+            return;
+        }
+        let blocks = |cause: &Cause| BLOCKING.contains(&cause.reason);
+        if causes.iter().any(blocks) {
+            causes.push(Cause::invalid_raw_null(UNCHECKED));
+        } else {
             cel::check(self, new, old, causes);
         }
     }
@@ -190,6 +196,11 @@ impl Schema {
             ..Self::default()
         };
         schema.parse_children(node, path, structural, causes);
+        if let Some(default) = schema.default.take() {
+            let path = format!("{path}.default");
+            validate::validate(&schema, &default, None, &path, causes);
+            schema.default = Some(default);
+        }
         schema.below = schema.look_below();
         schema
     }
@@ -262,7 +273,7 @@ impl Schema {
     fn type_name(&self) -> &'static str {
         match self.type_ {
             Some(found) => found.as_str(),
-            None if self.int_or_string => "integer",
+            None if self.int_or_string => "integer,string",
             None => "object",
         }
     }
@@ -322,6 +333,18 @@ fn list_type(node: &Value) -> ListType {
         _ => ListType::Atomic,
     }
 }
+
+/// Faults after which CEL rules are not tried: the value has not the shape that they expect.
+const BLOCKING: [&str; 5] = [
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTooMany",
+    "FieldValueTypeInvalid",
+];
+/// What is said then.
+const UNCHECKED: &str = "some validation rules were not checked because the object was invalid; \
+                         correct the existing errors to complete validation";
 
 /// Joins a field path and a field name.
 fn join(path: &str, name: &str) -> String {

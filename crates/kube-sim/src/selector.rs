@@ -14,6 +14,8 @@ enum Requirement {
     NotIn(String, BTreeSet<String>),
     Exists(String),
     Absent(String),
+    Above(String, i64),
+    Below(String, i64),
 }
 
 /// A parsed `labelSelector`; the empty one selects everything.
@@ -23,8 +25,10 @@ pub(crate) struct Labels(Vec<Requirement>);
 impl Labels {
     pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         let bad = |part: &str| {
+            let word = part.split_whitespace().nth(1).unwrap_or(part);
             ApiError::bad_request(format!(
-                "unable to parse requirement: found {part:?}, expected: a label requirement"
+                "unable to parse requirement: found '{word}', expected: in, notin, =, ==, !=, gt, \
+                 lt"
             ))
         };
         let mut requirements = Vec::new();
@@ -48,11 +52,14 @@ impl Labels {
         }
         let labels = &object["metadata"]["labels"];
         let get = |key: &str| labels.get(key).and_then(Value::as_str);
+        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
         self.0.iter().all(|requirement| match requirement {
             Requirement::In(key, values) => get(key).is_some_and(|value| values.contains(value)),
             Requirement::NotIn(key, values) => get(key).is_none_or(|value| !values.contains(value)),
             Requirement::Exists(key) => get(key).is_some(),
             Requirement::Absent(key) => get(key).is_none(),
+            Requirement::Above(key, bound) => number(get(key)).is_some_and(|own| own > *bound),
+            Requirement::Below(key, bound) => number(get(key)).is_some_and(|own| own < *bound),
         })
     }
 }
@@ -82,6 +89,10 @@ fn requirement(part: &str) -> Option<Requirement> {
         Requirement::In(key.trim().to_owned(), one(value))
     } else if let Some((key, value)) = part.split_once('=') {
         Requirement::In(key.trim().to_owned(), one(value))
+    } else if let Some((key, bound)) = part.split_once('>') {
+        Requirement::Above(key.trim().to_owned(), bound.trim().parse().ok()?)
+    } else if let Some((key, bound)) = part.split_once('<') {
+        Requirement::Below(key.trim().to_owned(), bound.trim().parse().ok()?)
     } else if let Some(key) = part.strip_prefix('!') {
         Requirement::Absent(key.trim().to_owned())
     } else if let Some(open) = part.find('(') {
@@ -102,7 +113,9 @@ fn requirement(part: &str) -> Option<Requirement> {
     let (Requirement::In(key, _)
     | Requirement::NotIn(key, _)
     | Requirement::Exists(key)
-    | Requirement::Absent(key)) = &found;
+    | Requirement::Absent(key)
+    | Requirement::Above(key, _)
+    | Requirement::Below(key, _)) = &found;
     let legal = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     (!key.is_empty() && key.chars().all(legal)).then_some(found)
 }
@@ -123,7 +136,7 @@ impl Fields {
                 (path, true, value)
             } else {
                 return Err(ApiError::bad_request(format!(
-                    "invalid field selector: invalid selector: '{text}'; can't understand '{part}'"
+                    "invalid selector: '{text}'; can't understand '{part}'"
                 )));
             };
             terms.push((path.to_owned(), equal, value.to_owned()));

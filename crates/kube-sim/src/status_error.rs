@@ -9,6 +9,9 @@ use crate::registry::TypeInfo;
 
 const NO_SUCH_PATH: &str = "the server could not find the requested resource";
 
+/// How the real server writes the path of the whole object.
+pub(crate) const WHOLE: &str = "<nil>";
+
 /// One entry of `details.causes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -28,6 +31,32 @@ impl Cause {
             reason: "FieldValueInvalid",
             field: field.into(),
             message: format!("Invalid value: {shown}: {detail}"),
+        }
+    }
+
+    /// Names a value of the wrong type or format.
+    pub(crate) fn mistyped(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueTypeInvalid",
+            ..Self::invalid(field, value, detail)
+        }
+    }
+
+    /// Names a value that is not acceptable and too large to show.
+    pub(crate) fn invalid_unshown(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueInvalid",
+            field: field.into(),
+            message: format!("Invalid value: {detail}"),
+        }
+    }
+
+    /// Says of the whole object that something was left out.
+    pub(crate) fn invalid_raw_null(detail: &str) -> Self {
+        Self {
+            reason: "FieldValueInvalid",
+            field: WHOLE.to_owned(),
+            message: format!("Invalid value: null: {detail}"),
         }
     }
 
@@ -108,6 +137,8 @@ pub(crate) struct ApiError {
     pub(crate) causes: Vec<Cause>,
     /// Seconds to wait before another attempt, when the server asks for it.
     pub(crate) retry_after_seconds: Option<u32>,
+    /// Whether empty details are told.
+    generic: bool,
 }
 
 /// What a failure is about.
@@ -127,7 +158,15 @@ impl ApiError {
             subject: None,
             causes: Vec::new(),
             retry_after_seconds: None,
+            generic: false,
         }
+    }
+
+    /// Marks an answer that the real server makes from the HTTP code alone: its details are
+    /// there, and empty.
+    pub(crate) fn generic(mut self) -> Self {
+        self.generic = true;
+        self
     }
 
     pub(crate) fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
@@ -163,7 +202,7 @@ impl ApiError {
     }
 
     pub(crate) fn no_such_path() -> Self {
-        Self::new(404, "NotFound", NO_SUCH_PATH)
+        Self::new(404, "NotFound", NO_SUCH_PATH).generic()
     }
 
     /// Whether the request led nowhere, which the real server answers in plain text.
@@ -206,7 +245,12 @@ impl ApiError {
 
     /// Field errors of an object of any kind.
     pub(crate) fn invalid_kind(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
-        let lines: Vec<String> = causes.iter().map(Cause::line).collect();
+        let mut lines: Vec<String> = Vec::new();
+        for line in causes.iter().map(Cause::line) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
         let text = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -242,7 +286,7 @@ impl ApiError {
 
     pub(crate) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource";
-        Self::new(405, "MethodNotAllowed", message)
+        Self::new(405, "MethodNotAllowed", message).generic()
     }
 
     pub(crate) fn unsupported_media_type(accepted: &str) -> Self {
@@ -265,9 +309,11 @@ impl ApiError {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = self.reason.as_str().into();
+        }
         let mut details = serde_json::Map::new();
         if let Some(subject) = &self.subject {
             for (key, text) in [
@@ -282,14 +328,18 @@ impl ApiError {
         }
         if !self.causes.is_empty() {
             let causes = self.causes.iter().map(|cause| {
-                json!({"reason": cause.reason, "message": cause.message, "field": cause.field})
+                let mut shown = json!({"reason": cause.reason, "message": cause.message});
+                if !cause.field.is_empty() {
+                    shown["field"] = cause.field.as_str().into();
+                }
+                shown
             });
             details.insert("causes".to_owned(), causes.collect());
         }
         if let Some(seconds) = self.retry_after_seconds {
             details.insert("retryAfterSeconds".to_owned(), seconds.into());
         }
-        if !details.is_empty() {
+        if self.generic || !details.is_empty() {
             status["details"] = details.into();
         }
         status

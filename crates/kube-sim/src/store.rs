@@ -21,10 +21,28 @@ pub(crate) const DEFAULT_HISTORY_EVENTS: usize = 50_000;
 const UID_SPACE: Uuid = Uuid::from_u128(0x6b75_6265_2d73_696d_5f75_6964_735f_6e73);
 
 /// Address of an object inside its table; the namespace is empty for cluster scope.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+///
+/// Ordered as the real server's storage orders keys: by the text `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectKey {
     pub(crate) namespace: Arc<str>,
     pub(crate) name: Arc<str>,
+}
+
+impl Ord for ObjectKey {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        if Arc::ptr_eq(&self.namespace, &other.namespace) || self.namespace == other.namespace {
+            return self.name.cmp(&other.name);
+        }
+        let bytes = |key: &Self| [key.namespace.as_bytes(), b"/"].concat();
+        bytes(self).cmp(&bytes(other))
+    }
+}
+
+impl PartialOrd for ObjectKey {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl ObjectKey {

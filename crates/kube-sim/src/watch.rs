@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use crate::hooks::Commit;
+use crate::list_options;
 use crate::object::Object;
 use crate::path::Query;
 use crate::read::{self, Selection};
@@ -62,11 +63,8 @@ impl Watch {
         query: &Query,
         view: View,
     ) -> Result<Self, ApiError> {
-        let mut selection = Selection::read(&target, query)?;
-        if let Some(name) = &target.name {
-            // `GET .../NAME?watch=true` watches that one object.
-            selection.fields = crate::selector::Fields::parse(&format!("metadata.name={name}"))?;
-        }
+        list_options::check(query, true)?;
+        let selection = Selection::read(&target, query)?;
         let seconds = match query.get("timeoutSeconds") {
             None => DEFAULT_TIMEOUT_SECONDS,
             Some(text) => text
@@ -78,13 +76,9 @@ impl Watch {
         } else {
             seconds
         };
-        let asked = read::asked_version(query)?;
+        // The storage layer of the real server answers with a bare error, hence no reason.
+        let asked = read::asked_version(query).map_err(|text| ApiError::new(500, "", text))?;
         let send_initial = query.flag("sendInitialEvents");
-        if send_initial && query.get("resourceVersionMatch") != Some("NotOlderThan") {
-            let message = "sendInitialEvents: Forbidden: resourceVersionMatch must be \
-                           NotOlderThan when sendInitialEvents is set";
-            return Err(ApiError::new(422, "Invalid", message));
-        }
         let replays = asked.filter(|_| !send_initial);
         let printer = match view {
             View::Table(include) => {

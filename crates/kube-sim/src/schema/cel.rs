@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::matches::matches;
 use super::{Additional, Schema, Type, join};
-use crate::status_error::Cause;
+use crate::status_error::{Cause, WHOLE};
 
 /// Words of CEL that field names must not collide with.
 const RESERVED: [&str; 21] = [
@@ -136,20 +136,20 @@ fn walk(
         let value = to_cel(schema, new);
         let old = old.map(|old| to_cel(schema, old));
         for rule in schema.rules.iter().filter(due) {
-            causes.extend(run(base, schema, rule, &value, old.as_ref(), path));
+            causes.extend(run(base, schema, rule, &value, old.as_ref(), (new, path)));
         }
     }
     match new {
         Value::Object(map) => {
             for (name, value) in map {
-                let child = match (schema.properties.get(name), &schema.additional) {
-                    (Some(child), _) => child,
-                    (None, Additional::Schema(child)) => &**child,
+                let (child, at) = match (schema.properties.get(name), &schema.additional) {
+                    (Some(child), _) => (child, join(path, name)),
+                    (None, Additional::Schema(child)) => (&**child, format!("{path}[{name}]")),
                     (None, _) => continue,
                 };
                 if child.below.rules {
                     let old = old.and_then(|old| old.get(name));
-                    walk(base, child, value, old, &join(path, name), causes);
+                    walk(base, child, value, old, &at, causes);
                 }
             }
         }
@@ -172,8 +172,11 @@ fn run(
     rule: &Rule,
     value: &CelValue,
     old: Option<&CelValue>,
-    path: &str,
+    (raw, path): (&Value, &str),
 ) -> Option<Cause> {
+    // Only a value that fits a line is shown.
+    let shown = Some(raw).filter(|raw| !raw.is_object() && !raw.is_array());
+    let mut failed = false;
     let mut scope = base.new_inner_scope();
     scope.add_variable_from_value("self", value.clone());
     if rule.optional_old_self {
@@ -198,18 +201,31 @@ fn run(
                 .unwrap_or_else(|| format!("failed rule: {}", rule.text))
         }
         Ok(_) => format!("rule does not evaluate to bool: {}", rule.text),
-        Err(error) => format!("rule evaluation error: {error} (rule: {})", rule.text),
+        Err(error) => {
+            failed = true;
+            format!("{error} evaluating rule: {}", rule.text)
+        }
     };
     let field = match rule.field_path.as_deref() {
+        None if path.is_empty() => WHOLE.to_owned(),
         None => path.to_owned(),
         Some(sub) => join(path, sub.trim_start_matches('.')),
     };
     let kind = Value::from(schema.type_name());
     Some(match rule.reason.as_deref() {
+        _ if failed => Cause::invalid(field, &kind, &detail),
         Some("FieldValueRequired") => Cause::required(field, &detail),
         Some("FieldValueForbidden") => Cause::forbidden(field, &detail),
-        Some("FieldValueDuplicate") => Cause::duplicate(field, &kind),
-        _ => Cause::invalid(field, &kind, &detail),
+        Some("FieldValueDuplicate") if shown.is_none() => Cause {
+            reason: "FieldValueDuplicate",
+            field,
+            message: "Duplicate value".to_owned(),
+        },
+        Some("FieldValueDuplicate") => Cause::duplicate(field, shown.unwrap_or(&kind)),
+        _ => match shown {
+            Some(value) => Cause::invalid(field, value, &detail),
+            None => Cause::invalid_unshown(field, &detail),
+        },
     })
 }
 

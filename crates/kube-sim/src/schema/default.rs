@@ -49,3 +49,32 @@ pub(super) fn fill(schema: &Schema, value: &mut Value) {
         _ => {}
     }
 }
+
+/// Removes nulls where a field may not be null and has no default to take their place.
+pub(super) fn drop_nulls(schema: &Schema, value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            let known = |name: &str| match (schema.properties.get(name), &schema.additional) {
+                (Some(child), _) => Some(child),
+                (None, Additional::Schema(child)) => Some(&**child),
+                (None, _) => None,
+            };
+            map.retain(|name, value| match known(name) {
+                Some(child) => !value.is_null() || child.nullable || child.default.is_some(),
+                None => true,
+            });
+            for (name, value) in map.iter_mut() {
+                if let Some(child) = known(name) {
+                    drop_nulls(child, value);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = &schema.items {
+                list.iter_mut()
+                    .for_each(|element| drop_nulls(items, element));
+            }
+        }
+        _ => {}
+    }
+}

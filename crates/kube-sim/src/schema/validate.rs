@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{Additional, ListType, Schema, Type, join};
-use crate::status_error::Cause;
+use crate::status_error::{Cause, WHOLE};
 
 /// Checks `new`; where `old` is the same, nothing is checked.
 pub(super) fn validate(
@@ -23,7 +23,12 @@ pub(super) fn validate(
     if !type_fits(schema, new) {
         let (wanted, found) = (schema.type_name(), found_type(new));
         let detail = format!("{path} in body must be of type {wanted}: {found:?}");
-        causes.push(Cause::invalid(path, &Value::from(found), &detail));
+        causes.push(Cause::mistyped(path, &Value::from(found), &detail));
+        if found == "number" && wanted == "integer" {
+            let detail =
+                format!("Checked value must be of type integer (default format) in {path}");
+            causes.push(Cause::invalid(WHOLE, &Value::from(""), &detail));
+        }
         return;
     }
     if !schema.enumeration.is_empty() && !schema.enumeration.contains(new) {
@@ -174,6 +179,7 @@ fn check_text(schema: &Schema, text: &str, value: &Value, path: &str, causes: &m
     if let Some(least) = least.filter(|least| length < *least) {
         let detail = format!("{path} in body should be at least {least} chars long");
         causes.push(Cause::invalid(path, value, &detail));
+        return;
     }
     if let Some(most) = most.filter(|most| length > *most) {
         causes.push(Cause {
@@ -196,7 +202,7 @@ fn check_text(schema: &Schema, text: &str, value: &Value, path: &str, causes: &m
         .filter(|format| !format_fits(format, text))
     {
         let detail = format!("{path} in body must be of type {format}: {text:?}");
-        causes.push(Cause::invalid(path, value, &detail));
+        causes.push(Cause::mistyped(path, value, &detail));
     }
 }
 
@@ -245,31 +251,45 @@ fn check_number(schema: &Schema, number: f64, value: &Value, path: &str, causes:
     }
 }
 
+/// Checks the conditions beside a value's own shape. Where none of several holds, the faults of
+/// the first are named too.
 fn check_branches(schema: &Schema, value: &Value, path: &str, causes: &mut Vec<Cause>) {
-    let fits = |branch: &Schema| {
+    let faults = |branch: &Schema| {
         let mut found = Vec::new();
         validate(branch, value, None, path, &mut found);
-        found.is_empty()
+        found
     };
     for branch in &schema.all_of {
         validate(branch, value, None, path, causes);
     }
-    let mut refuse = |words: &str| {
-        let detail = format!("{path} in body {words}");
-        causes.push(Cause::invalid(path, value, &detail));
+    let refusal = |words: &str| {
+        let detail = format!("{path:?} must {words}");
+        Cause::invalid(WHOLE, &Value::from(""), &detail)
     };
-    if !schema.any_of.is_empty() && !schema.any_of.iter().any(fits) {
-        refuse("must validate at least one schema (anyOf)");
+    let fitting = |branches: &[Schema]| branches.iter().filter(|b| faults(b).is_empty()).count();
+    if let Some(first) = schema.any_of.first()
+        && fitting(&schema.any_of) == 0
+    {
+        causes.push(refusal("validate at least one schema (anyOf)"));
+        causes.extend(faults(first));
     }
-    if !schema.one_of.is_empty() {
-        match schema.one_of.iter().filter(|branch| fits(branch)).count() {
+    if let Some(first) = schema.one_of.first() {
+        let words = "validate one and only one schema (oneOf). Found";
+        match fitting(&schema.one_of) {
             1 => {}
-            0 => refuse("must validate one and only one schema (oneOf). Found none valid"),
-            _ => refuse("must validate one and only one schema (oneOf). Found more than one"),
+            0 => {
+                causes.push(refusal(&format!("{words} none valid")));
+                causes.extend(faults(first));
+            }
+            count => causes.push(refusal(&format!("{words} {count} valid alternatives"))),
         }
     }
-    if schema.not.as_ref().is_some_and(|branch| fits(branch)) {
-        refuse("must not validate the schema (not)");
+    if schema
+        .not
+        .as_ref()
+        .is_some_and(|branch| faults(branch).is_empty())
+    {
+        causes.push(refusal("not validate the schema (not)"));
     }
 }
 

@@ -7,6 +7,7 @@ mod apply;
 mod auth;
 mod builtins;
 mod collections;
+mod contract;
 mod decoding;
 mod deletion;
 mod discovery;
