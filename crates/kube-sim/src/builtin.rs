@@ -1,6 +1,6 @@
 //! Rules of the built-in types that an operator can run into: defaults and field checks of
-//! namespaces, config maps, events, leases, roles and CRDs. Each rule names its upstream source; types
-//! and fields without a rule are kept as they are given.
+//! namespaces, config maps, events, leases, roles and CRDs. Each rule names its upstream source;
+//! types and fields without a rule are kept as they are given.
 
 mod rbac;
 

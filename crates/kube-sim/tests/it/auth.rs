@@ -259,14 +259,20 @@ async fn what_nothing_allows_is_forbidden_in_the_words_of_the_real_server() {
 async fn roles_grant_names_subresources_and_urls_through_bindings() {
     let (sim, _) = guarded().await;
     let own = token(&sim, json!({})).await;
-    make(&sim, &format!("{RBAC}/namespaces/default/roles"), json!({
-        "metadata": {"name": "r"},
-        "rules": [
-            {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["x"], "verbs": ["get"]},
-            {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["op"],
-             "verbs": ["create"]},
-        ],
-    })).await;
+    make(
+        &sim,
+        &format!("{RBAC}/namespaces/default/roles"),
+        json!({
+            "metadata": {"name": "r"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["x"],
+                 "verbs": ["get"]},
+                {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["op"],
+                 "verbs": ["create"]},
+            ],
+        }),
+    )
+    .await;
     make(
         &sim,
         &format!("{RBAC}/clusterroles"),
@@ -363,7 +369,8 @@ async fn roles_and_bindings_are_checked() {
     let table = [
         (
             format!("{home}/rolebindings"),
-            json!({"roleRef": {"kind": "Foo", "name": "r"}, "subjects": [{"kind": "Bar", "name": "o"}]}),
+            json!({"roleRef": {"kind": "Foo", "name": "r"},
+                   "subjects": [{"kind": "Bar", "name": "o"}]}),
             format!(
                 "RoleBinding.{about}[roleRef.kind: Unsupported value: \"Foo\": supported values: \
                  \"Role\", \"ClusterRole\", subjects[0].kind: Unsupported value: \"Bar\": \

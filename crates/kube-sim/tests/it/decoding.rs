@@ -102,7 +102,8 @@ async fn keys_that_occur_twice_are_told_or_refused() {
     );
     let ending = "strict decoding error: duplicate field \"spec.size\", unknown field \"spec.foo\"";
     assert!(refused.message().ends_with(ending), "{refused:?}");
-    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: why\nfoo: 1\ndata:\n  a: \"1\"\n  \
+    let yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: why\nfoo: 1\ndata:\n  \
+                a: \"1\"\n  \
                 a: \"2\"\n";
     let refused = send(
         &sim,
