@@ -21,7 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Runs the controller against a cluster and an Azure endpoint.
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// Shows the product doing its main job: the real controller on a virtual clock, over an
     /// embedded Kubernetes API and an emulated Azure. Needs no cluster and no cloud.
     Demo(demo::Options),
@@ -43,7 +43,7 @@ pub fn help(verb: &str) -> Option<String> {
 /// Parses the command line and runs the verb.
 pub fn main() -> ExitCode {
     match Cli::parse().verb {
-        Verb::Run(options) => run::main(options),
+        Verb::Run(options) => run::main(*options),
         Verb::Demo(options) => demo::main(&options),
         Verb::Crds { dir } => print_crds(dir),
     }

@@ -386,3 +386,32 @@ pub fn renewed_at(lease: &LeaseObject) -> Option<DateTime<Utc>> {
 pub fn retry_after(tenure: Tenure) -> TimeDelta {
     TimeDelta::from_std(tenure.renew_every).unwrap_or(TimeDelta::seconds(15))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenure_leaves_time_to_send_and_survives_one_late_renewal() {
+        let seconds = Duration::from_secs;
+        let cases = [
+            (60, 15, Ok(())),
+            (45, 22, Ok(())),
+            (3600, 1800, Ok(())),
+            (44, 10, Err(TenureError::Duration(44))),
+            (3601, 10, Err(TenureError::Duration(3601))),
+            (60, 31, Err(TenureError::RenewEvery(30))),
+            (60, 0, Err(TenureError::RenewEvery(30))),
+        ];
+        for (duration, renew_every, expected) in cases {
+            let made = Tenure::new(seconds(duration), seconds(renew_every));
+            assert_eq!(made.map(|_| ()), expected, "{duration} s, {renew_every} s");
+        }
+        let own = Tenure::default();
+        assert_eq!(Tenure::new(own.duration, own.renew_every), Ok(own));
+        assert!(
+            DURATION_MIN > REQUEST_TIMEOUT + MARGIN,
+            "nothing could be sent"
+        );
+    }
+}

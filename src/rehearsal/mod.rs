@@ -13,7 +13,7 @@ pub mod openings;
 pub mod pace;
 pub mod population;
 mod scene;
-mod setup;
+pub mod setup;
 pub mod shelf;
 pub mod story;
 pub mod summary;

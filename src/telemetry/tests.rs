@@ -68,7 +68,19 @@ async fn what_is_counted_stands_on_the_page_and_what_is_no_more_does_not() {
 
 #[tokio::test]
 async fn every_metric_of_the_table_is_registered_as_it_says() {
-    let page = Telemetry::default().exposition();
+    // A metric with labels shows once it was counted.
+    let own = Telemetry::default();
+    own.command("stage", "accepted");
+    own.watch_failed("HotpatchRun");
+    own.kube_request("get", "leases", "ok");
+    own.azure_request("graph", "ok");
+    own.counted(&Census {
+        fleets: [("Observe", 1)].into(),
+        conditions: [(("Ready", "True"), 1)].into(),
+        machines: [(("AzureVM", "OnTrack"), 1)].into(),
+        ..Census::default()
+    });
+    let page = own.exposition();
     let declared = page.lines().filter(|line| line.starts_with("# TYPE "));
     let declared: Vec<String> = declared.map(str::to_owned).collect();
     let expected = METRICS.map(|own| {

@@ -2,6 +2,5 @@
 //! and no others, and against the emulated Azure over loopback. Run by `make e2e`.
 
 mod endings;
-mod operator;
 mod rollout;
 mod stage;

@@ -7,6 +7,8 @@ mod chart;
 mod crd_quality;
 mod crds;
 mod e2e;
+mod kill;
+mod operator;
 mod rehearsal;
 mod served;
 mod status;

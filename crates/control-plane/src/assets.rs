@@ -64,7 +64,8 @@ pub enum AssetsError {
     },
     /// A tool failed.
     #[error(
-        "cannot get {what}: `{command}` failed. Its output stands above; {variable} may name the binaries instead"
+        "cannot get {what}: `{command}` failed, its output stands above; {variable} may name what \
+         it would have made"
     )]
     Failed {
         /// What is wanted.

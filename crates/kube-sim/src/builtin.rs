@@ -1,13 +1,15 @@
 //! Rules of the built-in types that an operator can run into: defaults and field checks of
-//! namespaces, config maps, events, leases and CRDs. Each rule names its upstream source; types
-//! and fields without a rule are kept as they are given.
+//! namespaces, config maps, events, leases, roles and CRDs. Each rule names its upstream source;
+//! types and fields without a rule are kept as they are given.
+
+mod rbac;
 
 use serde_json::{Value, json};
 
 use crate::registry::{Builtin, TypeInfo};
 use crate::status_error::Cause;
 use crate::store::State;
-use crate::{crd, meta};
+use crate::{crd, meta, names};
 
 /// Finalizer in a namespace's spec.
 const NAMESPACE_FINALIZER: &str = "kubernetes";
@@ -25,6 +27,7 @@ pub(crate) fn default(info: &TypeInfo, object: &mut Value) {
             }
         }
         Some(Builtin::Crd) => crd::default(object),
+        Some(Builtin::RoleBinding | Builtin::ClusterRoleBinding) => rbac::default(object),
         _ => {}
     }
 }
@@ -34,9 +37,9 @@ pub(crate) fn complete(state: &State, info: &TypeInfo, object: &mut Value) {
     match info.builtin {
         Some(Builtin::Namespace) => default_namespace(object),
         Some(Builtin::Crd) if object["status"].is_null() => {
-            object["status"] = crd::established(object, &state.timestamp());
+            object["status"] = names::status(&state.registry, object, &state.timestamp());
         }
-        Some(Builtin::Crd) => crd::follow(object),
+        Some(Builtin::Crd) if names::is_established(object) => crd::follow(object),
         _ => {}
     }
 }
@@ -81,6 +84,10 @@ pub(crate) fn validate(info: &TypeInfo, new: &Value, old: Option<&Value>, causes
         Some(Builtin::Lease) => validate_lease(&new["spec"], causes),
         Some(Builtin::ConfigMap) => validate_config_map(new, old, causes),
         Some(Builtin::Event) => validate_event(new, old, causes),
+        Some(Builtin::Role) => rbac::validate_rules(new, true, causes),
+        Some(Builtin::ClusterRole) => rbac::validate_rules(new, false, causes),
+        Some(Builtin::RoleBinding) => rbac::validate_binding(new, old, true, causes),
+        Some(Builtin::ClusterRoleBinding) => rbac::validate_binding(new, old, false, causes),
         _ => {}
     }
 }

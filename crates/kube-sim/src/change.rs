@@ -38,7 +38,8 @@ pub(crate) fn change(target: &Target, change: Change, old: &Object) -> Result<Va
         Change::Merge(patch) if patch.is_object() => patch::merge(&mut new, &patch),
         Change::Strategic(patch) if patch.is_object() => {
             let shape = &target.version().shape;
-            new = strategic::merge(shape, Some(&new), &patch).map_err(ApiError::bad_request)?;
+            new = strategic::merge(shape, Some(&new), &patch)
+                .map_err(|error| ApiError::new(500, "", error))?;
         }
         Change::Merge(patch) | Change::Strategic(patch) => {
             let kind = match &*patch {

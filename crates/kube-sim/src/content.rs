@@ -37,6 +37,14 @@ impl Content {
         Ok(Self { value, duplicates })
     }
 
+    /// Parses a body by its media type.
+    pub(crate) fn yaml_or_json(media_type: &str, bytes: &[u8]) -> Result<Self, String> {
+        match media_type {
+            "application/yaml" => Self::yaml(bytes),
+            _ => Self::json(bytes),
+        }
+    }
+
     /// Parses YAML, of which JSON is a part.
     pub(crate) fn yaml(bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;

@@ -121,7 +121,7 @@ pub(crate) fn delete(
     };
     check_preconditions(info, key, &old, options)?;
     if info.builtin == Some(Builtin::Namespace)
-        && ["default", "kube-system"].contains(&key.name.as_ref())
+        && ["default", "kube-system", "kube-public"].contains(&key.name.as_ref())
     {
         return Err(ApiError::forbidden(
             info,
@@ -188,21 +188,22 @@ fn check_preconditions(
     options: &DeleteOptions,
 ) -> Result<(), ApiError> {
     let pairs = [
-        ("UID", "uid", &options.uid),
+        ("UID", "uid", &options.uid, "deleted and then recreated"),
         (
             "ResourceVersion",
             "resourceVersion",
             &options.resource_version,
+            "modified",
         ),
     ];
-    for (label, field, wanted) in pairs {
+    for (label, field, wanted, fate) in pairs {
         let found = meta::text(old, field);
         if let Some(wanted) = wanted.as_deref().filter(|wanted| *wanted != found) {
             let detail = format!(
-                "Precondition failed: {label} in precondition: {wanted}, {label} in object meta: \
-                 {found}"
+                "the {label} in the precondition ({wanted}) does not match the {label} in record \
+                 ({found}). The object might have been {fate}"
             );
-            return Err(ApiError::conflict(info, &key.name, &detail));
+            return Err(ApiError::conflict_of_kind(info, &key.name, &detail));
         }
     }
     Ok(())

@@ -57,6 +57,9 @@ impl State {
     }
 
     fn after_gone(&mut self, at: &GlobalKey, uid: &str, owners: &BTreeSet<String>) {
+        if &*at.table == crd::TABLE {
+            self.accept_names();
+        }
         for dependent in self.dependents.get(uid).cloned().unwrap_or_default() {
             self.check_owners(&dependent);
         }
@@ -233,6 +236,7 @@ impl State {
             return;
         }
         self.collect_all(content);
+        self.tell_remains(at);
     }
 
     /// Deletes the objects of a terminating CRD, then lets the CRD go.

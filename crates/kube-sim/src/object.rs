@@ -10,6 +10,10 @@ use serde_json::Value;
 use crate::fields::managed::Managed;
 use crate::fields::set::quote;
 
+/// How a `PartialObjectMetadata` begins, up to its metadata.
+const PARTIAL_HEAD: &str = "{\"apiVersion\":\"meta.k8s.io/v1\",\
+                            \"kind\":\"PartialObjectMetadata\",\"metadata\":";
+
 /// An object; clones are cheap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
@@ -57,9 +61,7 @@ impl Object {
 
     /// Writes the object's metadata alone, as `meta.k8s.io/v1 PartialObjectMetadata`.
     pub(crate) fn write_partial(&self, out: &mut String) {
-        out.push_str(
-            "{\"apiVersion\":\"meta.k8s.io/v1\",\"kind\":\"PartialObjectMetadata\",\"metadata\":",
-        );
+        out.push_str(PARTIAL_HEAD);
         match self.value["metadata"].as_object() {
             Some(meta) if !self.managed.is_empty() => self.write_metadata(meta, out),
             _ => out.push_str(&self.value["metadata"].to_string()),

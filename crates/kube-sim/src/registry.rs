@@ -19,6 +19,10 @@ pub(crate) enum Builtin {
     /// events.k8s.io/v1, another face of the same objects.
     Event,
     Lease,
+    Role,
+    ClusterRole,
+    RoleBinding,
+    ClusterRoleBinding,
     Crd,
 }
 
@@ -233,7 +237,29 @@ fn builtin_types() -> Vec<TypeInfo> {
         &["sa"],
     );
     let map = builtin_type(Builtin::ConfigMap, "", "configmaps", "ConfigMap", &["cm"]);
-    vec![namespace, map, account, core_event, event, lease, crd]
+    let mut types = vec![namespace, map, account, core_event, event, lease, crd];
+    types.extend(rbac_types());
+    types
+}
+
+fn rbac_types() -> [TypeInfo; 4] {
+    let rows = [
+        (Builtin::Role, "roles", "Role", true),
+        (Builtin::ClusterRole, "clusterroles", "ClusterRole", false),
+        (Builtin::RoleBinding, "rolebindings", "RoleBinding", true),
+        (
+            Builtin::ClusterRoleBinding,
+            "clusterrolebindings",
+            "ClusterRoleBinding",
+            false,
+        ),
+    ];
+    rows.map(|(builtin, plural, kind, namespaced)| {
+        let mut info = builtin_type(builtin, "rbac.authorization.k8s.io", plural, kind, &[]);
+        info.namespaced = namespaced;
+        info.create_on_update = true;
+        info
+    })
 }
 
 fn event_fields(subject: &str) -> Vec<String> {

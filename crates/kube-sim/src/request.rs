@@ -18,6 +18,7 @@ use crate::options::WriteOptions;
 use crate::path::{self, Query, ResourcePath, Route};
 use crate::protobuf;
 use crate::read::{self, Selection};
+use crate::registry::Builtin;
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
@@ -283,6 +284,7 @@ fn resolve(state: &State, path: ResourcePath) -> Result<Target, ApiError> {
     let subresource = match path.subresource.as_deref() {
         None => true,
         Some("status") => info.versions[version].status,
+        Some("finalize") => info.builtin == Some(Builtin::Namespace),
         Some(_) => false,
     };
     if misplaced || !subresource {
@@ -300,6 +302,12 @@ fn resolve(state: &State, path: ResourcePath) -> Result<Target, ApiError> {
 fn verb(method: &Method, target: &Target, query: &Query) -> Result<Verb, ApiError> {
     let (named, sub) = (target.name.is_some(), target.subresource.is_some());
     let verb = match (method.as_str(), named, sub) {
+        (method, _, true) if target.subresource.as_deref() == Some("finalize") => {
+            if method != "PUT" {
+                return Err(ApiError::method_not_allowed());
+            }
+            Verb::Update
+        }
         ("GET", true, true) => Verb::Get,
         ("GET", true, false) => Verb::Get,
         ("GET", false, _) if query.flag("watch") => Verb::Watch,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::fields::apply::{Apply, Conflict, check};
 use crate::fields::managed::Managed;
 use crate::object::Object;
-use crate::options::WriteOptions;
+use crate::options::{Validation, WriteOptions};
 use crate::status_error::{ApiError, Cause};
 use crate::track;
 use crate::write::{Target, check_name};
@@ -56,6 +56,17 @@ pub(crate) fn apply(
         now: &now.into(),
     };
     applied.run().map_err(|conflicts| refused(&conflicts))
+}
+
+/// Refuses a configuration with keys that occur twice, where the request is strict.
+pub(crate) fn check_duplicates(options: &WriteOptions) -> Result<(), ApiError> {
+    if options.validation != Validation::Strict || options.duplicates.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+        options.duplicates.join("\n  ")
+    )))
 }
 
 fn check_identity(target: &Target, config: &Value) -> Result<(), ApiError> {

@@ -11,6 +11,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tower::BoxError;
 
+use crate::auth::{self, reviews};
 use crate::body::{ConnectionLost, Kind, SimBody};
 use crate::documents;
 use crate::hooks::Fault;
@@ -61,6 +62,16 @@ async fn answer(
     parts: &Parts,
     body: Bytes,
 ) -> Result<Response<SimBody>, ConnectionLost> {
+    let reviewed = inner.with(|state| {
+        let user = auth::guard(state, parts)?;
+        reviews::answer(state, &user, parts, &body).transpose()
+    });
+    if let Some(result) = reviewed.transpose() {
+        return Ok(render(Answer {
+            result,
+            warnings: Vec::new(),
+        }));
+    }
     let asked = match Asked::read(inner, parts, &body) {
         Ok(Some(asked)) => asked,
         Ok(None) => {

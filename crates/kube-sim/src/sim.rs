@@ -94,6 +94,23 @@ impl KubeSim {
         kube::Client::new(self.service(), "default")
     }
 
+    /// Turns on authentication and RBAC, which are off at first: then every caller is an
+    /// administrator.
+    ///
+    /// Callers name themselves by a bearer token: one given to [`KubeSim::add_token`], or one of a
+    /// service account from its `token` subresource. Everybody else is `system:anonymous`. What
+    /// they may do is what stored roles and bindings allow, besides discovery; the group
+    /// `system:masters` may do everything.
+    pub fn require_auth(&self) {
+        self.inner.with(|state| state.auth.required = true);
+    }
+
+    /// Makes a fixed bearer token of a user known.
+    pub fn add_token(&self, token: &str, user: &str, groups: &[&str]) {
+        self.inner
+            .with(|state| crate::auth::add_token(&mut state.auth, token, user, groups));
+    }
+
     /// Installs a hook that sees each call before it is applied and may break it.
     ///
     /// Hooks run outside the server's lock and may use this handle. All hooks see every call; the

@@ -169,7 +169,7 @@ impl ApiError {
         self
     }
 
-    fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
+    pub(crate) fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
         self.subject = Some(Box::new(Subject {
             name: name.to_owned(),
             group: group.to_owned(),
@@ -185,6 +185,12 @@ impl ApiError {
     pub(crate) fn not_found(info: &TypeInfo, name: &str) -> Self {
         let message = format!("{} {name:?} not found", info.qualified);
         Self::new(404, "NotFound", message).about_resource(info, name)
+    }
+
+    /// Something of the core group that does not exist.
+    pub(crate) fn not_found_named(plural: &str, name: &str) -> Self {
+        let message = format!("{plural} {name:?} not found");
+        Self::new(404, "NotFound", message).about(name, "", plural)
     }
 
     pub(crate) fn namespace_not_found(name: &str) -> Self {
@@ -215,6 +221,16 @@ impl ApiError {
             info.qualified
         );
         Self::new(409, "Conflict", message).about_resource(info, name)
+    }
+
+    /// A conflict that the real server tells of the kind instead of the resource.
+    pub(crate) fn conflict_of_kind(info: &TypeInfo, name: &str, detail: &str) -> Self {
+        let kind = match info.group.as_str() {
+            "" => info.kind.clone(),
+            group => format!("{}.{group}", info.kind),
+        };
+        let message = format!("Operation cannot be fulfilled on {kind} {name:?}: {detail}");
+        Self::new(409, "Conflict", message).about(name, &info.group, &info.kind)
     }
 
     pub(crate) fn modified(info: &TypeInfo, name: &str) -> Self {

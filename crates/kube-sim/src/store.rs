@@ -111,6 +111,7 @@ pub(crate) struct State {
     pub(crate) wakes: Vec<Waker>,
     /// What the present request does, for the history.
     pub(crate) acting: (Verb, Option<Arc<str>>),
+    pub(crate) auth: crate::auth::Auth,
     /// What the present request is to be warned of.
     pub(crate) warnings: Vec<String>,
     uids_made: u64,
@@ -134,6 +135,7 @@ impl State {
             by_uid: BTreeMap::new(),
             wakes: Vec::new(),
             acting: (Verb::Force, None),
+            auth: crate::auth::Auth::default(),
             warnings: Vec::new(),
             uids_made: 0,
             names_made: 0,
@@ -303,7 +305,10 @@ impl State {
         let key = ObjectKey::new(None, name);
         if self.get(table, &key).is_none() {
             self.registry.remove(name);
-        } else if before.is_none_or(|before| before["spec"] != shown["spec"])
+        } else if crate::names::is_established(shown)
+            && before.is_none_or(|before| {
+                before["spec"] != shown["spec"] || !crate::names::is_established(before)
+            })
             && let Ok(info) = crate::crd::type_info(&shown["spec"])
         {
             self.registry.insert(info);

@@ -70,7 +70,12 @@ fn directive(patch: &Map<String, Value>) -> Result<Option<&str>, String> {
     match patch.get(PATCH).map(Value::as_str) {
         None => Ok(None),
         Some(Some(known @ ("delete" | "replace" | "merge"))) => Ok(Some(known)),
-        Some(_) => Err(format!("Unknown patch type found: {}", patch[PATCH])),
+        Some(other) => {
+            let other = other.unwrap_or_default();
+            Err(format!(
+                "unknown patch type: {other} in map: map[$patch:{other}]"
+            ))
+        }
     }
 }
 

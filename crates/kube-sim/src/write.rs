@@ -11,7 +11,7 @@ use crate::decode::{decode, shape, validate};
 use crate::fields::managed::Managed;
 use crate::object::Object;
 use crate::options::WriteOptions;
-use crate::registry::{TypeInfo, VersionInfo};
+use crate::registry::{Builtin, TypeInfo, VersionInfo};
 use crate::status_error::{ApiError, Cause};
 use crate::store::{ObjectKey, State};
 use crate::{admit, builtin, change, meta, server_side, track, view};
@@ -85,6 +85,7 @@ fn create_applied(
     config: &Value,
     options: &WriteOptions,
 ) -> Result<Object, ApiError> {
+    server_side::check_duplicates(options)?;
     let now = state.timestamp();
     let (mut body, managed) = server_side::apply(target, None, config, options, &now)?;
     decode(target, &mut body)?;
@@ -157,6 +158,7 @@ pub(crate) fn update(
     let now = state.timestamp();
     let (mut new, owners) = match change {
         Change::Apply(config) => {
+            server_side::check_duplicates(options)?;
             let (new, managed) = server_side::apply(target, Some(&old), &config, options, &now)?;
             (new, Owners::Applied(managed))
         }
@@ -341,6 +343,9 @@ fn combine(target: &Target, old: &Value, new: &mut Value) {
     }
     if target.version().status {
         set_or_remove(new, "status", old.get("status").cloned());
+    }
+    if target.info.builtin == Some(Builtin::Namespace) {
+        set_or_remove(new, "spec", old.get("spec").cloned());
     }
     for field in ["name", "namespace"].iter().chain(&meta::SYSTEM_FIELDS) {
         let kept = old["metadata"].get(*field).cloned();

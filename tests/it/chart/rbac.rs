@@ -7,14 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use azure_sim::AzureSim;
 use chrono::TimeDelta;
 use hotpatch_operator::api::HotpatchRun;
+use hotpatch_operator::azure::transport::SimTransport;
+use hotpatch_operator::azure::{Cloud, Endpoint, Token};
 use hotpatch_operator::controller::RELEASES_CONFIGMAP;
-use hotpatch_operator::controller::lease::LEASE_NAME;
+use hotpatch_operator::controller::audit::Lines;
+use hotpatch_operator::controller::clock::Clock;
+use hotpatch_operator::controller::clouds::OneCloud;
+use hotpatch_operator::controller::lease::{LEASE_NAME, Tenure};
+use hotpatch_operator::controller::{Settings, Shell, run};
 use hotpatch_operator::rehearsal::truth::Truth;
 use hotpatch_operator::rehearsal::world::World;
 use hotpatch_operator::rehearsal::{Ended, Rehearsal};
-use kube_sim::{Call, Fault, Verb};
+use hotpatch_operator::telemetry::Telemetry;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, PostParams};
+use kube_sim::{Call, Fault, KubeSim, Verb};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -278,8 +289,8 @@ async fn everything_that_is_asked_for() -> BTreeSet<Asked> {
     pass_hours(&mut own, 3).await;
     break_declarations(&mut own).await;
     own.kill();
-    let asked = asked.lock().unwrap().clone();
-    asked
+    let found = asked.lock().unwrap();
+    BTreeSet::clone(&found)
 }
 
 #[test]
@@ -294,6 +305,69 @@ fn the_chart_grants_what_the_operator_uses_and_nothing_else() {
         idle.is_empty(),
         "granted in charts/hotpatch-operator/files/rbac and never used: {idle:#?}"
     );
+}
+
+/// Runs the controller for some virtual minutes over an empty cluster; returns what it asked for.
+async fn asked_when_watching(namespace: &str) -> BTreeSet<Asked> {
+    let clock = Clock::starting_at(EVE.parse().unwrap());
+    let kube = KubeSim::new(clock.as_fn());
+    let crds: Api<CustomResourceDefinition> = Api::all(kube.client());
+    for crd in hotpatch_operator::api::all_crds() {
+        crds.create(&PostParams::default(), &crd).await.unwrap();
+    }
+    let namespaces: Api<Namespace> = Api::all(kube.client());
+    let mut home = Namespace::default();
+    home.metadata.name = Some(OWN.to_owned());
+    namespaces
+        .create(&PostParams::default(), &home)
+        .await
+        .unwrap();
+    let asked = Arc::new(Mutex::new(BTreeSet::new()));
+    let into = Arc::clone(&asked);
+    kube.on_request(move |call| {
+        into.lock().unwrap().insert(Asked::from(call));
+        Fault::None
+    });
+    let azure = AzureSim::new(clock.as_fn(), azure_sim::Options::default());
+    let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
+    let transport = Arc::new(SimTransport::new(azure));
+    let cloud = Cloud::new(transport, endpoint, Token::new("token").unwrap());
+    let shell = Shell {
+        kube: kube.client(),
+        clouds: Arc::new(OneCloud(cloud)),
+        clock,
+        audit: Arc::new(Lines::new(std::io::sink())),
+        telemetry: Telemetry::default(),
+        settings: Settings {
+            holder: "one".to_owned(),
+            namespace: OWN.to_owned(),
+            tenure: Tenure::default(),
+            watched: Some(namespace.to_owned()),
+            requested_by_is_enforced: true,
+        },
+    };
+    let telemetry = shell.telemetry.clone();
+    let shutdown = tokio::time::sleep(std::time::Duration::from_secs(300));
+    run(shell, shutdown).await.unwrap();
+    assert_eq!(telemetry.is_ready(), Ok(()));
+    kube.clear_hooks();
+    let found = asked.lock().unwrap();
+    BTreeSet::clone(&found)
+}
+
+#[test]
+fn one_that_watches_a_namespace_asks_for_no_other() {
+    let asked = paused(asked_when_watching("web"));
+    let lists = asked.iter().filter(|own| own.verb == "list").count();
+    assert_eq!(lists, 6, "{asked:#?}");
+    for own in asked {
+        let place = own.namespace.as_deref();
+        let is_cluster = own.verb == "get" && own.name.as_deref() == Some("kube-system");
+        assert!(
+            is_cluster || [Some("web"), Some(OWN)].contains(&place),
+            "{own:?}"
+        );
+    }
 }
 
 #[test]

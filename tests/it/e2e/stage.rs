@@ -15,7 +15,7 @@ use hotpatch_operator::rehearsal::population::Population;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::operator::{Operator, Start};
+use crate::operator::{Operator, Start};
 
 /// The token by which the emulated Azure knows the operator; it must show nowhere.
 pub(super) const SECRET: &str = "e2e-token-8d1f0b6c52a94e7e";
@@ -28,6 +28,9 @@ pub(super) const SYSTEM: &str = "hotpatch-system";
 
 /// Where the fleet is.
 pub(super) const NAMESPACE: &str = "web";
+
+/// How fast the operator's time may run: an hour in a second.
+const SPEED: u32 = 3_600;
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -122,6 +125,7 @@ impl Stage {
             token: &self.folder.join("azure-token"),
             folder: &self.folder,
             from,
+            speed: SPEED,
         }));
     }
 

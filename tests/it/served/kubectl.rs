@@ -167,8 +167,12 @@ fn kubectl_gets_every_kind_in_every_form() {
     );
     let chosen = own.run("get hpm --no-headers --field-selector spec.fleet=servers");
     assert_eq!(chosen.lines().count(), 62);
-    let paged = own.run("get hpm --no-headers --chunk-size=10");
-    assert_eq!(paged, chosen, "pages make the same list");
+    let paged = own.run("get hpm -o name --chunk-size=10");
+    assert_eq!(
+        paged,
+        own.run("get hpm -o name"),
+        "pages make the same list"
+    );
     has(&own.run("get ns"), &["STATUS", "Active", "hotpatch-system"]);
     has(
         &own.run("get lease -n hotpatch-system"),
@@ -328,6 +332,52 @@ fn kubectl_creates_built_in_objects_which_it_sends_as_protobuf() {
     has(&own.run("get sa -n foo"), &["bob"]);
     has(&own.run("delete ns foo --timeout=20s"), &["deleted"]);
     has(&own.refused("get cm m -n foo"), &["(NotFound)"]);
+}
+
+#[test]
+#[ignore = "needs kubectl: make e2e"]
+fn kubectl_applies_a_built_in_object_again() {
+    let own = Kubectl::start(SLOW);
+    let map = |value: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: m}}, data: {{a: {value}, b: x}}}}"
+        )
+    };
+    own.write("map.yaml", &map("one"));
+    has(&own.run("apply -f map.yaml"), &["configmap/m created"]);
+    own.write("map.yaml", &map("two").replace(", b: x", ""));
+    has(&own.run("apply -f map.yaml"), &["configmap/m configured"]);
+    assert_eq!(own.run("get cm m -o jsonpath={.data}"), "{\"a\":\"two\"}");
+    has(&own.run("apply -f map.yaml"), &["configmap/m unchanged"]);
+}
+
+#[test]
+#[ignore = "needs kubectl: make e2e"]
+fn kubectl_applies_server_side_and_meets_conflicts() {
+    let own = Kubectl::start(SLOW);
+    own.write("window.yaml", WINDOW);
+    own.write("later.yaml", &WINDOW.replace("12:00", "13:00"));
+    has(
+        &own.run("apply --server-side -f window.yaml"),
+        &["lunch serverside-applied"],
+    );
+    let other = "apply --server-side --field-manager=other -f later.yaml";
+    has(
+        &own.refused(other),
+        &["conflict with \"kubectl\"", ".spec.startTime"],
+    );
+    has(
+        &own.run(&format!("{other} --force-conflicts")),
+        &["lunch serverside-applied"],
+    );
+    assert_eq!(
+        own.run("get hpw lunch -o jsonpath={.spec.startTime}"),
+        "13:00"
+    );
+    has(
+        &own.run("get hpw lunch -o yaml --show-managed-fields"),
+        &["manager: other"],
+    );
 }
 
 #[test]

@@ -131,6 +131,7 @@ const LAYERS: [Layer; 10] = [
             "chrono",
             "futures",
             "http",
+            "http_body",
             "http_body_util",
             "k8s_openapi",
             "kube",

@@ -62,15 +62,12 @@ fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
     let mut out = Vec::with_capacity(left.len().max(right.len()));
     let (mut l, mut r) = (0, 0);
     let join = |step: &Option<Arc<str>>, fallback: &Value| {
-        let step = step.as_ref();
-        let (old, new) = (
-            step.and_then(|step| by_left.get(step)),
-            step.and_then(|step| by_right.get(step)),
-        );
-        match (old, new) {
-            (Some(old), Some(new)) => merge(shape.items(), old, new),
-            _ => fallback.clone(),
-        }
+        join(
+            shape.items(),
+            step.as_ref(),
+            (&by_left, &by_right),
+            fallback,
+        )
     };
     while l < left.len() || r < right.len() {
         let (left_step, right_step) = (left_steps.get(l), right_steps.get(r));
@@ -114,6 +111,20 @@ fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
         }
     }
     Value::Array(out)
+}
+
+/// An element that both lists may have; `fallback` is the one of the configuration.
+fn join(
+    items: &Shape,
+    step: Option<&Arc<str>>,
+    (left, right): (&BTreeMap<Arc<str>, &Value>, &BTreeMap<Arc<str>, &Value>),
+    fallback: &Value,
+) -> Value {
+    let found = step.and_then(|step| Some((left.get(step)?, right.get(step)?)));
+    match found {
+        Some((old, new)) => merge(items, old, new),
+        None => fallback.clone(),
+    }
 }
 
 /// The value without the fields of a set; what loses everything becomes null, as in the real

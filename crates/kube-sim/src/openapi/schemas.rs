@@ -4,6 +4,7 @@
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Event as CoreEvent, Namespace, ServiceAccount};
 use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta, Status};
 use schemars::generate::SchemaSettings;
@@ -101,6 +102,10 @@ impl Schemas {
             Builtin::CoreEvent => self.generate::<CoreEvent>(),
             Builtin::Event => self.generate::<Event>(),
             Builtin::Lease => self.generate::<Lease>(),
+            Builtin::Role => self.generate::<Role>(),
+            Builtin::ClusterRole => self.generate::<ClusterRole>(),
+            Builtin::RoleBinding => self.generate::<RoleBinding>(),
+            Builtin::ClusterRoleBinding => self.generate::<ClusterRoleBinding>(),
             Builtin::Crd => self.generate::<CustomResourceDefinition>(),
             #[allow(unreachable_patterns, reason = "a type without a schema of its own")]
             _ => {

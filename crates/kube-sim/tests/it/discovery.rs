@@ -160,6 +160,7 @@ async fn every_group_version_has_an_openapi_document_that_hangs_together() {
             "apis/apiextensions.k8s.io/v1",
             "apis/coordination.k8s.io/v1",
             "apis/events.k8s.io/v1",
+            "apis/rbac.authorization.k8s.io/v1",
             "apis/test.dev/v1",
         ]
     );

@@ -63,7 +63,9 @@ pub(crate) async fn send_as(
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Answer {
         code,
-        body: serde_json::from_slice(&body).unwrap(),
+        // What no API serves is refused in plain text.
+        body: serde_json::from_slice(&body)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&body).into()),
         warnings,
     }
 }

@@ -63,7 +63,7 @@ async fn unknown_fields_are_pruned_and_defaults_filled_in() {
     };
     let patch = Patch::Merge(json!({"spec": {"other": 1}}));
     let refused = status(raw_widgets(&sim).patch("a", &params, &patch).await);
-    assert_eq!(refused.code, 400);
+    assert_eq!(refused.code, 422);
     assert!(
         refused
             .message

@@ -5,32 +5,31 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How fast the operator's time may run: an hour in a second.
-const SPEED: &str = "3600";
-
 /// How long the operator may take to end when it is asked to, in steps of [`STEP`].
 const STOP_STEPS: u32 = 500;
 
 const STEP: Duration = Duration::from_millis(20);
 
 /// What the operator is started with.
-pub(super) struct Start<'a> {
-    pub(super) kubeconfig: &'a Path,
-    pub(super) endpoint: &'a str,
-    pub(super) token: &'a Path,
-    pub(super) folder: &'a Path,
+pub(crate) struct Start<'a> {
+    pub(crate) kubeconfig: &'a Path,
+    pub(crate) endpoint: &'a str,
+    pub(crate) token: &'a Path,
+    pub(crate) folder: &'a Path,
     /// What its clock shows at the start.
-    pub(super) from: &'a str,
+    pub(crate) from: &'a str,
+    /// How many virtual seconds may pass in a real one.
+    pub(crate) speed: u32,
 }
 
 /// A running operator; dropping it kills it.
-pub(super) struct Operator {
+pub(crate) struct Operator {
     child: Child,
     log: PathBuf,
 }
 
 impl Operator {
-    pub(super) fn start(start: &Start<'_>) -> Self {
+    pub(crate) fn start(start: &Start<'_>) -> Self {
         let log = start.folder.join("operator.log");
         let output = File::options()
             .create(true)
@@ -48,7 +47,8 @@ impl Operator {
             .args(["--arm-endpoint", start.endpoint])
             .args(["--lease-duration", "20m", "--lease-renew-every", "5m"])
             .args(["--telemetry-address", "127.0.0.1:0"])
-            .args(["--virtual-from", start.from, "--virtual-speed", SPEED])
+            .args(["--virtual-from", start.from])
+            .args(["--virtual-speed", &start.speed.to_string()])
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
@@ -57,8 +57,18 @@ impl Operator {
         Self { child, log }
     }
 
+    /// Returns its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Fails if the operator ended by itself.
-    pub(super) fn assert_lives(&mut self) {
+    pub(crate) fn assert_lives(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
             panic!(
                 "the operator ended by itself, {status}:\n{}",
@@ -68,7 +78,7 @@ impl Operator {
     }
 
     /// Asks the operator to end, as a kubelet does, and waits until it has.
-    pub(super) async fn stop(mut self) -> ExitStatus {
+    pub(crate) async fn stop(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &id]).status().unwrap();
         assert!(asked.success(), "SIGTERM could not be sent");
@@ -84,7 +94,7 @@ impl Operator {
         );
     }
 
-    pub(super) fn last_words(&self) -> String {
+    pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
