@@ -5,11 +5,12 @@
 //! outcomes. Decides nothing: a plan allowed each command, and whatever turns up on the way only
 //! withdraws it.
 
+mod recheck;
 mod runs;
 mod send;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shell;
 use super::lease::Leadership;
@@ -18,6 +19,8 @@ use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
+
+use self::recheck::Asking;
 
 pub use runs::{fence, raise_epochs};
 pub use settings::Rests;
@@ -31,6 +34,8 @@ pub struct Deeds {
     pub announced: Vec<Run>,
     /// Why a command or a change that the plan allowed was withdrawn or failed, by machine.
     pub notes: BTreeMap<(String, MachineId), Note>,
+    /// Machines that the last looks found unavailable, or could not see.
+    pub down: BTreeSet<(String, MachineId)>,
     /// Whether anything was done that the next pass should follow up soon.
     pub follow_up: bool,
     /// Whether leadership was found lost.
@@ -83,8 +88,15 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
+        let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone());
         send::send(
-            shell, mirrors, leadership, observed, &mut work, intents, may_send, &mut deeds,
+            shell,
+            leadership,
+            &mut asking,
+            &mut work,
+            intents,
+            may_send,
+            &mut deeds,
         )
         .await;
         for own in work.values_mut().filter(|own| own.is_touched()) {

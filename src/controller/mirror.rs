@@ -43,6 +43,7 @@ struct State<K> {
     seen: u64,
     written: u64,
     own: BTreeSet<u64>,
+    changes: u64,
 }
 
 impl<K> Default for Mirror<K> {
@@ -55,6 +56,7 @@ impl<K> Default for Mirror<K> {
             seen: 0,
             written: 0,
             own: BTreeSet::new(),
+            changes: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -109,13 +111,24 @@ where
 
     /// Notes a write of ours, by the object that the server returned.
     pub fn wrote(&self, object: &K) {
-        let version = version(object.resource_version());
+        self.wrote_version(version(object.resource_version()));
+    }
+
+    /// Notes that nothing older than this version may be decided from any more: a write of ours,
+    /// or a read past this view.
+    pub fn wrote_version(&self, version: u64) {
         let mut state = self.lock();
         state.written = state.written.max(version);
         state.own.insert(version);
         while state.own.len() > OWN_WRITES_MAX {
             state.own.pop_first();
         }
+    }
+
+    /// Returns how often somebody else's change came in: while it stays the same, what was decided
+    /// from this view still stands.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     /// Tells whether the view has come as far as our last write.
@@ -171,6 +184,7 @@ where
                 true
             }
         };
+        state.changes += u64::from(foreign);
         drop(state);
         self.advanced.notify_waiters();
         foreign

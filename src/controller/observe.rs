@@ -24,7 +24,7 @@ use crate::domain::release::Catalogue;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Snapshot};
 use crate::status::machine_name;
-use crate::validate::{self, Declared, Found};
+use crate::validate::{self, Declared, Found, QuarantinedRun};
 
 /// An inventory younger than this is not read again, except for the machines that are worked on.
 /// Well under the age at which nothing may be commanded any more.
@@ -65,6 +65,15 @@ impl Mirrors {
         self.requests.fresh().await;
         self.runs.fresh().await;
         self.machines.fresh().await;
+    }
+
+    /// Returns how often somebody else's change of what is declared or run came in.
+    pub fn changes(&self) -> u64 {
+        self.fleets.changes()
+            + self.windows.changes()
+            + self.policies.changes()
+            + self.requests.changes()
+            + self.runs.changes()
     }
 
     /// Returns what is declared in a namespace.
@@ -132,6 +141,8 @@ pub struct Observed {
     pub declared: BTreeMap<String, Declared>,
     /// The cloud of each namespace that has one.
     pub clouds: BTreeMap<String, Cloud>,
+    /// [`Mirrors::changes`] before anything of it was read.
+    pub changes: u64,
 }
 
 /// Reads everything one pass needs. (reads)
@@ -142,6 +153,7 @@ pub async fn observe(
     cluster_uid: &str,
     catalogue: &Arc<Catalogue>,
 ) -> Observed {
+    let changes = mirrors.changes();
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
@@ -163,6 +175,7 @@ pub async fn observe(
         snapshot,
         declared: all_declared,
         clouds,
+        changes,
     }
 }
 
@@ -184,15 +197,7 @@ async fn domain(
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
     };
-    for run in broken {
-        if run.machines.is_empty() {
-            domain.unreadable_runs.push(run.name.clone());
-        }
-        let why = format!("run {} cannot be understood: {}", run.name, run.why);
-        domain
-            .held
-            .extend(run.machines.into_iter().map(|id| (id, why.clone())));
-    }
+    hold(&mut domain, broken);
     let mut cloud = None;
     if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
         match shell.clouds.cloud(namespace, &account).await {
@@ -223,6 +228,22 @@ async fn domain(
         }
     }
     (domain, cloud)
+}
+
+/// Puts runs that cannot be read into a domain, in place of those that it has of them: their
+/// machines are held.
+pub(super) fn hold(domain: &mut Domain, broken: Vec<QuarantinedRun>) {
+    domain.held.clear();
+    domain.unreadable_runs.clear();
+    for run in broken {
+        if run.machines.is_empty() {
+            domain.unreadable_runs.push(run.name.clone());
+        }
+        let why = format!("run {} cannot be understood: {}", run.name, run.why);
+        domain
+            .held
+            .extend(run.machines.into_iter().map(|id| (id, why.clone())));
+    }
 }
 
 /// Returns where the machines of a namespace are: the scopes of its fleets, and the subscriptions

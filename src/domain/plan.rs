@@ -11,6 +11,7 @@
 mod ceilings;
 mod commands;
 mod drafts;
+mod recheck;
 mod runs;
 mod settings;
 
@@ -30,6 +31,8 @@ use super::roster::{Roster, owners, roster};
 use super::run::follow::question;
 use super::run::{Progress, Run, RunEnd, Terms};
 use super::snapshot::{Domain, Snapshot};
+
+pub use recheck::Recheck;
 
 /// The most commands one pass sends in a disruption domain: what Azure's guest-patch bucket lets
 /// out in 15 seconds (200 a minute per subscription and region; azure.md §6).
@@ -207,15 +210,38 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn view(&self) -> View<'_> {
+        View {
+            domain: &self.domain,
+            outlooks: &self.outlooks,
+            now: self.now,
+        }
+    }
+
     fn fleet(&self, key: &FleetKey) -> Option<&Fleet> {
-        let view = self.domain.fleets.iter().find(|view| &view.key == key)?;
-        view.fleet.as_ref().ok()
+        self.view().fleet(key)
     }
 
     fn note(&mut self, fleet: &FleetKey, machine: &MachineId, note: Note) {
         if let Some(outlook) = self.outlooks.get_mut(fleet) {
             outlook.notes.insert(machine.clone(), note);
         }
+    }
+}
+
+/// What granting a command looks at: the same when a pass is planned and when one of its commands
+/// is about to be sent.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    domain: &'a Domain,
+    outlooks: &'a BTreeMap<FleetKey, Outlook>,
+    now: DateTime<Utc>,
+}
+
+impl<'a> View<'a> {
+    fn fleet(self, key: &FleetKey) -> Option<&'a Fleet> {
+        let view = self.domain.fleets.iter().find(|view| &view.key == key)?;
+        view.fleet.as_ref().ok()
     }
 }
 
@@ -226,7 +252,7 @@ impl Pass<'_> {
 /// most one moving run a fleet. Same snapshot, same plan.
 pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
     let mut plan = Plan::new(now);
-    let owners = owners(snapshot);
+    let owners = owners(snapshot, now);
     for (namespace, domain) in &snapshot.domains {
         let mut pass = Pass {
             namespace,
@@ -234,25 +260,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
             outlooks: BTreeMap::new(),
             now,
         };
-        if let Ok(inventory) = &domain.inventory {
-            for fleet in domain
-                .fleets
-                .iter()
-                .filter_map(|view| view.fleet.as_ref().ok())
-            {
-                let roster = roster(fleet, inventory, &owners, &snapshot.catalogue, now);
-                pass.outlooks.insert(
-                    fleet.key.clone(),
-                    Outlook {
-                        roster,
-                        rollouts: BTreeMap::new(),
-                        notes: BTreeMap::new(),
-                        waits: None,
-                        next_window: None,
-                    },
-                );
-            }
-        }
+        pass.outlooks = outlooks(domain, snapshot, &owners, now);
         settings::explain(&mut pass);
         let wishes = runs::advance(&mut pass, &mut plan);
         judge_rollouts(&mut pass, snapshot);
@@ -268,6 +276,32 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         }
     }
     plan
+}
+
+/// Judges the machines of every fleet of a domain that can be planned for.
+fn outlooks(
+    domain: &Domain,
+    snapshot: &Snapshot,
+    owners: &BTreeMap<MachineId, FleetKey>,
+    now: DateTime<Utc>,
+) -> BTreeMap<FleetKey, Outlook> {
+    let Ok(inventory) = &domain.inventory else {
+        return BTreeMap::new();
+    };
+    let fleets = domain.fleets.iter();
+    fleets
+        .filter_map(|view| view.fleet.as_ref().ok())
+        .map(|fleet| {
+            let outlook = Outlook {
+                roster: roster(fleet, inventory, owners, &snapshot.catalogue, now),
+                rollouts: BTreeMap::new(),
+                notes: BTreeMap::new(),
+                waits: None,
+                next_window: None,
+            };
+            (fleet.key.clone(), outlook)
+        })
+        .collect()
 }
 
 /// Returns a domain with its fleets in order: oldest first, then by name.

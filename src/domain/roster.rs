@@ -83,7 +83,7 @@ pub type Roster = BTreeMap<MachineId, Member>;
 /// Returns which fleet may act on each machine that more than nobody wants: of the fleets in
 /// Enforce whose spec is understood, the oldest, then the first by name. A machine named by an
 /// open run stays with that run's fleet.
-pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
+pub fn owners(snapshot: &Snapshot, _now: DateTime<Utc>) -> BTreeMap<MachineId, FleetKey> {
     let mut owners = BTreeMap::new();
     for domain in snapshot.domains.values() {
         for run in domain.runs.values().filter(|run| run.is_open()) {

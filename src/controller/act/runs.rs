@@ -52,6 +52,11 @@ impl Work {
         (self.stored != self.before).then_some((self.before, self.stored))
     }
 
+    /// Returns the object that the next write replaces.
+    pub(super) fn object(&self) -> Option<&Arc<HotpatchRun>> {
+        self.object.as_ref()
+    }
+
     /// Puts a machine at another step.
     pub(super) fn set(&mut self, machine: &MachineId, progress: Progress) {
         self.run.progress.insert(machine.clone(), progress);

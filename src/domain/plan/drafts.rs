@@ -22,7 +22,7 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     if pass.domain.fresh_inventory(now).is_none() {
         return;
     }
-    let Some(mut budget) = budget(pass) else {
+    let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
     };
     for send in plan

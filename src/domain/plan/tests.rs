@@ -13,6 +13,7 @@ use crate::domain::testkit::{
 mod degrade;
 mod grants;
 mod passes;
+mod recheck;
 mod stories;
 mod world;
 
