@@ -30,6 +30,9 @@ use crate::domain::run::{RunMachine as Member, Terms};
 
 /// The finalizer of a run, from before its first command until it has ended.
 pub const FINALIZER: &str = "hotpatch.dev/run";
+/// The annotation of a run whose log was written: from before its first intent. A run that bears
+/// it and has no log has lost it, and what it commanded is not known.
+pub const ANNOTATION_LOGGED: &str = "hotpatch.dev/logged";
 /// The label with the name of a run's fleet.
 pub const LABEL_FLEET: &str = "hotpatch.dev/fleet";
 /// The label with the id of a run's release.

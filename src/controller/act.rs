@@ -5,6 +5,8 @@
 //! outcomes. Decides nothing: a plan allowed each command, and whatever turns up on the way only
 //! withdraws it.
 
+mod ends;
+mod fence;
 mod recheck;
 mod runs;
 mod send;
@@ -22,7 +24,7 @@ use crate::domain::run::Run;
 
 use self::recheck::Asking;
 
-pub use runs::{fence, raise_epochs};
+pub use fence::{Stored, fence, raise_epochs};
 pub use settings::Rests;
 
 /// What acting came to, for status and for the next pass.
@@ -38,8 +40,24 @@ pub struct Deeds {
     pub down: BTreeSet<(String, MachineId)>,
     /// Whether anything was done that the next pass should follow up soon.
     pub follow_up: bool,
+    /// Whether a write was refused in a way that trying again at once does not cure.
+    pub refused: bool,
+    /// Runs that were given up without being understood.
+    pub abandoned: Vec<RunKey>,
     /// Whether leadership was found lost.
     pub lost: bool,
+}
+
+impl Deeds {
+    /// Notes that a write failed: what is in passing is tried again soon, the rest later.
+    fn failed(&mut self, error: &kube::Error) {
+        let passes = match error {
+            kube::Error::Api(status) => status.is_conflict() || status.is_not_found(),
+            _ => true,
+        };
+        self.follow_up |= passes;
+        self.refused |= !passes;
+    }
 }
 
 /// A command with its intent written, about to be sent.
@@ -103,11 +121,20 @@ pub async fn act(
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }
     }
-    if !deeds.lost {
+    if !deeds.lost && !leadership.may_send() {
+        // Reading and looking may have taken longer than the lease holds.
+        if let Err(error) = leadership.renew(shell.clock.now()).await {
+            tracing::warn!(%error, "the lease could not be renewed: nothing more is done");
+            deeds.lost = !leadership.is_held();
+            deeds.follow_up = true;
+        }
+    }
+    if !deeds.lost && leadership.is_current() {
         runs::announce(shell, mirrors, plan, &mut deeds).await;
-        runs::let_go(shell, mirrors, observed).await;
-        settings::change(shell, observed, plan, rests, &mut deeds).await;
-        settings::assess(shell, observed, plan, rests, &mut deeds).await;
+        deeds.abandoned = ends::let_go(shell, mirrors, observed, plan).await;
+        let lead = &*leadership;
+        settings::change(shell, lead, observed, plan, rests, &mut deeds).await;
+        settings::assess(shell, lead, observed, plan, rests, &mut deeds).await;
     }
     for own in work.into_values() {
         if let Some(pair) = own.changed() {

@@ -6,6 +6,7 @@
 //! Time is counted by tokio's monotonic clock from before each renewal. Must never act on the
 //! times another process wrote, except to wait longer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -81,6 +82,8 @@ struct Held {
     renewed: Instant,
     /// Before this instant an earlier leader's commands may still arrive.
     quiet_until: Instant,
+    /// Whether there was no lease to take: somebody may have deleted that of a leader who lives.
+    found_none: bool,
 }
 
 /// This process's claim to leadership.
@@ -91,6 +94,8 @@ pub struct Leadership {
     holder: String,
     tenure: Tenure,
     held: Option<Held>,
+    /// Whether a command is on its way. It stays so where the process is stopped meanwhile.
+    is_sending: AtomicBool,
     /// The lease of another holder as last seen, and since when it has not changed.
     rival: Option<(String, Instant)>,
 }
@@ -104,6 +109,7 @@ impl Leadership {
             holder: holder.to_owned(),
             tenure,
             held: None,
+            is_sending: AtomicBool::new(false),
             rival: None,
         }
     }
@@ -166,6 +172,7 @@ impl Leadership {
                 object,
                 renewed: asked,
                 quiet_until: asked,
+                found_none: true,
             });
             return Ok(());
         };
@@ -203,6 +210,7 @@ impl Leadership {
             object,
             renewed: asked,
             quiet_until,
+            found_none: false,
         });
         self.rival = None;
         Ok(())
@@ -217,7 +225,7 @@ impl Leadership {
         let asked = Instant::now();
         let held = self.held.as_ref().ok_or(Error::Lost)?;
         let lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
-        let quiet_until = held.quiet_until;
+        let (quiet_until, found_none) = (held.quiet_until, held.found_none);
         match self
             .api
             .replace(LEASE_NAME, &PostParams::default(), &lease)
@@ -228,6 +236,7 @@ impl Leadership {
                     object,
                     renewed: asked,
                     quiet_until,
+                    found_none,
                 });
                 Ok(())
             }
@@ -239,6 +248,22 @@ impl Leadership {
                 Err(error)
             }
         }
+    }
+
+    /// Waits as long as a lease holds where none was found although somebody led before: it may
+    /// have been deleted under a leader who lives, and who notices at its next renewal only.
+    pub fn wait_out_an_unknown_holder(&mut self) {
+        let long = self.tenure.duration + REQUEST_TIMEOUT + MARGIN;
+        if let Some(held) = self.held.as_mut().filter(|own| own.found_none) {
+            held.quiet_until = held.quiet_until.max(held.renewed + long);
+            held.found_none = false;
+        }
+    }
+
+    /// Tells whether nobody else can hold the lease yet, by our own clock.
+    pub fn is_current(&self) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| Instant::now() < held.renewed + self.tenure.duration)
     }
 
     /// Raises the epoch to at least `floor`, as the runs found demand it.
@@ -254,7 +279,13 @@ impl Leadership {
         self.renew(now).await
     }
 
-    /// Gives leadership up, so that the next one need not wait for it to run out.
+    /// Notes that a command leaves, or that it was answered.
+    pub fn sends(&self, is_sending: bool) {
+        self.is_sending.store(is_sending, Ordering::SeqCst);
+    }
+
+    /// Gives leadership up, so that the next one need not wait for it to run out; unless a command
+    /// was on its way when the process was stopped: then the lease runs out by itself.
     ///
     /// # Errors
     /// As [`Self::renew`].
@@ -262,6 +293,10 @@ impl Leadership {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
+        if self.is_sending.load(Ordering::SeqCst) {
+            tracing::info!("stopped while a command was on its way: the lease runs out by itself");
+            return Ok(());
+        }
         let mut lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = None;

@@ -212,6 +212,7 @@ where
                 name: key.1.clone(),
                 uid: meta.uid,
                 created_at: meta.creation_timestamp.as_ref().and_then(from_k8s),
+                deleted_at: meta.deletion_timestamp.as_ref().and_then(from_k8s),
                 why: invalid.error.to_string(),
             };
             (key, version(meta.resource_version), found)

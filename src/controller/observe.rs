@@ -196,6 +196,8 @@ async fn domain(
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
+        unread_deletions: BTreeMap::new(),
+        identity_gone: None,
     };
     hold(&mut domain, broken);
     let mut cloud = None;
@@ -214,6 +216,7 @@ async fn domain(
             }
         }
     }
+    domain.identity_gone = identity_gone(memory.access.get(namespace));
     if let Ok(inventory) = &domain.inventory {
         let names = inventory.machines.values();
         declared.machine_names = names
@@ -230,12 +233,25 @@ async fn domain(
     (domain, cloud)
 }
 
+/// Tells whether Azure refused the identity, in whichever way.
+fn identity_gone(access: Option<&Access>) -> Option<String> {
+    match access {
+        Some(Access::Failed(error @ (Error::Unauthorised { .. } | Error::Denied { .. }))) => {
+            Some(error.to_string())
+        }
+        _ => None,
+    }
+}
+
 /// Puts runs that cannot be read into a domain, in place of those that it has of them: their
 /// machines are held.
 pub(super) fn hold(domain: &mut Domain, broken: Vec<QuarantinedRun>) {
     domain.held.clear();
     domain.unreadable_runs.clear();
+    domain.unread_deletions.clear();
     for run in broken {
+        let deleted = run.deleted_at.map(|at| (run.name.clone(), at));
+        domain.unread_deletions.extend(deleted);
         if run.machines.is_empty() {
             domain.unreadable_runs.push(run.name.clone());
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference};
 use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use kube::core::object::HasStatus;
@@ -21,7 +22,7 @@ use crate::api::machine::{HotpatchMachineSpec, MachineKind};
 use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchMachine};
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
-use crate::domain::plan::{Note, Outlook, Plan};
+use crate::domain::plan::{Note, Outlook, Plan, RunKey};
 use crate::domain::run::{Progress, Run};
 use crate::domain::snapshot::Domain;
 use crate::status;
@@ -92,6 +93,13 @@ pub async fn publish(
                 )
                 .await;
         }
+    }
+    for key in &deeds.abandoned {
+        let happening = status::run_abandoned();
+        let reference = reference_of(key);
+        events
+            .emit(&shell.kube, &reference, &key.namespace, happening, now)
+            .await;
     }
     left == 0
 }
@@ -377,6 +385,7 @@ async fn records(
 ) {
     let api: Api<HotpatchMachine> = Api::namespaced(shell.kube.clone(), &key.namespace);
     let mut kept = BTreeSet::new();
+    let mut refused = false;
     let runs = last_runs(shown.domain, key);
     let Some(Ok(valid)) = shown
         .domain
@@ -408,8 +417,8 @@ async fn records(
         let object = match mirrors.machines.get(&key.namespace, &name) {
             Some(Found::Object(object)) => object,
             Some(Found::Unreadable { .. }) => continue,
+            None if refused => continue,
             None => {
-                *left -= 1;
                 let made = api
                     .create(
                         &PostParams::default(),
@@ -418,10 +427,13 @@ async fn records(
                     .await;
                 match made {
                     Ok(object) => {
+                        *left -= 1;
                         mirrors.machines.wrote(&object);
                         Arc::new(object)
                     }
                     Err(error) => {
+                        // What refuses one refuses all: a namespace that is being deleted, a quota.
+                        refused = true;
                         tracing::info!(machine = %name, %error, "no record could be made");
                         continue;
                     }
@@ -509,16 +521,22 @@ fn last_runs<'a>(
     last
 }
 
-fn run_reference(mirrors: &Mirrors, run: &Run) -> k8s_openapi::api::core::v1::ObjectReference {
+fn run_reference(mirrors: &Mirrors, run: &Run) -> ObjectReference {
     match mirrors.runs.get(&run.fleet.namespace, &run.name) {
         Some(Found::Object(object)) => object.object_ref(&()),
-        _ => k8s_openapi::api::core::v1::ObjectReference {
-            api_version: Some("hotpatch.dev/v1alpha1".to_owned()),
-            kind: Some("HotpatchRun".to_owned()),
-            name: Some(run.name.clone()),
-            namespace: Some(run.fleet.namespace.clone()),
+        _ => ObjectReference {
             uid: Some(run.uid.clone()),
-            ..Default::default()
+            ..reference_of(&RunKey::of(run))
         },
+    }
+}
+
+fn reference_of(key: &RunKey) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("hotpatch.dev/v1alpha1".to_owned()),
+        kind: Some("HotpatchRun".to_owned()),
+        name: Some(key.name.clone()),
+        namespace: Some(key.namespace.clone()),
+        ..ObjectReference::default()
     }
 }

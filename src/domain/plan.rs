@@ -15,7 +15,7 @@ mod recheck;
 mod runs;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -124,6 +124,17 @@ pub struct Draft {
     pub terms: Terms,
 }
 
+/// A machine to be assessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assessing {
+    /// Its fleet.
+    pub fleet: FleetKey,
+    /// The machine.
+    pub machine: MachineId,
+    /// When the command ended whose verdict waits for it: only a newer assessment will do.
+    pub newer_than: Option<DateTime<Utc>>,
+}
+
 /// Why a machine is left alone, or what is being done with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
@@ -165,6 +176,11 @@ pub struct Plan {
     /// Runs that end.
     #[serde(serialize_with = "by_name")]
     pub ends: BTreeMap<RunKey, RunEnd>,
+    /// Runs whose work can be followed no longer, with the reason, or again, without one.
+    #[serde(serialize_with = "by_name")]
+    pub orphaned: BTreeMap<RunKey, Option<String>>,
+    /// Runs that are being deleted, cannot be understood, and are let go of.
+    pub abandoned: BTreeSet<RunKey>,
     /// Commands to send.
     pub sends: Vec<Send>,
     /// Runs to announce.
@@ -172,7 +188,7 @@ pub struct Plan {
     /// Settings to change.
     pub changes: Vec<(FleetKey, Change)>,
     /// Machines to assess.
-    pub assessments: Vec<(FleetKey, MachineId)>,
+    pub assessments: Vec<Assessing>,
     /// What was found out about each fleet that can be planned for.
     #[serde(serialize_with = "by_name")]
     pub outlooks: BTreeMap<FleetKey, Outlook>,
@@ -185,6 +201,8 @@ impl Plan {
         Self {
             moves: Vec::new(),
             ends: BTreeMap::new(),
+            orphaned: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
             sends: Vec::new(),
             drafts: Vec::new(),
             changes: Vec::new(),

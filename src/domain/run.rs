@@ -30,6 +30,11 @@ pub const MAXIMUM_DURATION_FLOOR: TimeDelta = TimeDelta::minutes(40);
 /// The longest `maximumDuration` that is ever sent (Update Manager's own bound; azure.md §1.5).
 pub const MAXIMUM_DURATION_CEILING: TimeDelta = TimeDelta::minutes(3 * 60 + 55);
 
+/// How long a run that is being deleted is kept at most: by then nothing that it commanded can be
+/// under way, for this is longer than the late horizon and the longest command together. It also
+/// ends what cannot be read, or followed for want of an identity.
+pub const DELETED_KEPT_MAX: TimeDelta = TimeDelta::hours(12);
+
 /// What a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum LimitKey {
@@ -265,6 +270,8 @@ pub enum StepReason {
     ForeignContent,
     /// A person let go of the hold.
     LetGo,
+    /// Its run was deleted, and its end was not seen in time.
+    Orphaned,
     /// What is stored about it cannot be understood.
     Corrupt,
     /// A word of another version.
@@ -272,7 +279,7 @@ pub enum StepReason {
 }
 
 impl StepReason {
-    const WORDS: [(Self, &'static str); 17] = [
+    const WORDS: [(Self, &'static str); 18] = [
         (Self::WindowClosed, "WindowClosed"),
         (Self::Aborted, "Aborted"),
         (Self::MachineGone, "MachineGone"),
@@ -289,6 +296,7 @@ impl StepReason {
         (Self::NothingInstalled, "NothingInstalled"),
         (Self::ForeignContent, "ForeignContent"),
         (Self::LetGo, "LetGo"),
+        (Self::Orphaned, "Orphaned"),
         (Self::Corrupt, "Corrupt"),
     ];
 
@@ -399,8 +407,10 @@ pub struct Run {
     pub progress: BTreeMap<MachineId, Progress>,
     /// How it ended, if it did.
     pub end: Option<RunEnd>,
-    /// Whether it is being deleted: that aborts it.
-    pub deleting: bool,
+    /// Since when it is being deleted, if it is: that aborts it.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Why its work cannot be followed to its end, if it cannot.
+    pub orphaned: Option<String>,
     /// The gate conditions that are true on it.
     pub gates_open: BTreeSet<String>,
     /// The epoch of the leader that owns it.

@@ -69,6 +69,11 @@ pub struct Domain {
     pub held: BTreeMap<MachineId, String>,
     /// Runs of which not even the machines can be read: while there are any, none is announced.
     pub unreadable_runs: Vec<String>,
+    /// Runs that cannot be read and are being deleted, and since when.
+    pub unread_deletions: BTreeMap<String, DateTime<Utc>>,
+    /// Why Azure does not let the namespace's identity in, if it does not: it is gone, or its
+    /// rights are. None says nothing about reads that failed for another reason.
+    pub identity_gone: Option<String>,
 }
 
 impl Domain {

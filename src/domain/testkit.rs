@@ -380,7 +380,8 @@ pub(crate) fn run_of(fleet: &FleetKey, terms: Terms, now: DateTime<Utc>) -> Run 
             .collect(),
         terms,
         end: None,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::new(),
         epoch: 1,
         quarantined: None,
@@ -455,6 +456,8 @@ pub(crate) fn domain(
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
+        unread_deletions: BTreeMap::new(),
+        identity_gone: None,
     }
 }
 

@@ -117,8 +117,8 @@ pub enum Ended {
 /// One life of the controller.
 struct Life {
     task: JoinHandle<Result<(), crate::controller::Error>>,
-    /// Dropped only with the life: the shutdown never comes.
-    _shutdown: oneshot::Sender<()>,
+    /// Dropped only with the life: a dropped one would ask for the end.
+    shutdown: oneshot::Sender<()>,
 }
 
 /// The real controller over both simulators.
@@ -133,6 +133,8 @@ pub struct Rehearsal {
     tenure: Tenure,
     scene: Watched,
     life: Option<Life>,
+    /// A second replica, with its own way.
+    second: Option<(Life, Gate)>,
     lives: u32,
 }
 
@@ -182,6 +184,7 @@ impl Rehearsal {
             tenure: options.tenure,
             scene,
             life: None,
+            second: None,
             lives: 0,
         };
         own.restart();
@@ -192,14 +195,48 @@ impl Rehearsal {
     pub fn restart(&mut self) {
         self.kill();
         self.gate = self.gate.next();
+        self.life = Some(self.start(self.gate.clone()));
+    }
+
+    /// Starts a second replica beside the one that lives, and returns its way.
+    pub fn join(&mut self) -> Gate {
+        let gate = Gate::default();
+        let life = self.start(gate.clone());
+        self.second = Some((life, gate.clone()));
+        gate
+    }
+
+    /// Asks the first replica to end, as a rolling update does, and goes on with the second.
+    pub async fn hand_over(&mut self) {
+        let Some((life, gate)) = self.second.take() else {
+            return;
+        };
+        let before = self.life.replace(life);
+        self.gate = gate;
+        if let Some(before) = before {
+            let _ = before.shutdown.send(());
+            let _ = before.task.await;
+        }
+    }
+
+    /// Goes on with the second replica alone; the first is dead.
+    pub fn promote(&mut self) {
+        if let Some((life, gate)) = self.second.take() {
+            self.kill();
+            self.life = Some(life);
+            self.gate = gate;
+        }
+    }
+
+    fn start(&mut self, gate: Gate) -> Life {
         self.lives += 1;
         let way = KubeWay {
             service: self.kube.service(),
-            gate: self.gate.clone(),
+            gate: gate.clone(),
         };
         let transport = AzureWay {
             sim: self.azure.clone(),
-            gate: self.gate.clone(),
+            gate,
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
@@ -218,16 +255,21 @@ impl Rehearsal {
         let task = tokio::spawn(run(shell, async move {
             let _ = asked.await;
         }));
-        self.life = Some(Life {
-            task,
-            _shutdown: shutdown,
-        });
+        Life { task, shutdown }
     }
 
     /// Kills the controller at once: all its memory is lost, nothing is tidied up.
     pub fn kill(&mut self) {
         self.gate.close();
         if let Some(life) = self.life.take() {
+            life.task.abort();
+        }
+    }
+
+    /// Kills the second replica at once, if there is one.
+    pub fn kill_second(&mut self) {
+        if let Some((life, gate)) = self.second.take() {
+            gate.close();
             life.task.abort();
         }
     }
@@ -282,6 +324,7 @@ impl Rehearsal {
     /// Judges the end and returns everything that is to be said.
     pub fn finish(&mut self) -> Report {
         self.kill();
+        self.kill_second();
         observe(&self.kube, &self.azure, &self.scene, false);
         let mut scene = locked(&self.scene);
         let scene = &mut *scene;
@@ -316,6 +359,7 @@ impl Rehearsal {
 impl Drop for Rehearsal {
     fn drop(&mut self) {
         self.kill();
+        self.kill_second();
         // The hooks hold what holds the hooks.
         self.kube.clear_hooks();
         self.azure.clear_hooks();

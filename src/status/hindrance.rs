@@ -12,7 +12,7 @@ pub(super) enum WaitsFor {
 }
 
 /// Reasons that pass by themselves, or with the fleet's own state that its conditions tell.
-const PASSING: [&str; 42] = [
+const PASSING: [&str; 45] = [
     "Aborted",
     "AlreadyCurrent",
     "AssessmentFromFuture",
@@ -28,6 +28,7 @@ const PASSING: [&str; 42] = [
     "Excluded",
     "GateClosed",
     "GroupOrder",
+    "InAnotherRun",
     "InstallInProgress",
     "InventoryStale",
     "KeptApart",
@@ -38,6 +39,7 @@ const PASSING: [&str; 42] = [
     "NoRelease",
     "NotDue",
     "NotEnrolled",
+    "NotSent",
     "OwnedByAnotherFleet",
     "Paced",
     "Paused",
@@ -45,6 +47,7 @@ const PASSING: [&str; 42] = [
     "PlatformInstalls",
     "RebootOwed",
     "RebootUnconfirmed",
+    "RunGone",
     "Running",
     "Skipped",
     "Soaking",

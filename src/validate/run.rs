@@ -5,11 +5,13 @@ mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Declared, Found, created_at, fleet};
 use crate::api::HotpatchRun;
 use crate::api::run as api;
+use crate::api::time;
 use crate::domain::due::{Action, Cause};
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{
@@ -20,7 +22,7 @@ use crate::domain::release::ReleaseId;
 use crate::domain::run::{
     FrozenLimit, RUN_MACHINES_MAX, Run, RunEnd, RunMachine, RunWindow, Terms,
 };
-use crate::record::{digest, words};
+use crate::record::{ANNOTATION_LOGGED, digest, words};
 
 /// A run of which not even the terms can be made.
 ///
@@ -34,18 +36,28 @@ pub struct QuarantinedRun {
     pub uid: Option<String>,
     /// The machines that it names, as far as they could be read; empty if nothing could.
     pub machines: Vec<MachineId>,
+    /// Since when it is being deleted, if it is.
+    pub deleted_at: Option<DateTime<Utc>>,
     /// What is not understood, for people.
     pub why: String,
 }
 
-/// Reads the runs of a namespace, by name, and those that cannot be read at all.
+/// Reads the runs of a namespace, by name, and those that cannot be read at all; among these also
+/// once more a run whose log names machines that it cannot be asked about.
 pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>) {
     let mut runs = BTreeMap::new();
     let mut broken = Vec::new();
     for found in &declared.runs {
         let read = match found {
             Found::Object(object) => run(object),
-            Found::Unreadable { name, uid, why, .. } => Err(QuarantinedRun {
+            Found::Unreadable {
+                name,
+                uid,
+                deleted_at,
+                why,
+                ..
+            } => Err(QuarantinedRun {
+                deleted_at: *deleted_at,
                 name: name.clone(),
                 uid: uid.clone(),
                 machines: Vec::new(),
@@ -54,6 +66,7 @@ pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>)
         };
         match read {
             Ok(run) => {
+                broken.extend(found.object().and_then(|own| strays(own, &run)));
                 runs.insert(run.name.clone(), run);
             }
             Err(run) => broken.push(run),
@@ -61,6 +74,23 @@ pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>)
     }
     broken.sort_by(|a, b| a.name.cmp(&b.name));
     (runs, broken)
+}
+
+/// Returns the machines that the log of a run names and its spec does not: one of both is damaged,
+/// and something may have been commanded on them.
+fn strays(object: &HotpatchRun, run: &Run) -> Option<QuarantinedRun> {
+    let entries = object.status.iter().flat_map(|own| &own.machines);
+    let strays: Vec<MachineId> = entries
+        .filter_map(|own| MachineId::parse(&own.id).ok())
+        .filter(|id| !run.terms.machines.contains_key(id))
+        .collect();
+    (run.is_open() && !strays.is_empty()).then(|| QuarantinedRun {
+        name: run.name.clone(),
+        uid: Some(run.uid.clone()),
+        machines: strays,
+        deleted_at: run.deleted_at,
+        why: "its log names a machine that its spec does not".to_owned(),
+    })
 }
 
 /// What is not understood about a run, the first thing first.
@@ -101,6 +131,7 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
             .iter()
             .filter_map(|own| MachineId::parse(&own.id).ok())
             .collect(),
+        deleted_at: deleted_at(meta),
         why,
     };
     let uid = meta
@@ -119,7 +150,11 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     let terms = terms(object, release, &mut doubts);
     let status = object.status.clone().unwrap_or_default();
     let created_at = created_at(meta);
-    let progress = entry::progress(&status, &terms, created_at, &mut doubts);
+    let is_logged = meta
+        .annotations
+        .as_ref()
+        .is_some_and(|own| own.contains_key(ANNOTATION_LOGGED));
+    let progress = entry::progress(&status, is_logged, &terms, created_at, &mut doubts);
     let end = end(&status, &progress, &mut doubts);
     for field in status.not_understood.keys() {
         doubts.add(format!("status.{field} is not understood"));
@@ -151,11 +186,26 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
         terms,
         progress,
         end,
-        deleting: meta.deletion_timestamp.is_some(),
+        deleted_at: deleted_at(meta),
+        orphaned: orphaned(&status),
         gates_open,
         epoch: status.epoch,
         quarantined: (!told.is_empty()).then(|| told.join("; ")),
     })
+}
+
+fn deleted_at(meta: &ObjectMeta) -> Option<DateTime<Utc>> {
+    meta.deletion_timestamp.as_ref().map(|at| {
+        // A time that cannot be read is no reason to keep it for ever.
+        time::from_k8s(at).unwrap_or(DateTime::UNIX_EPOCH)
+    })
+}
+
+fn orphaned(status: &api::HotpatchRunStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter();
+    conditions
+        .find(|own| own.type_ == "Orphaned" && own.status == "True")
+        .map(|own| own.message.clone())
 }
 
 /// Tells how a run ended. One that is called complete while a machine is not done with is none.

@@ -4,6 +4,7 @@ mod api;
 mod azure;
 mod bad_input;
 mod crds;
+mod protocol;
 mod rehearsal;
 mod status;
 mod tidy;

@@ -209,7 +209,9 @@ pub(super) async fn send(
         let (after, why) = match allowed {
             Ok(until) => {
                 let cloud = asking.observed.clouds.get(&intent.run.namespace);
+                leadership.sends(true);
                 let after = command(shell, cloud, &own.run, &before, &intent, until).await;
+                leadership.sends(false);
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
                 (after, why)

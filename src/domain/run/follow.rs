@@ -6,7 +6,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Progress, Run, RunMachine, Step, StepReason, Terms};
+use super::{
+    DELETED_KEPT_MAX, MAXIMUM_DURATION_CEILING, Progress, Run, RunMachine, Step, StepReason, Terms,
+};
 use crate::domain::command::Command;
 use crate::domain::due::{Action, Cause};
 use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question, Reading};
@@ -52,6 +54,12 @@ pub struct Sight<'a> {
     pub let_go: bool,
     /// Whether the run was aborted.
     pub aborted: bool,
+    /// Since when the run is being deleted, if it is.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Whether Azure refuses the identity, so that nothing can be asked any more.
+    pub identity_gone: bool,
+    /// How often the machine may be tried again: as the run froze it, or less.
+    pub retries: u32,
     /// When the last command may be sent: the window's end less what a command needs.
     pub last_start: DateTime<Utc>,
     /// Disruptive commands that this incarnation may have accepted for this release in earlier
@@ -125,6 +133,9 @@ pub fn next(
     now: DateTime<Utc>,
 ) -> Next {
     let terms = &run.terms;
+    if let Some(text) = given_up(machine, progress, sight, now) {
+        return skip(progress, now, StepReason::Orphaned, &text);
+    }
     match &progress.step {
         Step::Planned => planned(terms, machine, progress, sight, now),
         Step::Starting => {
@@ -149,6 +160,27 @@ pub fn next(
             ))
         }
     }
+}
+
+/// Tells why a machine of a run that is being deleted is followed no longer: by now nothing that
+/// was sent to it can be under way, and nobody can say how it ended.
+fn given_up(
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let deleted_at = sight.deleted_at.filter(|_| !progress.step.is_final())?;
+    if now >= deleted_at + DELETED_KEPT_MAX {
+        let hours = DELETED_KEPT_MAX.num_hours();
+        return Some(format!(
+            "its run was deleted {hours} h ago, and its end was not seen"
+        ));
+    }
+    let over = late_horizon(machine.kind) + MAXIMUM_DURATION_CEILING;
+    let since = progress.intent_at.unwrap_or(progress.since);
+    (sight.identity_gone && progress.step.is_engaged() && now >= since + over)
+        .then(|| "the identity is gone, and its end was not seen".to_owned())
 }
 
 fn skip(progress: &Progress, now: DateTime<Utc>, why: StepReason, text: &str) -> Next {
@@ -231,7 +263,7 @@ fn planned(
     if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
         return Next::Stay(format!("refused, tried again soon: {}", progress.message));
     }
-    if sight.earlier_attempts + progress.attempts > terms.retries {
+    if sight.earlier_attempts + progress.attempts > sight.retries {
         let text = "it was tried as often as the policy allows";
         return fail(progress, now, StepReason::InstallFailed, text);
     }
@@ -526,7 +558,7 @@ fn owed(
     let may_restart = terms.action == Action::Baseline
         && kind != MachineKind::ArcServer
         && progress.command == Some(Command::Finish)
-        && tried <= terms.retries;
+        && tried <= sight.retries;
     if !may_restart {
         let text = "installed, but its reboot is still owed";
         return fail(progress, now, StepReason::RebootOwed, text);
@@ -580,6 +612,15 @@ fn verifying(
         }
         Next::Stay(text.to_owned())
     };
+    // Nothing is asked of a machine for a run that is deleted: that it serves is enough.
+    let unjudged = |text: &str| {
+        if sight.deleted_at.is_none() {
+            return hold(text);
+        }
+        let text =
+            format!("its command ended and it serves; not judged, its run is deleted: {text}");
+        skip(progress, now, StepReason::Aborted, &text)
+    };
     let Some(Answer::Reading(reading)) = sight.answer else {
         return hold("it settles before it is judged");
     };
@@ -605,8 +646,8 @@ fn verifying(
         return hold(&format!("an operation is on it: {operation}"));
     }
     match reading.reboot_word(sight.machine) {
-        Some(word) if word.at < ended => hold("no assessment since the command ended"),
-        None => hold("whether it still owes a reboot is not known"),
+        Some(word) if word.at < ended => unjudged("no assessment since the command ended"),
+        None => unjudged("whether it still owes a reboot is not known"),
         Some(word) if word.pending => owed(terms, machine.kind, progress, sight, now),
         Some(_) => {
             let text = match terms.action {

@@ -24,6 +24,7 @@ const MISSING: &str = "Missing";
 /// Reads where each machine of the terms stands.
 pub(super) fn progress(
     status: &HotpatchRunStatus,
+    is_logged: bool,
     terms: &Terms,
     created_at: DateTime<Utc>,
     doubts: &mut Doubts,
@@ -40,7 +41,7 @@ pub(super) fn progress(
             )),
         }
     }
-    let is_fresh = is_fresh(status);
+    let is_fresh = !is_logged && is_fresh(status);
     let read = |id: &MachineId| match entries.get(id).map(Vec::as_slice) {
         Some([entry]) => one(entry, terms, created_at),
         Some([entry, ..]) => held(
@@ -266,5 +267,6 @@ fn is_of_skipped(reason: &StepReason) -> bool {
             | StepReason::AlreadyCurrent
             | StepReason::NeverArrived
             | StepReason::LetGo
+            | StepReason::Orphaned
     )
 }

@@ -301,7 +301,8 @@ pub(crate) fn run(names: &[&str], steps: &[(Step, Option<StepReason>)]) -> Run {
         terms: terms(machines),
         end: Run::conclusion(&progress),
         progress,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::new(),
         epoch: 1,
         quarantined: None,
@@ -416,6 +417,8 @@ impl Scene {
         Domain {
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
+            unread_deletions: BTreeMap::new(),
+            identity_gone: None,
             fleets: vec![view],
             runs: self
                 .runs

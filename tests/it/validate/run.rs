@@ -49,7 +49,7 @@ fn stored(run: &Run, now: DateTime<Utc>) -> HotpatchRun {
     object.metadata.name = Some(run.name.clone());
     object.metadata.uid = Some(run.uid.clone());
     object.metadata.creation_timestamp = Some(time::to_k8s(run.created_at));
-    object.metadata.deletion_timestamp = run.deleting.then(|| time::to_k8s(now));
+    object.metadata.deletion_timestamp = run.deleted_at.map(time::to_k8s);
     let gate = |gate: &String| Condition {
         type_: gate.clone(),
         status: "True".to_owned(),
@@ -345,7 +345,7 @@ fn conditions_tell_how_far_a_run_has_come() {
         ..all(Step::Planned)
     };
     let leaving = Run {
-        deleting: true,
+        deleted_at: Some(at("2026-10-17T21:30:00Z")),
         ..all(Step::Running)
     };
     let strange = {

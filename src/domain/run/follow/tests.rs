@@ -8,6 +8,7 @@ use crate::domain::testkit::{
     run, working,
 };
 
+mod deletion;
 mod product;
 mod records;
 
@@ -23,6 +24,8 @@ struct Case {
     is_current: bool,
     let_go: bool,
     aborted: bool,
+    deleted_at: Option<DateTime<Utc>>,
+    identity_gone: bool,
     earlier_attempts: u32,
     now: DateTime<Utc>,
 }
@@ -50,6 +53,8 @@ fn case(machine: Builder, step: Step, reason: Option<StepReason>) -> Case {
         is_current: false,
         let_go: false,
         aborted: false,
+        deleted_at: None,
+        identity_gone: false,
         earlier_attempts: 0,
         now,
     }
@@ -101,6 +106,9 @@ impl Case {
             is_current: self.is_current,
             let_go: self.let_go,
             aborted: self.aborted,
+            deleted_at: self.deleted_at,
+            identity_gone: self.identity_gone,
+            retries: self.run.terms.retries,
             last_start: self.last_start,
             earlier_attempts: self.earlier_attempts,
         };

@@ -265,31 +265,34 @@ pub(super) fn a_run() -> impl Strategy<Value = Run> {
     let rest = (
         created,
         vec(progress(), 6),
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         0_i64..1_000,
     );
-    (terms(), rest).prop_map(|(terms, (created, steps, [deleting, open, ends], epoch))| {
-        let progress: BTreeMap<MachineId, Progress> =
-            terms.machines.keys().cloned().zip(steps).collect();
-        let gates = terms.gates.iter().filter(|_| open);
-        let gates_open = gates.map(|gate| gate.condition.clone()).collect();
-        Run {
-            fleet: FleetKey {
-                namespace: "shop".to_owned(),
-                name: terms.fleet.clone(),
-            },
-            name: run_name(&terms),
-            uid: "0a1b2c3d".to_owned(),
-            created_at: DateTime::from_timestamp(created, 0).unwrap(),
-            end: Run::conclusion(&progress).filter(|_| ends),
-            terms,
-            progress,
-            deleting,
-            gates_open,
-            epoch,
-            quarantined: None,
-        }
-    })
+    (terms(), rest).prop_map(
+        |(terms, (created, steps, [deleting, open, ends, orphaned], epoch))| {
+            let progress: BTreeMap<MachineId, Progress> =
+                terms.machines.keys().cloned().zip(steps).collect();
+            let gates = terms.gates.iter().filter(|_| open);
+            let gates_open = gates.map(|gate| gate.condition.clone()).collect();
+            Run {
+                fleet: FleetKey {
+                    namespace: "shop".to_owned(),
+                    name: terms.fleet.clone(),
+                },
+                name: run_name(&terms),
+                uid: "0a1b2c3d".to_owned(),
+                created_at: DateTime::from_timestamp(created, 0).unwrap(),
+                end: Run::conclusion(&progress).filter(|_| ends),
+                terms,
+                progress,
+                deleted_at: deleting.then(|| DateTime::from_timestamp(created + 60, 0).unwrap()),
+                orphaned: orphaned.then(|| "denied".to_owned()),
+                gates_open,
+                epoch,
+                quarantined: None,
+            }
+        },
+    )
 }
 
 fn example_machine(number: u32) -> (MachineId, RunMachine) {
@@ -370,7 +373,8 @@ pub(super) fn example(step: Step) -> Run {
         progress: all.map(|id| (id, at_step(&step))).collect(),
         terms,
         end: None,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::from(["example.com/Drained".to_owned()]),
         epoch: 3,
         quarantined: None,
