@@ -19,6 +19,7 @@ pub use self::status::run_status;
 
 pub(crate) use self::status::DIGEST_MISMATCH;
 
+use crate::api::policy::FailureScope;
 use crate::api::run::{
     HotpatchRunSpec, Incarnation, RunEstimates, RunFailures, RunGateSpec, RunHealth, RunLimit,
     RunMachine, RunWindow,
@@ -185,6 +186,11 @@ pub fn run_spec(terms: &Terms) -> HotpatchRunSpec {
         },
         failures: RunFailures {
             retries: terms.retries,
+            max: terms.max_failed,
+            per: terms.max_failed.map(|_| match terms.failed_per_release {
+                true => FailureScope::Release,
+                false => FailureScope::Stage,
+            }),
         },
         run_gates: terms
             .gates

@@ -5,10 +5,13 @@ use serde::Serialize;
 
 use super::due::{Cause, UnplannedRule, Verdict};
 use super::fleet::Fleet;
+use super::machine::InstallRecord;
+use super::permission::open_span;
 use super::policy::{ApprovalRule, Stage};
-use super::release::ReleaseId;
+use super::release::{Kb, ReleaseId};
 use super::roster::{Member, Roster, attempts, runs_of};
-use super::run::{Progress, Run, Step, StepReason};
+use super::run::follow::late_horizon;
+use super::run::{Progress, Run, Step, StepReason, Terms};
 use super::snapshot::Domain;
 
 /// Where a stage of a release stands.
@@ -87,6 +90,19 @@ impl Rollout {
         self.stages.iter().find(|stage| stage.name == name)
     }
 
+    /// Returns why a run may send nothing more by the failures that it bears, as it froze them: a
+    /// policy that bears more does not reach it.
+    pub fn halt_of(&self, terms: &Terms) -> Option<String> {
+        let max = terms.max_failed?;
+        let counted = self
+            .stages
+            .iter()
+            .filter(|own| terms.failed_per_release || own.name == terms.stage);
+        let failed: u32 = counted.map(|own| own.failed).sum();
+        (failed > max)
+            .then(|| format!("{failed} machines failed, {max} were allowed when the run was made"))
+    }
+
     /// Returns why a stage is halted, if it is.
     pub fn halt(&self, stage: &str) -> Option<String> {
         self.stage(stage).and_then(StageProgress::halt)
@@ -105,7 +121,10 @@ pub fn last_verdict<'a>(
         .filter(|(_, progress)| {
             progress.attempts > 0
                 || progress.step == Step::Failed
-                || progress.reason == Some(StepReason::Refused)
+                || matches!(
+                    progress.reason,
+                    Some(StepReason::Refused | StepReason::NeverArrived | StepReason::ForeignRun)
+                )
         })
         .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
 }
@@ -121,7 +140,9 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
     };
     let held_sick =
         progress.step == Step::Unknown && progress.reason != Some(StepReason::OutcomeUnknown);
-    (progress.step == Step::Failed || held_sick)
+    // One whose command failed and that may be restarting is told so only once it serves.
+    let settles = progress.step == Step::Verifying && progress.reason.is_some();
+    (progress.step == Step::Failed || held_sick || settles)
         && !is_retried(fleet, member, release, progress.since)
 }
 
@@ -168,21 +189,69 @@ pub fn is_retried(
         })
 }
 
+/// Returns how often a release was tried on a machine: by its runs, or, where more of them show,
+/// by the installs of these KBs that failed on it since the release. Azure shows those for 30 days
+/// and does not say whose they were; so a run that was deleted counts still, and so does what
+/// somebody else tried in vain. Those before a person asked for another try count no more.
+pub fn tries(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseId) -> u32 {
+    let by_runs = attempts(domain, &member.machine, release);
+    let shown = failed_installs(fleet, member, release).count();
+    by_runs.max(u32::try_from(shown).unwrap_or(u32::MAX))
+}
+
+/// Returns the installs of what is due on a machine that failed since the release and that nobody
+/// asked to try again since.
+pub fn failed_installs<'a>(
+    fleet: &'a Fleet,
+    member: &'a Member,
+    release: ReleaseId,
+) -> impl Iterator<Item = &'a InstallRecord> {
+    let due = member.due().filter(|due| due.release == release);
+    due.into_iter().flat_map(move |due| {
+        let of_release = member.machine.installs.iter().filter(move |record| {
+            let names = |kb: &Kb| due.kbs.contains(kb);
+            let failed = record.failed.iter().any(names)
+                || (record.window_exceeded && !record.installed.iter().any(names));
+            record.status.is_final() && failed && record.started.date_naive() >= release.date()
+        });
+        of_release.filter(move |record| !is_retried(fleet, member, release, record.modified))
+    })
+}
+
+/// Tells whether no install of what is due failed since the window that is open now opened.
+fn none_failed_in_this_window(fleet: &Fleet, member: &Member, now: DateTime<Utc>) -> bool {
+    let stage = member
+        .stage
+        .and_then(|place| fleet.policy.stages.get(place));
+    let Some((due, stage)) = member.due().zip(stage) else {
+        return false;
+    };
+    let open = open_span(fleet, &stage.name, due.action, now);
+    open.is_none_or(|(span, _)| {
+        failed_installs(fleet, member, due.release).all(|record| record.started < span.start)
+    })
+}
+
 /// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
-/// for a later window than the last one.
+/// for a later window than the last one. Where a person let go of a machine of which nobody knows
+/// whether the command arrived, it waits until it cannot arrive any more.
 pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
     let Some(due) = member.due() else {
         return false;
     };
+    let has_tries = tries(fleet, domain, member, due.release) <= fleet.policy.failures.retries;
     let Some((run, progress)) = last_verdict(domain, member, due.release) else {
-        return true;
+        return has_tries && none_failed_in_this_window(fleet, member, now);
     };
+    let sent = progress.intent_at.unwrap_or(progress.since);
+    if progress.reason == Some(StepReason::LetGo) && now < sent + late_horizon(member.machine.kind)
+    {
+        return false;
+    }
     if is_retried(fleet, member, due.release, progress.since) {
         return true;
     }
-    attempts(domain, &member.machine, due.release) <= fleet.policy.failures.retries
-        && progress.reason != Some(StepReason::ForeignContent)
-        && run.terms.window.end <= now
+    has_tries && progress.reason != Some(StepReason::ForeignContent) && run.terms.window.end <= now
 }
 
 /// Returns how far a release has come in a fleet.
@@ -291,8 +360,7 @@ fn count(
         {
             counted.progress.due += 1;
             // A machine that waits for its retry in a later window leaves its stage unfinished.
-            let tries_left =
-                attempts(domain, &member.machine, release) <= fleet.policy.failures.retries;
+            let tries_left = tries(fleet, domain, member, release) <= fleet.policy.failures.retries;
             // One that is down by itself does not hold up the others; it comes when it is back.
             if !member.is_down() && (tries_left || may_try(fleet, domain, member, now)) {
                 counted.triable += 1;

@@ -144,6 +144,10 @@ pub struct Terms {
     pub health: HealthRule,
     /// How often a machine is tried again after a failure.
     pub retries: u32,
+    /// More failed machines than this stop the run; none in runs of earlier versions.
+    pub max_failed: Option<u32>,
+    /// Whether those are counted over the whole release instead of the stage.
+    pub failed_per_release: bool,
     /// The conditions that must be set on the run before it acts.
     pub gates: Vec<RunGate>,
     /// How long things take.
@@ -270,6 +274,8 @@ pub enum StepReason {
     ForeignContent,
     /// A person let go of the hold.
     LetGo,
+    /// An install that is not accounted for began on it since the run was made.
+    ForeignRun,
     /// Its run was deleted, and its end was not seen in time.
     Orphaned,
     /// What is stored about it cannot be understood.
@@ -279,7 +285,7 @@ pub enum StepReason {
 }
 
 impl StepReason {
-    const WORDS: [(Self, &'static str); 18] = [
+    const WORDS: [(Self, &'static str); 19] = [
         (Self::WindowClosed, "WindowClosed"),
         (Self::Aborted, "Aborted"),
         (Self::MachineGone, "MachineGone"),
@@ -296,6 +302,7 @@ impl StepReason {
         (Self::NothingInstalled, "NothingInstalled"),
         (Self::ForeignContent, "ForeignContent"),
         (Self::LetGo, "LetGo"),
+        (Self::ForeignRun, "ForeignRun"),
         (Self::Orphaned, "Orphaned"),
         (Self::Corrupt, "Corrupt"),
     ];

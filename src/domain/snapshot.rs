@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::evidence::Answers;
-use super::fleet::{Fleet, FleetKey};
+use super::fleet::{Fleet, FleetKey, Wants};
 use super::machine::{Machine, MachineId};
 use super::permission::Standing;
 use super::release::Catalogue;
@@ -41,6 +41,8 @@ pub struct FleetView {
     pub uid: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// The machines that it wants; none where its own spec cannot be understood.
+    pub wants: Option<Wants>,
     /// What it says.
     pub fleet: Result<Fleet, Fault>,
 }

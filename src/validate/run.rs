@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{Declared, Found, created_at, fleet};
 use crate::api::HotpatchRun;
+use crate::api::policy::FailureScope;
 use crate::api::run as api;
 use crate::api::time;
 use crate::domain::due::{Action, Cause};
@@ -281,6 +282,8 @@ fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms
             unknown_after: seconds(spec.health.unknown_after_seconds),
         },
         retries: spec.failures.retries,
+        max_failed: spec.failures.max,
+        failed_per_release: spec.failures.per == Some(FailureScope::Release),
         gates: spec
             .run_gates
             .iter()

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::View;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
-use crate::domain::machine::{Health, Machine, MachineId};
+use crate::domain::machine::{Health, Machine, MachineId, MachineKind, Placement};
 use crate::domain::policy::Spread;
 use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::snapshot::ARC_SILENT_AFTER;
+
+/// The name of the cluster in which all guests stand whose cluster is not known.
+const UNKNOWN_CLUSTER: &str = "unknown";
 
 /// Returns the budget of a domain: every limit of every fleet, of sets and clusters, and those
 /// that open runs carry, against the machines that are unavailable now: those that the inventory
@@ -162,7 +165,7 @@ fn sets(awake: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
             .availability_set
             .as_ref()
             .map(|set| LimitKey::AvailabilitySet(set.id.clone()));
-        let cluster = placement.cluster.clone().map(LimitKey::Cluster);
+        let cluster = cluster_of(machine.kind, placement).map(LimitKey::Cluster);
         for key in set.into_iter().chain(cluster) {
             sets.entry(key).or_default().insert(machine.id.clone());
         }
@@ -199,6 +202,12 @@ fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Cei
     }
 }
 
+/// Returns the cluster of an Azure Local VM; all whose cluster is not known stand in one.
+fn cluster_of(kind: MachineKind, placement: &Placement) -> Option<String> {
+    let known = placement.cluster.clone();
+    known.or_else(|| (kind == MachineKind::AzureLocalVm).then(|| UNKNOWN_CLUSTER.to_owned()))
+}
+
 /// Tells whether a limit that a run froze counts a machine of it.
 fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
     match key {
@@ -209,6 +218,6 @@ fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
             .availability_set
             .as_ref()
             .is_some_and(|own| own.id == *id),
-        LimitKey::Cluster(id) => machine.placement.cluster.as_ref() == Some(id),
+        LimitKey::Cluster(id) => cluster_of(machine.kind, &machine.placement).as_ref() == Some(id),
     }
 }

@@ -155,7 +155,10 @@ pub(super) fn allowed(pass: View<'_>, run: &Run) -> Result<DateTime<Utc>, (&'sta
         .outlooks
         .get(&run.fleet)
         .and_then(|outlook| outlook.rollouts.get(&run.terms.release))
-        .and_then(|rollout| rollout.halt(&run.terms.stage));
+        .and_then(|rollout| {
+            let now = rollout.halt(&run.terms.stage);
+            now.or_else(|| rollout.halt_of(&run.terms))
+        });
     permission(run, standing, halted.as_deref(), pass.now)
         .map_err(|withheld| (withheld.reason(), withheld.to_string()))
 }

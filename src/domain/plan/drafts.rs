@@ -12,6 +12,7 @@ use crate::domain::due::{Action, Cause};
 use crate::domain::fleet::{Fleet, FleetKey, Mode};
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Span, next_span, open_span};
+use crate::domain::release::ReleaseId;
 use crate::domain::rollout::{StageState, is_approved, may_try};
 use crate::domain::roster::{Member, in_open_runs};
 use crate::domain::run::{FrozenLimit, LimitKey, RUN_MACHINES_MAX, RunMachine, RunWindow, Terms};
@@ -106,6 +107,13 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         let text = format!("run {run} cannot be read: delete it once it is known what it did");
         return found.wait("RunUnreadable", text);
     }
+    if let Some(other) = unresolved_neighbour(pass, fleet) {
+        let text = format!(
+            "fleet {other} of this namespace cannot be resolved: its limits are not known, and \
+             until they are no run is announced here"
+        );
+        return found.wait("NeighbourUnresolved", text);
+    }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
     let mut spans: BTreeMap<(usize, Action), Option<(Span, String)>> = BTreeMap::new();
@@ -181,10 +189,28 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     let stage = &fleet.policy.stages[lead.stage];
     let size = capacity(fleet, outlook, lead, span, now);
     if let Some(batch) = batch(&free, fleet.policy.spread, size) {
-        let terms = terms(pass, fleet, &batch, &stage.name, span, name, budget);
+        let terms = terms(
+            pass,
+            fleet,
+            outlook,
+            &batch,
+            &stage.name,
+            span,
+            name,
+            budget,
+        );
         found.draft = Some(terms);
     }
     found
+}
+
+/// Returns another fleet of the domain whose limits for groups are not known. They are every
+/// fleet's, so what it would have limited is left alone.
+fn unresolved_neighbour<'a>(pass: &'a Pass<'_>, fleet: &Fleet) -> Option<&'a str> {
+    let mut others = pass.domain.fleets.iter();
+    others
+        .find(|view| view.uid != fleet.uid && view.fleet.is_err())
+        .map(|view| view.key.name.as_str())
 }
 
 /// Returns the span in which a run made now may act: the open one if there is time enough left
@@ -325,6 +351,16 @@ fn is_free(fleet: &Fleet, candidate: &Candidate<'_>, budget: &Budget, found: &mu
             found.notes.insert(machine.id.clone(), note);
             false
         }
+        // A run for it would only ever wait.
+        Err(crate::domain::budget::Refusal::Full { key, max: 0, .. }) => {
+            let text = format!(
+                "{key} lets no machine be unavailable (maxUnavailable 0): nothing is done on it \
+                 until that is raised"
+            );
+            let note = Note::new("LimitIsZero", text);
+            found.notes.insert(machine.id.clone(), note);
+            false
+        }
         _ => true,
     }
 }
@@ -361,9 +397,24 @@ fn capacity(
         .min(RUN_MACHINES_MAX)
 }
 
+/// Returns how many failed machines a run made now bears, at its size of today.
+fn max_failed(fleet: &Fleet, outlook: &Outlook, release: ReleaseId, stage: &str) -> u32 {
+    let rule = fleet.policy.failures;
+    let stages = outlook.rollouts.get(&release).into_iter();
+    let counted = stages
+        .flat_map(|own| &own.stages)
+        .filter(|own| rule.per_release || own.name == stage);
+    rule.max.of(counted.map(|own| own.machines as usize).sum())
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "everything that a run freezes, from where it stands"
+)]
 fn terms(
     pass: &Pass<'_>,
     fleet: &Fleet,
+    outlook: &Outlook,
     batch: &Batch<'_>,
     stage: &str,
     span: Span,
@@ -420,6 +471,8 @@ fn terms(
         spread: fleet.policy.spread,
         health: fleet.policy.health,
         retries: fleet.policy.failures.retries,
+        max_failed: Some(max_failed(fleet, outlook, batch.release, stage)),
+        failed_per_release: fleet.policy.failures.per_release,
         gates: fleet.policy.run_gates.clone(),
         estimates: fleet.policy.estimates,
         machines: batch

@@ -8,7 +8,7 @@ use crate::domain::due::Verdict;
 use crate::domain::fleet::Fleet;
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Standing, is_aborted, last_start, open_span};
-use crate::domain::rollout::is_retried;
+use crate::domain::rollout::{failed_installs, is_retried};
 use crate::domain::roster::{Member, runs_of};
 use crate::domain::run::follow::{Next, Sight, next};
 use crate::domain::run::{DELETED_KEPT_MAX, Progress, Run, RunMachine, Step, StepReason, is_held};
@@ -165,9 +165,14 @@ fn sight<'a>(
         .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
-    let earlier = seen.map_or(0, |seen| {
+    let by_runs = seen.map_or(0, |seen| {
         earlier_attempts(pass, run, seen, fleet.zip(member))
     });
+    let shown = fleet.zip(member).map_or(0, |(fleet, member)| {
+        let failed = failed_installs(fleet, member, run.terms.release).count();
+        u32::try_from(failed).unwrap_or(u32::MAX)
+    });
+    let earlier = by_runs.max(shown.saturating_sub(progress.attempts));
     Sight {
         machine: seen,
         read_at: inventory.map_or(DateTime::UNIX_EPOCH, |own| own.at),

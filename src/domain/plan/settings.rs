@@ -212,8 +212,8 @@ fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = Assessing> + 'a {
             .map(move |(machine, progress)| (run, machine, progress))
     })
     .filter(move |(run, machine, progress)| {
-        let awaits =
-            progress.step == Step::Verifying || progress.reason == Some(StepReason::NotHealthy);
+        let unjudged = progress.step == Step::Verifying && progress.reason.is_none();
+        let awaits = unjudged || progress.reason == Some(StepReason::NotHealthy);
         let ended = progress.ended_at.unwrap_or(progress.since);
         let seen = inventory.and_then(|own| own.machines.get(&machine.id));
         awaits

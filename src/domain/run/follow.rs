@@ -137,7 +137,7 @@ pub fn next(
         return skip(progress, now, StepReason::Orphaned, &text);
     }
     match &progress.step {
-        Step::Planned => planned(terms, machine, progress, sight, now),
+        Step::Planned => planned(run, machine, progress, sight, now),
         Step::Starting => {
             let text = "the intent to command it is written; whether it was sent is not known";
             let held = progress.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), text);
@@ -147,6 +147,12 @@ pub fn next(
                 _ => Next::Become(held),
             }
         }
+        Step::Unknown | Step::Verifying | Step::NotUnderstood(_)
+            if is_gone(machine, progress, sight, now) =>
+        {
+            let text = "it is not in the inventory any more, and no command can reach it";
+            skip(progress, now, StepReason::MachineGone, text)
+        }
         Step::Unknown => unknown(terms, machine, progress, sight, now),
         Step::Running => running(terms, machine, progress, sight, now),
         Step::Verifying => verifying(terms, machine, progress, sight, now),
@@ -155,11 +161,29 @@ pub fn next(
             if sight.let_go {
                 return let_go(progress, now);
             }
+            // Whatever was commanded: it is done, and repeating it would do nothing.
+            if progress.reason == Some(StepReason::Corrupt) && sight.is_current {
+                let text = "what was stored is lost; it has the release";
+                return skip(progress, now, StepReason::AlreadyCurrent, text);
+            }
             Next::Stay(format!(
                 "held: its step \"{word}\" is not known to this version"
             ))
         }
     }
+}
+
+/// Tells whether a machine that was commanded is gone for good: not in an inventory that is fresh
+/// and newer than anything that could still arrive.
+fn is_gone(
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> bool {
+    let over = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+    let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
+    sight.machine.is_none() && fresh && sight.read_at >= over
 }
 
 /// Tells why a machine of a run that is being deleted is followed no longer: by now nothing that
@@ -201,12 +225,13 @@ fn let_go(progress: &Progress, now: DateTime<Utc>) -> Next {
 }
 
 fn planned(
-    terms: &Terms,
+    run: &Run,
     machine: &RunMachine,
     progress: &Progress,
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
+    let terms = &run.terms;
     if sight.aborted {
         return skip(
             progress,
@@ -257,6 +282,15 @@ fn planned(
     if sight.machine.is_none() {
         return Next::Stay("not seen, and the inventory is too old to say that it is gone".into());
     }
+    if progress.attempts == 0
+        && let Some(record) = sight.machine.and_then(|seen| unaccounted(run, seen))
+    {
+        let text = format!(
+            "install {} began on it since the run was made, and the run knows nothing of it",
+            record.activity
+        );
+        return skip(progress, now, StepReason::ForeignRun, &text);
+    }
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
     }
@@ -270,7 +304,8 @@ fn planned(
     Next::Command(progress.command.unwrap_or_else(|| terms.first_command()))
 }
 
-fn late_horizon(kind: MachineKind) -> TimeDelta {
+/// Returns how long after its intent a command may still arrive.
+pub fn late_horizon(kind: MachineKind) -> TimeDelta {
     match kind {
         MachineKind::AzureVm => LATE_HORIZON_VM,
         MachineKind::ArcServer | MachineKind::AzureLocalVm => LATE_HORIZON_ARC,
@@ -329,7 +364,12 @@ fn unknown(
                 .is_some_and(|seen| seen.health == Health::Healthy);
             if sources_are_newer && answers {
                 let text = "no source shows the command, past the time it could still arrive";
-                return skip(progress, now, StepReason::NeverArrived, text);
+                // It is as good as refused: the attempt counts no more.
+                let never = Progress {
+                    attempts: progress.attempts.saturating_sub(1),
+                    ..progress.clone()
+                };
+                return skip(&never, now, StepReason::NeverArrived, text);
             }
             Next::Stay(format!(
                 "no trace of the command yet; looked for until {horizon}"
@@ -364,6 +404,17 @@ pub fn unsent(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress {
         refusals: progress.refusals,
         ..refused(progress, now, text)
     }
+}
+
+/// Returns an install that began after a run was made and that may have been its own, though its
+/// log says that it commanded nothing: somebody else's, or of a log that was lost or restored.
+fn unaccounted<'a>(run: &Run, machine: &'a Machine) -> Option<&'a InstallRecord> {
+    let of_run = |record: &&InstallRecord| {
+        let mut named = record.installed.iter().chain(&record.failed).peekable();
+        named.peek().is_none() || named.any(|kb| run.terms.kbs.contains(kb))
+    };
+    let since = |record: &&InstallRecord| record.started >= run.created_at;
+    machine.installs.iter().filter(since).find(of_run)
 }
 
 /// Returns the install that belongs to the machine's command: another one than was seen before
@@ -464,7 +515,7 @@ fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next
     }
     if outcome.status == InstallStatus::Failed {
         let text = outcome.error.as_deref().unwrap_or("the restart failed");
-        return fail(progress, now, StepReason::RebootOwed, text);
+        return settle_failed(progress, now, now, StepReason::RebootOwed, text);
     }
     Next::Become(Progress {
         ended_at: Some(now),
@@ -495,12 +546,20 @@ fn judge(
         .filter(|kb| !terms.kbs.contains(kb))
         .map(ToString::to_string)
         .collect();
-    if !foreign.is_empty() {
-        let text = format!("the install also put {} on the machine", foreign.join(", "));
-        return fail(progress, now, StepReason::ForeignContent, &text);
-    }
     if !outcome.status.is_final() {
         return no_end(progress, now, "how the command ended is not known yet");
+    }
+    let failed = |why: StepReason, text: &str| {
+        let disruptive = progress.command.is_some_and(|own| own.is_disruptive());
+        let stands = [RebootStatus::NotNeeded, RebootStatus::Required];
+        if disruptive && !stands.contains(&outcome.reboot) {
+            return settle_failed(progress, ended_at, now, why, text);
+        }
+        fail(progress, now, why, text)
+    };
+    if !foreign.is_empty() {
+        let text = format!("the install also put {} on the machine", foreign.join(", "));
+        return failed(StepReason::ForeignContent, &text);
     }
     if !matches!(
         outcome.status,
@@ -512,7 +571,7 @@ fn judge(
             StepReason::InstallFailed
         };
         let text = outcome.error.as_deref().unwrap_or("the install failed");
-        return fail(progress, now, why, text);
+        return failed(why, text);
     }
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
@@ -528,7 +587,7 @@ fn judge(
             );
         }
         let text = "the install ended well and installed nothing";
-        return fail(progress, now, StepReason::NothingInstalled, text);
+        return failed(StepReason::NothingInstalled, text);
     }
     match outcome.reboot {
         RebootStatus::NotNeeded | RebootStatus::Completed => Next::Become(Progress {
@@ -542,6 +601,21 @@ fn judge(
             no_end(progress, now, "installed; its reboot is awaited")
         }
     }
+}
+
+/// The command failed, and the machine may be restarting because of it: it counts as unavailable
+/// until it is seen to serve, or for as long as any machine is waited for.
+fn settle_failed(
+    progress: &Progress,
+    ended_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    why: StepReason,
+    text: &str,
+) -> Next {
+    Next::Become(Progress {
+        ended_at: Some(ended_at),
+        ..progress.at(Step::Verifying, now, Some(why), text)
+    })
 }
 
 /// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
@@ -605,12 +679,21 @@ fn verifying(
         .map(|record| record.modified);
     let ended = recorded.map_or(found, |own| own.min(found));
     let late = now - ended >= terms.health.unknown_after;
+    // The verdict stands already; it is only waited until the machine serves.
+    let failure = progress
+        .reason
+        .clone()
+        .filter(|_| progress.step == Step::Verifying);
     let hold = |text: &str| {
-        if late {
-            let why = Some(StepReason::NotHealthy);
-            return Next::Become(progress.at(Step::Unknown, now, why, text));
+        match &failure {
+            // From here on its own health counts, as that of any machine.
+            Some(why) if late => fail(progress, now, why.clone(), &progress.message),
+            None if late => {
+                let why = Some(StepReason::NotHealthy);
+                Next::Become(progress.at(Step::Unknown, now, why, text))
+            }
+            _ => Next::Stay(text.to_owned()),
         }
-        Next::Stay(text.to_owned())
     };
     // Nothing is asked of a machine for a run that is deleted: that it serves is enough.
     let unjudged = |text: &str| {
@@ -644,6 +727,9 @@ fn verifying(
     }
     if let Some(operation) = &reading.busy {
         return hold(&format!("an operation is on it: {operation}"));
+    }
+    if let Some(why) = failure {
+        return fail(progress, now, why, &progress.message);
     }
     match reading.reboot_word(sight.machine) {
         Some(word) if word.at < ended => unjudged("no assessment since the command ended"),

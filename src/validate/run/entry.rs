@@ -267,6 +267,7 @@ fn is_of_skipped(reason: &StepReason) -> bool {
             | StepReason::AlreadyCurrent
             | StepReason::NeverArrived
             | StepReason::LetGo
+            | StepReason::ForeignRun
             | StepReason::Orphaned
     )
 }

@@ -89,8 +89,9 @@ fn a_leader_that_stood_still_while_another_took_over_sends_nothing_when_it_wakes
                 own.gate.stop_at(number, side, STOPPED);
                 let stopped = own.gate.clone();
                 own.join();
-                play(&mut own).await;
                 let what = format!("{side:?} {number}: {}", log[number as usize - 1]);
+                println!("{what}");
+                play(&mut own).await;
                 let later: Vec<String> = stopped.log().into_iter().skip(number as usize).collect();
                 let sent: Vec<&String> = later.iter().filter(|own| acts(own)).collect();
                 assert_eq!(sent, [""; 0], "{what} (command: {is_command})");

@@ -9,6 +9,7 @@ use crate::domain::testkit::{
 };
 
 mod deletion;
+mod failing;
 mod product;
 mod records;
 
@@ -305,7 +306,7 @@ fn an_outcome_is_judged_by_content_then_status_then_reboot() {
         ("stay", Succeeded, Reboot::Unknown, &[BASELINE_KB]),
         ("Failed/NothingInstalled", Succeeded, Reboot::NotNeeded, &[]),
         (
-            "Failed/ForeignContent",
+            "Verifying/ForeignContent",
             Succeeded,
             Reboot::Completed,
             &[BASELINE_KB, OTHER],
@@ -355,7 +356,7 @@ fn nothing_installed_is_success_only_where_the_release_is_there_or_only_a_reboot
         ))
     };
     let running = || vm_at(Step::Running).answered(nothing());
-    assert_eq!(running().word(), "Failed/NothingInstalled");
+    assert_eq!(running().word(), "Verifying/NothingInstalled");
     assert_eq!(
         running().with(|own| own.is_current = true).word(),
         "Verifying"
@@ -386,7 +387,7 @@ fn a_result_without_an_install_waits_for_the_record() {
     let failed = bare(InstallStatus::Failed, RebootStatus::Unknown);
     assert_eq!(
         vm_at(Step::Running).answered(failed).word(),
-        "Failed/InstallFailed"
+        "Verifying/InstallFailed"
     );
 }
 
@@ -478,7 +479,7 @@ fn a_restart_is_followed_by_its_operation_or_by_the_machine_itself_and_never_rep
         restarting()
             .answered(ended(bare(InstallStatus::Failed)))
             .word(),
-        "Failed/RebootOwed"
+        "Verifying/RebootOwed"
     );
     assert_eq!(
         restarting()

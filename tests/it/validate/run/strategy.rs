@@ -173,7 +173,8 @@ fn terms() -> impl Strategy<Value = Terms> {
     );
     let machines = vec(machine(), 1..6);
     let health = (seconds(), seconds());
-    let how = (health, 0_u32..=5, gates(), (seconds(), seconds()), machines);
+    let failures = (0_u32..=5, proptest::option::of(0_u32..=250), any::<bool>());
+    let how = (health, failures, gates(), (seconds(), seconds()), machines);
     (what, how).prop_map(|(what, how)| {
         let ((fleet, stage), release, kbs, action, cause, ordinal, window, limits, spread) = what;
         let ((settle, unknown_after), retries, gates, (baseline, reserve), machines) = how;
@@ -197,7 +198,9 @@ fn terms() -> impl Strategy<Value = Terms> {
                 settle,
                 unknown_after,
             },
-            retries,
+            retries: retries.0,
+            max_failed: retries.1,
+            failed_per_release: retries.1.is_some() && retries.2,
             gates,
             estimates: Estimates { baseline, reserve },
             machines: machines
@@ -346,6 +349,8 @@ fn example_terms() -> Terms {
             unknown_after: TimeDelta::hours(2),
         },
         retries: 1,
+        max_failed: Some(2),
+        failed_per_release: false,
         gates: vec![RunGate {
             condition: "example.com/Drained".to_owned(),
             announce_before: TimeDelta::minutes(30),
