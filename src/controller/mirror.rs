@@ -259,3 +259,87 @@ fn pause_after(failures: u32) -> std::time::Duration {
     let doubled = FIRST_SECONDS << failures.saturating_sub(1).min(6);
     std::time::Duration::from_secs(doubled.min(LAST_SECONDS))
 }
+
+#[cfg(test)]
+mod tests {
+    // tests may unwrap
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::MaintenanceWindow;
+
+    fn window(name: &str, version: u64) -> MaintenanceWindow {
+        serde_json::from_value(json!({
+            "apiVersion": "hotpatch.dev/v1alpha1",
+            "kind": "MaintenanceWindow",
+            "metadata": {
+                "name": name, "namespace": "web", "resourceVersion": version.to_string(),
+            },
+            "spec": {
+                "timeZone": "UTC", "schedule": {"weekly": {"days": ["Saturday"]}},
+                "startTime": "22:00", "duration": "4h",
+            },
+        }))
+        .unwrap()
+    }
+
+    fn guarded(name: &str, version: u64) -> DeserializeGuard<MaintenanceWindow> {
+        DeserializeGuard(Ok(window(name, version)))
+    }
+
+    fn listed() -> Mirror<MaintenanceWindow> {
+        let mirror = Mirror::default();
+        assert!(!mirror.is_fresh(), "nothing was listed");
+        mirror.take(Event::Init);
+        mirror.take(Event::InitApply(guarded("a", 5)));
+        assert!(!mirror.is_fresh(), "the list is not whole");
+        mirror.take(Event::InitDone);
+        assert!(mirror.is_fresh());
+        mirror
+    }
+
+    #[test]
+    fn a_view_is_fresh_only_once_it_has_come_as_far_as_our_last_write() {
+        let mirror = listed();
+        mirror.wrote(&window("a", 9));
+        assert!(!mirror.is_fresh());
+        mirror.take(Event::Apply(guarded("b", 8)));
+        assert!(!mirror.is_fresh(), "older than the write");
+        mirror.take(Event::Apply(guarded("a", 9)));
+        assert!(mirror.is_fresh());
+        mirror.wrote_version(12);
+        mirror.take(Event::Delete(guarded("b", 13)));
+        assert!(mirror.is_fresh(), "what came after it is newer still");
+    }
+
+    #[test]
+    fn a_list_is_as_new_as_the_writes_before_it_was_asked_for_and_no_newer() {
+        let mirror = listed();
+        mirror.wrote(&window("a", 9));
+        mirror.take(Event::Init);
+        mirror.wrote(&window("a", 11));
+        mirror.take(Event::InitApply(guarded("b", 8)));
+        mirror.take(Event::InitDone);
+        assert!(
+            !mirror.is_fresh(),
+            "it may have been read before the second write"
+        );
+        mirror.take(Event::Init);
+        mirror.take(Event::InitDone);
+        assert!(mirror.is_fresh());
+    }
+
+    #[test]
+    fn only_what_others_write_is_a_change() {
+        let mirror = listed();
+        let before = mirror.changes();
+        mirror.wrote(&window("a", 9));
+        assert!(!mirror.take(Event::Apply(guarded("a", 9))));
+        assert_eq!(mirror.changes(), before);
+        assert!(mirror.take(Event::Apply(guarded("a", 10))));
+        assert!(mirror.take(Event::Delete(guarded("a", 11))));
+        assert_eq!(mirror.changes(), before + 2);
+    }
+}

@@ -174,6 +174,12 @@ impl Terms {
     }
 }
 
+/// The step of a machine whose stored entry contradicts itself.
+pub const CORRUPT: &str = "Corrupt";
+
+/// The step of a machine whose stored entry is gone.
+pub const MISSING: &str = "Missing";
+
 /// Where a machine of a run stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Step {

@@ -12,7 +12,7 @@ pub(super) enum WaitsFor {
 }
 
 /// Reasons that pass by themselves, or with the fleet's own state that its conditions tell.
-const PASSING: [&str; 45] = [
+const PASSING: [&str; 46] = [
     "Aborted",
     "AlreadyCurrent",
     "AssessmentFromFuture",
@@ -26,6 +26,7 @@ const PASSING: [&str; 45] = [
     "Dormant",
     "Due",
     "Excluded",
+    "ForeignRun",
     "GateClosed",
     "GroupOrder",
     "InAnotherRun",

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod deletion;
+mod edits;
 mod leaders;
 mod lost;
 mod narrowed;

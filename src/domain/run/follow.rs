@@ -7,7 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    DELETED_KEPT_MAX, MAXIMUM_DURATION_CEILING, Progress, Run, RunMachine, Step, StepReason, Terms,
+    CORRUPT, DELETED_KEPT_MAX, MAXIMUM_DURATION_CEILING, MISSING, Progress, Run, RunMachine, Step,
+    StepReason, Terms,
 };
 use crate::domain::command::Command;
 use crate::domain::due::{Action, Cause};
@@ -162,7 +163,7 @@ pub fn next(
                 return let_go(progress, now);
             }
             // Whatever was commanded: it is done, and repeating it would do nothing.
-            if progress.reason == Some(StepReason::Corrupt) && sight.is_current {
+            if (word == CORRUPT || word == MISSING) && sight.is_current {
                 let text = "what was stored is lost; it has the release";
                 return skip(progress, now, StepReason::AlreadyCurrent, text);
             }

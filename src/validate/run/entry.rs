@@ -13,13 +13,8 @@ use crate::api::run::{HotpatchRunStatus, MAX_ATTEMPTS, RunMachineStatus};
 use crate::domain::command::{Command, RequestId};
 use crate::domain::evidence::Operation;
 use crate::domain::machine::MachineId;
-use crate::domain::run::{Progress, Step, StepReason, Terms};
+use crate::domain::run::{CORRUPT, MISSING, Progress, Step, StepReason, Terms};
 use crate::record::words;
-
-/// The step of a machine whose entry contradicts itself.
-const CORRUPT: &str = "Corrupt";
-/// The step of a machine whose entry is gone.
-const MISSING: &str = "Missing";
 
 /// Reads where each machine of the terms stands.
 pub(super) fn progress(
@@ -70,12 +65,11 @@ pub(super) fn progress(
         .collect()
 }
 
-/// Tells whether the operator never wrote this status; other controllers may have set their
-/// conditions.
+/// Tells whether the operator never wrote this log: a leader may have raised its epoch, and other
+/// controllers may have set their conditions.
 fn is_fresh(status: &HotpatchRunStatus) -> bool {
     let ours = |kind: &str| conditions::find("HotpatchRun", kind).is_some();
     status.machines.is_empty()
-        && status.epoch == 0
         && status.started_at.is_none()
         && status.completed_at.is_none()
         && status.counts.is_none()

@@ -90,7 +90,6 @@ fn a_leader_that_stood_still_while_another_took_over_sends_nothing_when_it_wakes
                 let stopped = own.gate.clone();
                 own.join();
                 let what = format!("{side:?} {number}: {}", log[number as usize - 1]);
-                println!("{what}");
                 play(&mut own).await;
                 let later: Vec<String> = stopped.log().into_iter().skip(number as usize).collect();
                 let sent: Vec<&String> = later.iter().filter(|own| acts(own)).collect();

@@ -141,3 +141,21 @@ fn a_commanded_machine_that_is_gone_is_let_go_of_past_the_late_horizon() {
         }
     }
 }
+
+#[test]
+fn what_was_lost_of_a_machine_matters_no_more_once_it_has_the_release() {
+    for (word, expected) in [
+        (CORRUPT, "Skipped/AlreadyCurrent"),
+        (MISSING, "Skipped/AlreadyCurrent"),
+        ("WordOfALaterVersion", "stay"),
+    ] {
+        let step = Step::NotUnderstood(word.to_owned());
+        let own = case(due_vm("vm1"), step, Some(StepReason::Corrupt));
+        assert_eq!(own.word(), "stay", "{word}");
+        assert_eq!(
+            own.with(|own| own.is_current = true).word(),
+            expected,
+            "{word}"
+        );
+    }
+}
