@@ -121,6 +121,29 @@ pub async fn act(
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }
     }
+    settle(
+        shell, mirrors, leadership, observed, plan, rests, &mut deeds,
+    )
+    .await;
+    for own in work.into_values() {
+        if let Some(pair) = own.changed() {
+            deeds.runs.push(pair);
+        }
+    }
+    deeds
+}
+
+/// Does what needs no intent: announces, lets go, writes settings, asks for assessments. Only a
+/// leader does.
+async fn settle(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    leadership: &mut Leadership,
+    observed: &Observed,
+    plan: &Plan,
+    rests: &mut Rests,
+    deeds: &mut Deeds,
+) {
     if !deeds.lost && !leadership.may_send() {
         // Reading and looking may have taken longer than the lease holds.
         if let Err(error) = leadership.renew(shell.clock.now()).await {
@@ -130,16 +153,10 @@ pub async fn act(
         }
     }
     if !deeds.lost && leadership.is_current() {
-        runs::announce(shell, mirrors, plan, &mut deeds).await;
+        runs::announce(shell, mirrors, plan, deeds).await;
         deeds.abandoned = ends::let_go(shell, mirrors, observed, plan).await;
         let lead = &*leadership;
-        settings::change(shell, lead, observed, plan, rests, &mut deeds).await;
-        settings::assess(shell, lead, observed, plan, rests, &mut deeds).await;
+        settings::change(shell, lead, observed, plan, rests, deeds).await;
+        settings::assess(shell, lead, observed, plan, rests, deeds).await;
     }
-    for own in work.into_values() {
-        if let Some(pair) = own.changed() {
-            deeds.runs.push(pair);
-        }
-    }
-    deeds
 }

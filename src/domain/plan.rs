@@ -11,9 +11,11 @@
 mod ceilings;
 mod commands;
 mod drafts;
+mod outlook;
 mod recheck;
 mod runs;
 mod settings;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,11 +28,13 @@ use super::evidence::Question;
 use super::fleet::{Fleet, FleetKey};
 use super::machine::MachineId;
 use super::release::ReleaseId;
-use super::rollout::{Rollout, rollout};
-use super::roster::{Roster, owners, roster};
+use super::rollout::Rollout;
+use super::roster::{Roster, owners};
 use super::run::follow::question;
 use super::run::{Progress, Run, RunEnd, Terms};
 use super::snapshot::{Domain, Snapshot};
+
+use outlook::{in_order, judge_rollouts, outlooks};
 
 pub use recheck::Recheck;
 
@@ -294,82 +298,6 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         }
     }
     plan
-}
-
-/// Judges the machines of every fleet of a domain that can be planned for.
-fn outlooks(
-    domain: &Domain,
-    snapshot: &Snapshot,
-    owners: &BTreeMap<MachineId, FleetKey>,
-    now: DateTime<Utc>,
-) -> BTreeMap<FleetKey, Outlook> {
-    let Ok(inventory) = &domain.inventory else {
-        return BTreeMap::new();
-    };
-    let fleets = domain.fleets.iter();
-    fleets
-        .filter_map(|view| view.fleet.as_ref().ok())
-        .map(|fleet| {
-            let outlook = Outlook {
-                roster: roster(fleet, inventory, owners, &snapshot.catalogue, now),
-                rollouts: BTreeMap::new(),
-                notes: BTreeMap::new(),
-                waits: None,
-                next_window: None,
-            };
-            (fleet.key.clone(), outlook)
-        })
-        .collect()
-}
-
-/// Returns a domain with its fleets in order: oldest first, then by name.
-fn in_order(domain: &Domain) -> Domain {
-    let mut domain = domain.clone();
-    domain
-        .fleets
-        .sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
-    domain
-}
-
-/// Judges every release that concerns a fleet: due ones, those of its runs, and the latest.
-fn judge_rollouts(pass: &mut Pass<'_>, snapshot: &Snapshot) {
-    let now = pass.now;
-    let keys: Vec<FleetKey> = pass.outlooks.keys().cloned().collect();
-    for key in keys {
-        let Some(fleet) = pass.fleet(&key).cloned() else {
-            continue;
-        };
-        let Some(outlook) = pass.outlooks.get(&key) else {
-            continue;
-        };
-        let mut releases: Vec<ReleaseId> = outlook
-            .roster
-            .values()
-            .filter_map(|member| member.due().map(|due| due.release))
-            .chain(
-                pass.domain
-                    .runs
-                    .values()
-                    .filter(|run| run.fleet == key && run.is_open())
-                    .map(|run| run.terms.release),
-            )
-            .chain(outlook.roster.values().filter_map(|member| {
-                snapshot
-                    .catalogue
-                    .latest_effective(member.os_track?, now)
-                    .map(|own| own.id)
-            }))
-            .collect();
-        releases.sort_unstable();
-        releases.dedup();
-        let rollouts = releases
-            .into_iter()
-            .map(|id| (id, rollout(&fleet, &pass.domain, &outlook.roster, id, now)))
-            .collect();
-        if let Some(outlook) = pass.outlooks.get_mut(&key) {
-            outlook.rollouts = rollouts;
-        }
-    }
 }
 
 /// Returns what the open runs of a domain need to know before they are planned, by run.

@@ -2,27 +2,24 @@
 //! machine or its run; nothing is ever read as less than it may be.
 
 mod entry;
+mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Declared, Found, created_at, fleet};
+use super::{Declared, Found, created_at};
 use crate::api::HotpatchRun;
 use crate::api::policy::FailureScope;
 use crate::api::run as api;
 use crate::api::time;
 use crate::domain::due::{Action, Cause};
 use crate::domain::fleet::FleetKey;
-use crate::domain::machine::{
-    AvailabilitySetPlace, Incarnation, MachineId, MachineKind, Placement,
-};
+use crate::domain::machine::MachineId;
 use crate::domain::policy::{Estimates, HealthRule, RunGate};
 use crate::domain::release::ReleaseId;
-use crate::domain::run::{
-    FrozenLimit, RUN_MACHINES_MAX, Run, RunEnd, RunMachine, RunWindow, Terms,
-};
+use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Terms};
 use crate::record::{ANNOTATION_LOGGED, digest, words};
 
 /// A run of which not even the terms can be made.
@@ -163,18 +160,7 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     doubts.check(status.epoch >= 0, || {
         format!("status.epoch {} is below 0", status.epoch)
     });
-    let gates_open = status
-        .conditions
-        .iter()
-        .filter(|condition| condition.status == "True")
-        .filter(|condition| {
-            terms
-                .gates
-                .iter()
-                .any(|gate| gate.condition == condition.type_)
-        })
-        .map(|condition| condition.type_.clone())
-        .collect();
+    let gates_open = gates_open(&status, &terms);
     let told: Vec<String> = doubts.0.into_iter().take(TOLD_MAX).collect();
     Ok(Run {
         fleet: FleetKey {
@@ -193,6 +179,13 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
         epoch: status.epoch,
         quarantined: (!told.is_empty()).then(|| told.join("; ")),
     })
+}
+
+/// Returns the gates of a run that others opened.
+fn gates_open(status: &api::HotpatchRunStatus, terms: &Terms) -> BTreeSet<String> {
+    let is_gate = |name: &String| terms.gates.iter().any(|gate| gate.condition == *name);
+    let open = status.conditions.iter().filter(|own| own.status == "True");
+    open.map(|own| own.type_.clone()).filter(is_gate).collect()
 }
 
 fn deleted_at(meta: &ObjectMeta) -> Option<DateTime<Utc>> {
@@ -296,7 +289,7 @@ fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms
             baseline: seconds(spec.estimates.baseline_seconds),
             reserve: seconds(spec.estimates.reserve_seconds),
         },
-        machines: machines(spec, doubts),
+        machines: machine::machines(spec, doubts),
     }
 }
 
@@ -340,79 +333,5 @@ fn window(object: &HotpatchRun, doubts: &mut Doubts) -> RunWindow {
                 end: at,
             }
         }
-    }
-}
-
-fn machines(spec: &api::HotpatchRunSpec, doubts: &mut Doubts) -> BTreeMap<MachineId, RunMachine> {
-    doubts.check(
-        (1..=RUN_MACHINES_MAX).contains(&spec.machines.len()),
-        || format!("spec.machines has {} entries", spec.machines.len()),
-    );
-    let mut machines = BTreeMap::new();
-    for own in &spec.machines {
-        match MachineId::parse(&own.id) {
-            // Nothing is ever commanded on a machine without an id of a machine.
-            Err(error) => doubts.add(format!("spec.machines: {error}")),
-            Ok(id) => {
-                let read = machine(id.clone(), own, doubts);
-                if machines.insert(id, read).is_some() {
-                    doubts.add(format!("spec.machines names {} twice", own.name));
-                }
-            }
-        }
-    }
-    machines
-}
-
-fn machine(id: MachineId, own: &api::RunMachine, doubts: &mut Doubts) -> RunMachine {
-    let kind = fleet::kind(own.kind);
-    let incarnation = &own.incarnation;
-    let (body, other) = match kind {
-        MachineKind::AzureVm => (&incarnation.os_disk_id, &incarnation.vm_uuid),
-        _ => (&incarnation.vm_uuid, &incarnation.os_disk_id),
-    };
-    doubts.check(incarnation.vm_id.is_some() && other.is_none(), || {
-        format!(
-            "spec.machines: the incarnation of {} is not that of an {kind}",
-            own.name
-        )
-    });
-    let update_domain = own.update_domain;
-    let availability_set = own
-        .availability_set
-        .clone()
-        .map(|id| AvailabilitySetPlace { id, update_domain });
-    let flexible_scale_set = own.scale_set.clone().map(|id| (id, own.fault_domain));
-    doubts.check(
-        (availability_set.is_some() || update_domain.is_none())
-            && (flexible_scale_set.is_some() || own.fault_domain.is_none()),
-        || format!("spec.machines: {} has a domain of no set", own.name),
-    );
-    let mut groups = BTreeMap::new();
-    for text in &own.groups {
-        match words::group_of(text) {
-            Some((tag, value)) => {
-                groups.insert(tag, value);
-            }
-            None => doubts.add(format!("spec.machines: group {text:?} of {}", own.name)),
-        }
-    }
-    RunMachine {
-        id,
-        name: own.name.clone(),
-        kind,
-        incarnation: Incarnation {
-            vm_id: incarnation.vm_id.clone().unwrap_or_default(),
-            body: body.clone(),
-        },
-        placement: Placement {
-            region: own.region.clone(),
-            zone: words::zone_of(own.zone.as_deref()),
-            availability_set,
-            flexible_scale_set,
-            site: own.site.clone(),
-            cluster: own.cluster.clone(),
-        },
-        groups,
     }
 }

@@ -204,19 +204,8 @@ pub(super) fn unfit(pass: View<'_>, run: &Run, id: &MachineId) -> Option<(&'stat
         let text = format!("its tag {tag} is another one than when the run was made");
         return Some(("GroupChanged", text));
     }
-    if member.dormant {
-        return Some((
-            "Dormant",
-            "it is switched off or silent; it comes when it is back".into(),
-        ));
-    }
-    match &member.machine.health {
-        Health::Healthy => {}
-        Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
-        Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
-    }
-    if let Some(operation) = &member.machine.busy {
-        return Some(("Busy", format!("an operation is on it: {operation}")));
+    if let Some(why) = out_of_order(member) {
+        return Some(why);
     }
     let settles = |cause| cause == Cause::RebootOwed;
     let still_due = member.due().is_some_and(|due| {
@@ -237,6 +226,21 @@ pub(super) fn unfit(pass: View<'_>, run: &Run, id: &MachineId) -> Option<(&'stat
     }
     let earlier = earlier_of_its_groups(pass, run, fleet, member)?;
     Some(("GroupOrder", format!("{earlier} of its group goes first")))
+}
+
+/// Returns what is against commanding a machine in the state in which it is.
+fn out_of_order(member: &Member) -> Option<(&'static str, String)> {
+    if member.dormant {
+        let text = "it is switched off or silent; it comes when it is back";
+        return Some(("Dormant", text.to_owned()));
+    }
+    match &member.machine.health {
+        Health::Healthy => {}
+        Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
+        Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
+    }
+    let operation = member.machine.busy.as_ref()?;
+    Some(("Busy", format!("an operation is on it: {operation}")))
 }
 
 /// Returns the run that has a machine before this one: one that commands or holds it, or an older

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::ceilings::budget;
+use super::terms::terms;
 use super::{Draft, HEALTH_EVERY, Note, Outlook, Pass, Plan};
-use crate::domain::batch::{Batch, Candidate, batch, in_turn};
+use crate::domain::batch::{Candidate, batch, in_turn};
 use crate::domain::budget::Budget;
 use crate::domain::due::{Action, Cause};
-use crate::domain::fleet::{Fleet, FleetKey, Mode};
+use crate::domain::fleet::{Fleet, Mode};
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Span, next_span, open_span};
-use crate::domain::release::ReleaseId;
 use crate::domain::rollout::{StageState, is_approved, may_try};
 use crate::domain::roster::{Member, in_open_runs};
-use crate::domain::run::{FrozenLimit, LimitKey, RUN_MACHINES_MAX, RunMachine, RunWindow, Terms};
+use crate::domain::run::{RUN_MACHINES_MAX, Terms};
 
 /// Announces runs for the fleets of a domain, oldest fleet first.
 pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
@@ -84,35 +84,14 @@ impl Found {
     fn wake_by(&mut self, at: DateTime<Utc>) {
         self.wake_at = Some(self.wake_at.map_or(at, |own| own.min(at)));
     }
-
-    fn wait(mut self, reason: &str, message: impl Into<String>) -> Self {
-        self.waits = Some(Note::new(reason, message));
-        self
-    }
 }
 
 fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) -> Found {
     let now = pass.now;
     let mut found = Found::default();
-    if fleet.mode != Mode::Enforce {
-        return found.wait(
-            "ModeForbids",
-            "the fleet's mode is not Enforce: nothing is installed",
-        );
-    }
-    if fleet.suspended {
-        return found.wait("Suspended", "the fleet is suspended");
-    }
-    if let Some(run) = pass.domain.unreadable_runs.first() {
-        let text = format!("run {run} cannot be read: delete it once it is known what it did");
-        return found.wait("RunUnreadable", text);
-    }
-    if let Some(other) = unresolved_neighbour(pass, fleet) {
-        let text = format!(
-            "fleet {other} of this namespace cannot be resolved: its limits are not known, and \
-             until they are no run is announced here"
-        );
-        return found.wait("NeighbourUnresolved", text);
+    if let Some(why) = barred(pass, fleet) {
+        found.waits = Some(why);
+        return found;
     }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
@@ -202,6 +181,32 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         found.draft = Some(terms);
     }
     found
+}
+
+/// Returns why a fleet may have no run at all now.
+fn barred(pass: &Pass<'_>, fleet: &Fleet) -> Option<Note> {
+    let note = |reason: &str, text: &str| Some(Note::new(reason, text));
+    if fleet.mode != Mode::Enforce {
+        return note(
+            "ModeForbids",
+            "the fleet's mode is not Enforce: nothing is installed",
+        );
+    }
+    if fleet.suspended {
+        return note("Suspended", "the fleet is suspended");
+    }
+    if let Some(run) = pass.domain.unreadable_runs.first() {
+        let text = format!("run {run} cannot be read: delete it once it is known what it did");
+        return note("RunUnreadable", &text);
+    }
+    if let Some(other) = unresolved_neighbour(pass, fleet) {
+        let text = format!(
+            "fleet {other} of this namespace cannot be resolved: its limits are not known, and \
+             until they are no run is announced here"
+        );
+        return note("NeighbourUnresolved", &text);
+    }
+    None
 }
 
 /// Returns another fleet of the domain whose limits for groups are not known. They are every
@@ -395,118 +400,4 @@ fn capacity(
     usize::try_from(at_once * rounds)
         .unwrap_or(RUN_MACHINES_MAX)
         .min(RUN_MACHINES_MAX)
-}
-
-/// Returns how many failed machines a run made now bears, at its size of today.
-fn max_failed(fleet: &Fleet, outlook: &Outlook, release: ReleaseId, stage: &str) -> u32 {
-    let rule = fleet.policy.failures;
-    let stages = outlook.rollouts.get(&release).into_iter();
-    let counted = stages
-        .flat_map(|own| &own.stages)
-        .filter(|own| rule.per_release || own.name == stage);
-    rule.max.of(counted.map(|own| own.machines as usize).sum())
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "everything that a run freezes, from where it stands"
-)]
-fn terms(
-    pass: &Pass<'_>,
-    fleet: &Fleet,
-    outlook: &Outlook,
-    batch: &Batch<'_>,
-    stage: &str,
-    span: Span,
-    window: String,
-    budget: &Budget,
-) -> Terms {
-    let ordinal = pass
-        .domain
-        .runs
-        .values()
-        .filter(|run| {
-            run.terms.fleet_uid == fleet.uid
-                && run.terms.release == batch.release
-                && run.terms.stage == stage
-        })
-        .map(|run| run.terms.ordinal)
-        .max()
-        .unwrap_or(0)
-        + 1;
-    let limits: BTreeSet<FrozenLimit> = batch
-        .members
-        .iter()
-        .flat_map(|member| budget.ceilings_of(&member.machine.id))
-        .filter(|ceiling| !is_of_another_fleet(&ceiling.key, &fleet.key))
-        .map(|ceiling| FrozenLimit {
-            key: ceiling.key.clone(),
-            max: ceiling.max,
-        })
-        .collect();
-    let published_until = batch
-        .members
-        .iter()
-        .filter_map(|member| member.due())
-        .map(|due| due.published_until)
-        .min()
-        .unwrap_or(batch.release.date());
-    Terms {
-        fleet: fleet.key.name.clone(),
-        fleet_uid: fleet.uid.clone(),
-        service_account: fleet.service_account.clone(),
-        release: batch.release,
-        kbs: batch.kbs.clone(),
-        published_until,
-        action: batch.action,
-        cause: batch.cause,
-        stage: stage.to_owned(),
-        ordinal,
-        window: RunWindow {
-            name: window,
-            start: span.start,
-            end: span.end,
-        },
-        limits: limits.into_iter().collect(),
-        spread: fleet.policy.spread,
-        health: fleet.policy.health,
-        retries: fleet.policy.failures.retries,
-        max_failed: Some(max_failed(fleet, outlook, batch.release, stage)),
-        failed_per_release: fleet.policy.failures.per_release,
-        gates: fleet.policy.run_gates.clone(),
-        estimates: fleet.policy.estimates,
-        machines: batch
-            .members
-            .iter()
-            .map(|member| {
-                (
-                    member.machine.id.clone(),
-                    run_machine(fleet, &member.machine),
-                )
-            })
-            .collect(),
-    }
-}
-
-fn is_of_another_fleet(key: &LimitKey, fleet: &FleetKey) -> bool {
-    matches!(key, LimitKey::Stage { fleet: own, .. } if *own != fleet.name)
-}
-
-fn run_machine(fleet: &Fleet, machine: &Machine) -> RunMachine {
-    RunMachine {
-        id: machine.id.clone(),
-        name: machine.name.clone(),
-        kind: machine.kind,
-        incarnation: machine.incarnation.clone(),
-        placement: machine.placement.clone(),
-        groups: fleet
-            .policy
-            .groups
-            .iter()
-            .filter_map(|rule| {
-                let value = machine.tags.get(&rule.tag)?;
-                Some((rule.tag.to_ascii_lowercase(), value.to_owned()))
-            })
-            .collect(),
-    }
 }

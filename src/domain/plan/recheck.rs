@@ -10,7 +10,8 @@ use chrono::{DateTime, Utc};
 
 use super::ceilings::budget;
 use super::commands::{allowed, take, unfit};
-use super::{Note, Outlook, Pass, View, in_order, judge_rollouts, outlooks};
+use super::outlook::{in_order, judge_rollouts, outlooks};
+use super::{Note, Outlook, Pass, View};
 use crate::domain::budget::Budget;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;

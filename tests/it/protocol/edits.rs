@@ -17,8 +17,9 @@ const NARROWING: [Edit; 6] = [
     ("Observe", FLEETS, "small", |own| {
         own["spec"]["mode"] = json!("Observe");
     }),
-    ("nothing selected", FLEETS, "small", |own| {
-        own["spec"]["selector"]["tags"] = json!({"matchLabels": {"patching": "nobody"}});
+    ("a freeze", FLEETS, "small", |own| {
+        let freeze = json!({"name": "freeze", "from": "2025-07-01", "through": "2025-07-31"});
+        own["spec"]["exclusions"] = json!([freeze]);
     }),
     ("another policy", FLEETS, "small", |own| {
         own["spec"]["policyRef"] = json!({"name": "none-such"});

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use super::*;
-use crate::domain::evidence::{Operation, PollStyle};
-use crate::domain::machine::{Incarnation, Power};
+use crate::domain::due::{Action, Cause};
+use crate::domain::evidence::{Operation, PollStyle, Reading};
+use crate::domain::machine::{Incarnation, Power, RebootStatus};
 use crate::domain::testkit::{
     BASELINE_KB, Builder, Placed, arc, closes, due_vm, fleet, hours, kb, local, minutes, opens,
     run, working,
