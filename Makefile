@@ -4,11 +4,11 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test sweep check fmt lint doc crds
+.PHONY: help demo test e2e sweep kill check fmt lint doc crds
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -16,8 +16,24 @@ demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for mo
 test: ## Runs all tests
 	$(CARGO) test --locked --workspace
 
+# Runs a command beside a throwaway control plane, or (with) only with its binaries.
+PLANE = $(CARGO) run --quiet --locked -p control-plane --
+# Tests that need a real API server, by the beginnings of their names.
+REAL = $(CARGO) test --quiet --locked --test it -- --ignored --nocapture --test-threads=1
+
+e2e: ## Plays rollouts, contract, chart and kubectl on a real API server; ends with 69 if none can be had
+	$(PLANE) get
+	$(PLANE) run $(CARGO) test --quiet --locked -p kube-sim --test it -- --ignored --nocapture contract
+	$(PLANE) run $(REAL) crds_on_a_real_server_
+	$(PLANE) run $(REAL) chart_
+	$(PLANE) with $(REAL) kubectl_ python_
+	$(PLANE) with $(REAL) rollout_
+
 sweep: ## Kills the process at every side effect of two rollouts (make test tries some)
 	HOTPATCH_SWEEP=all $(CARGO) test --locked --test it a_process_may_die_anywhere -- --nocapture
+
+kill: ## Kills the real process with -9 around commands, 300 times each way (make test: four)
+	HOTPATCH_KILLS=300 $(CARGO) test --locked --test it a_process_killed_with_9 -- --nocapture
 
 check: fmt lint doc ## Checks format, lints and documentation
 
@@ -30,5 +46,6 @@ lint: ## Runs clippy; a warning is an error
 doc: ## Builds the documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 
-crds: ## Writes crds/ from src/api
+crds: ## Writes crds/ and the chart's copies from src/api
 	$(CARGO) run --quiet --locked -- crds --dir crds
+	$(CARGO) run --quiet --locked -- crds --dir charts/hotpatch-operator/files/crds

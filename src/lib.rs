@@ -8,4 +8,5 @@ pub mod domain;
 pub mod record;
 pub mod rehearsal;
 pub mod status;
+pub mod telemetry;
 pub mod validate;

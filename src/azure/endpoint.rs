@@ -14,6 +14,11 @@ pub const URL_BYTES_MAX: usize = 8 * 1024;
 /// The hosts that may be spoken to without TLS: an emulator on the same machine.
 const PLAIN_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
+/// Tells whether a host, as an address spells it, is this machine.
+pub fn is_this_machine(host: &str) -> bool {
+    PLAIN_HOSTS.contains(&host)
+}
+
 /// The base address of Azure Resource Manager: a scheme and a host, no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -53,7 +58,7 @@ impl Endpoint {
             return Err(form());
         }
         let (host, port) = place(scheme, authority).ok_or_else(form)?;
-        if *scheme != Scheme::HTTPS && !PLAIN_HOSTS.contains(&host.as_str()) {
+        if *scheme != Scheme::HTTPS && !is_this_machine(&host) {
             return Err(EndpointError::Plain(text.chars().take(120).collect()));
         }
         Ok(Self {

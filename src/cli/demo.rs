@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
+use super::serve;
 use crate::controller::lease::Tenure;
 use crate::rehearsal::invariants::liveness::is_current;
 use crate::rehearsal::population::Population;
@@ -44,10 +45,16 @@ pub struct Options {
     /// Prints the story, the tables and the invariants as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Lets kubectl watch and take part.
+    #[command(flatten)]
+    pub serving: serve::Options,
 }
 
 /// Runs the demo and prints it.
 pub fn main(options: &Options) -> ExitCode {
+    if options.serving.serve {
+        return serve::main(options.seed, &options.serving);
+    }
     match rehearse(options.seed, &mut Progress::new()) {
         Ok((report, is_current)) => {
             let text = if options.json {
@@ -90,20 +97,10 @@ pub fn rehearse(seed: u64, progress: &mut Progress) -> Result<(Report, bool), Er
         .start_paused(true)
         .build()?;
     runtime.block_on(async {
-        let mut rehearsal = Rehearsal::new(Rehearse {
-            seed,
-            epoch: instant(EPOCH),
-            population: Population::demo(),
-            manifests: EXAMPLES.map(str::to_owned).to_vec(),
-            assumptions: azure_sim::Assumptions::default(),
-            tenure: TENURE,
-            replay: format!("hotpatch-operator demo --seed {seed}"),
-        })
-        .await?;
-        let since = instant(BASELINE);
+        let mut rehearsal = Rehearsal::new(cast(seed)).await?;
         let is_reached = |world: &World, steps: u64| {
             progress.show(world, steps);
-            world.now > since && all_current(world)
+            is_over(world)
         };
         let ended = rehearsal.run_until(is_reached, instant(LIMIT)).await;
         let later = rehearsal.now() + AFTERMATH;
@@ -114,6 +111,24 @@ pub fn rehearse(seed: u64, progress: &mut Progress) -> Result<(Report, bool), Er
         let is_current = rehearsal.look(all_current);
         Ok((rehearsal.finish(), is_current))
     })
+}
+
+/// What the demo is made of.
+pub(super) fn cast(seed: u64) -> Rehearse {
+    Rehearse {
+        seed,
+        epoch: instant(EPOCH),
+        population: Population::demo(),
+        manifests: EXAMPLES.map(str::to_owned).to_vec(),
+        assumptions: azure_sim::Assumptions::default(),
+        tenure: TENURE,
+        replay: format!("hotpatch-operator demo --seed {seed}"),
+    }
+}
+
+/// Tells whether the story is at its end: the baseline is out, and the fleet is current.
+pub(super) fn is_over(world: &World) -> bool {
+    world.now > instant(BASELINE) && all_current(world)
 }
 
 fn instant(text: &str) -> DateTime<Utc> {

@@ -3,11 +3,12 @@
 pub mod crds;
 pub mod demo;
 pub mod run;
+pub mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// A Kubernetes operator for Windows Server hotpatching.
 #[derive(Debug, Parser)]
@@ -20,7 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Runs the controller against a cluster and an Azure endpoint.
-    Run(run::Options),
+    Run(Box<run::Options>),
     /// Shows the product doing its main job: the real controller on a virtual clock, over an
     /// embedded Kubernetes API and an emulated Azure. Needs no cluster and no cloud.
     Demo(demo::Options),
@@ -32,10 +33,17 @@ enum Verb {
     },
 }
 
+/// Returns the long help of a verb; none where there is no such verb.
+pub fn help(verb: &str) -> Option<String> {
+    let mut program = Cli::command();
+    let verb = program.find_subcommand_mut(verb)?;
+    Some(verb.render_long_help().to_string())
+}
+
 /// Parses the command line and runs the verb.
 pub fn main() -> ExitCode {
     match Cli::parse().verb {
-        Verb::Run(options) => run::main(options),
+        Verb::Run(options) => run::main(*options),
         Verb::Demo(options) => demo::main(&options),
         Verb::Crds { dir } => print_crds(dir),
     }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
+use k8s_openapi::NamespaceResourceScope;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 use crate::api::time::from_k8s;
+use crate::telemetry::Telemetry;
 use crate::validate::Found;
 
 /// How long one watch request lasts, in seconds.
@@ -220,10 +222,35 @@ where
     }
 }
 
-/// Keeps a mirror up to date for ever, and wakes `dirty` on every change that is not ours.
-pub async fn keep<K>(mirror: Arc<Mirror<K>>, client: Client, dirty: Arc<Notify>)
+/// What a mirror is kept by.
+pub struct Watch {
+    /// The kind that is watched.
+    pub kind: &'static str,
+    /// The API server.
+    pub client: Client,
+    /// The one namespace that is watched; none is all.
+    pub namespace: Option<String>,
+    /// Who is woken by every change that is not ours.
+    pub dirty: Arc<Notify>,
+    /// Who is told of lists and failures.
+    pub telemetry: Telemetry,
+}
+
+/// Returns the objects of one namespace, or of all.
+pub fn watched<K>(client: &Client, namespace: Option<&str>) -> Api<DeserializeGuard<K>>
 where
-    K: Resource<DynamicType = ()>
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+/// Keeps a mirror up to date for ever.
+pub async fn keep<K>(mirror: Arc<Mirror<K>>, watch: Watch)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
         + DeserializeOwned
         + std::fmt::Debug
@@ -232,19 +259,23 @@ where
         + 'static,
 {
     let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let api: Api<DeserializeGuard<K>> = Api::all(client);
+    let api = watched(&watch.client, watch.namespace.as_deref());
     let mut events = watcher::watcher(api, config).boxed();
     let mut failures: u32 = 0;
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
                 failures = 0;
+                if matches!(event, Event::InitDone) {
+                    watch.telemetry.listed(watch.kind);
+                }
                 if mirror.take(event) {
-                    dirty.notify_one();
+                    watch.dirty.notify_one();
                 }
             }
             Err(error) => {
-                tracing::warn!(kind = %K::kind(&()), %error, "watch failed");
+                tracing::warn!(kind = watch.kind, %error, "watch failed");
+                watch.telemetry.watch_failed(watch.kind);
                 failures = failures.saturating_add(1);
                 tokio::time::sleep(pause_after(failures)).await;
             }

@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod audit;
+mod census;
 pub mod clock;
 pub mod clouds;
 pub mod events;
@@ -31,11 +32,12 @@ use self::clock::Clock;
 use self::clouds::Clouds;
 use self::events::Emitter;
 use self::lease::{Leadership, Tenure};
-use self::mirror::keep;
+use self::mirror::{Watch, keep};
 use self::observe::{Memory, Mirrors, observe};
 use self::publish::publish;
 use crate::domain::plan::plan;
 use crate::domain::release::Catalogue;
+use crate::telemetry::{Standing, Telemetry};
 
 /// The ConfigMap in the operator's namespace that adds releases: keys `hotpatch-releases.csv` and
 /// `standard-lcu-releases.csv`, with the columns of the embedded files.
@@ -63,6 +65,11 @@ pub struct Settings {
     pub namespace: String,
     /// How long leadership holds.
     pub tenure: Tenure,
+    /// The one namespace whose fleets are looked after; none is all.
+    pub watched: Option<String>,
+    /// Whether the API server ensures that `requestedBy` is the user who asks, so that it is shown
+    /// as a fact.
+    pub requested_by_is_enforced: bool,
 }
 
 /// Everything outside the core.
@@ -76,6 +83,8 @@ pub struct Shell {
     pub clock: Clock,
     /// Where verdicts are put down.
     pub audit: Arc<dyn Audit>,
+    /// What the process tells of itself; nothing is decided from it.
+    pub telemetry: Telemetry,
     /// How this process runs.
     pub settings: Settings,
 }
@@ -102,7 +111,7 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
         .map_err(|error| Error::Cluster(Box::new(error)))?;
     let dirty = Arc::new(Notify::new());
     let mirrors = Mirrors::default();
-    let watches = watch(&shell.kube, &mirrors, &dirty);
+    let watches = watch(&shell, &mirrors, &dirty);
     let settings = &shell.settings;
     let leadership = Leadership::new(
         shell.kube.clone(),
@@ -135,39 +144,46 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
     Ok(())
 }
 
-fn watch(client: &Client, mirrors: &Mirrors, dirty: &Arc<Notify>) -> JoinSet<()> {
+fn watch(shell: &Shell, mirrors: &Mirrors, dirty: &Arc<Notify>) -> JoinSet<()> {
     let mut watches = JoinSet::new();
-    watches.spawn(keep(
-        Arc::clone(&mirrors.fleets),
-        client.clone(),
-        Arc::clone(dirty),
-    ));
-    watches.spawn(keep(
-        Arc::clone(&mirrors.windows),
-        client.clone(),
-        Arc::clone(dirty),
-    ));
-    watches.spawn(keep(
-        Arc::clone(&mirrors.policies),
-        client.clone(),
-        Arc::clone(dirty),
-    ));
-    watches.spawn(keep(
-        Arc::clone(&mirrors.requests),
-        client.clone(),
-        Arc::clone(dirty),
-    ));
-    watches.spawn(keep(
-        Arc::clone(&mirrors.runs),
-        client.clone(),
-        Arc::clone(dirty),
-    ));
+    let mut kinds = Vec::new();
+    let mut watch = |kind, dirty: &Arc<Notify>| {
+        kinds.push(kind);
+        Watch {
+            kind,
+            client: shell.kube.clone(),
+            namespace: shell.settings.watched.clone(),
+            dirty: Arc::clone(dirty),
+            telemetry: shell.telemetry.clone(),
+        }
+    };
     // Nothing is decided from machine records, so their changes wake nobody.
-    watches.spawn(keep(
+    let nobody = Arc::new(Notify::new());
+    let fleets = keep(Arc::clone(&mirrors.fleets), watch("HotpatchFleet", dirty));
+    let windows = keep(
+        Arc::clone(&mirrors.windows),
+        watch("MaintenanceWindow", dirty),
+    );
+    let policies = keep(
+        Arc::clone(&mirrors.policies),
+        watch("BaselinePolicy", dirty),
+    );
+    let requests = keep(
+        Arc::clone(&mirrors.requests),
+        watch("HotpatchRequest", dirty),
+    );
+    let runs = keep(Arc::clone(&mirrors.runs), watch("HotpatchRun", dirty));
+    let machines = keep(
         Arc::clone(&mirrors.machines),
-        client.clone(),
-        Arc::new(Notify::new()),
-    ));
+        watch("HotpatchMachine", &nobody),
+    );
+    shell.telemetry.awaits(&kinds);
+    watches.spawn(fleets);
+    watches.spawn(windows);
+    watches.spawn(policies);
+    watches.spawn(requests);
+    watches.spawn(runs);
+    watches.spawn(machines);
     watches
 }
 
@@ -184,15 +200,29 @@ struct Controller {
 impl Controller {
     /// One turn: leads if it can, passes once, and waits for the next reason to.
     async fn turn(&mut self, dirty: &Notify) {
+        self.shell.telemetry.turned();
         if !self.leadership.is_held() {
-            if let Err(error) = self.lead().await {
+            let led = self.lead().await;
+            self.shell.telemetry.stands(match &led {
+                Ok(()) if self.leadership.is_held() => Standing::Leading,
+                Ok(()) | Err(lease::Error::HeldBy(_) | lease::Error::Lost) => Standing::StandingBy,
+                Err(lease::Error::Api { .. }) => Standing::Unknown,
+            });
+            if let Err(error) = led {
                 tracing::debug!(%error, "not leading");
                 sleep(self.shell.settings.tenure.renew_every).await;
             }
             return;
         }
         self.mirrors.fresh().await;
+        let begun = Instant::now();
         let next = self.pass().await;
+        let at = self.shell.clock.now().timestamp();
+        self.shell.telemetry.passed(begun.elapsed(), at);
+        if !self.leadership.is_held() {
+            self.shell.telemetry.stands(Standing::StandingBy);
+            return;
+        }
         self.rest(dirty, next).await;
     }
 
@@ -218,13 +248,14 @@ impl Controller {
         while Instant::now() < until {
             let due = self.leadership.renewal_due().unwrap_or(until);
             sleep_until(due.min(until)).await;
+            self.shell.telemetry.turned();
             self.leadership.renew(self.shell.clock.now()).await?;
         }
         Ok(())
     }
 
     async fn take_over(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let found = fence(&self.shell.kube, &self.mirrors).await?;
+        let found = fence(&self.shell, &self.mirrors).await?;
         let highest = found.iter().filter_map(Stored::epoch).max().unwrap_or(0);
         self.leadership
             .raise_epoch(highest.saturating_add(1), self.shell.clock.now())
@@ -266,6 +297,9 @@ impl Controller {
         if deeds.lost {
             return Instant::now();
         }
+        self.shell
+            .telemetry
+            .counted(&census::census(&self.mirrors, &observed, &plan, &deeds));
         // status (pure), publish (writes)
         let more = publish(
             &self.shell,
@@ -300,6 +334,7 @@ impl Controller {
     /// Waits until the next pass is due or something changes, renewing the lease meanwhile.
     async fn rest(&mut self, dirty: &Notify, next: Instant) {
         while let Some(due) = self.leadership.renewal_due() {
+            self.shell.telemetry.turned();
             tokio::select! {
                 biased;
                 () = dirty.notified() => {

@@ -262,11 +262,13 @@ async fn declarations(shell: &Shell, mirrors: &Mirrors, declared: &Declared, now
         };
         let judgement = status::RequestJudgement {
             state: state_of(&judgement.ruling),
-            by: object
-                .spec
-                .requested_by
-                .clone()
-                .map(|by| format!("claimed: {by}")),
+            by: object.spec.requested_by.clone().map(|by| {
+                if shell.settings.requested_by_is_enforced {
+                    by
+                } else {
+                    format!("claimed: {by}")
+                }
+            }),
         };
         let wanted = status::request(
             object.status.as_ref(),

@@ -19,6 +19,15 @@ pub enum Command {
 }
 
 impl Command {
+    /// Returns its name in one lower-case word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Finish => "finish",
+            Self::Restart => "restart",
+        }
+    }
+
     /// Tells whether the command may take the machine down.
     pub fn is_disruptive(self) -> bool {
         matches!(self, Self::Finish | Self::Restart)

@@ -7,11 +7,13 @@
 pub mod facts;
 pub mod gate;
 pub mod invariants;
+pub mod leap;
 pub mod limits;
 pub mod openings;
+pub mod pace;
 pub mod population;
 mod scene;
-mod setup;
+pub mod setup;
 pub mod shelf;
 pub mod story;
 pub mod summary;
@@ -32,7 +34,8 @@ use self::gate::{AzureWay, Gate, KubeWay, Side};
 use self::invariants::{Invariants, Tally, Violation};
 use self::population::Population;
 use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
-use self::setup::{NAMESPACE, OPERATOR_NAMESPACE, set_up};
+pub(crate) use self::setup::NAMESPACE;
+use self::setup::{OPERATOR_NAMESPACE, set_up};
 use self::story::{Line, Story};
 use self::summary::{Peaks, Summary};
 use self::world::World;
@@ -41,6 +44,7 @@ use crate::controller::clock::Clock;
 use crate::controller::clouds::OneCloud;
 use crate::controller::lease::Tenure;
 use crate::controller::{Settings, Shell, run};
+use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry};
 
 /// The name under which Azure knows the operator in a rehearsal.
 const OPERATOR: &str = "hotpatch-operator";
@@ -49,7 +53,7 @@ const OPERATOR: &str = "hotpatch-operator";
 const SECRET: &str = "rehearsal-token-5f1d0c7e9a3b";
 
 /// How often a condition is looked at, in virtual time.
-const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
+pub const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// Committed writes that the simulated API server remembers.
 const HISTORY_EVENTS: usize = 20_000;
@@ -129,7 +133,10 @@ pub struct Rehearsal {
     pub azure: AzureSim,
     /// The way to both.
     pub gate: Gate,
+    /// What the living process tells of itself.
+    pub telemetry: Telemetry,
     clock: Clock,
+    shared: pace::SharedClock,
     tenure: Tenure,
     scene: Watched,
     life: Option<Life>,
@@ -147,7 +154,8 @@ impl Rehearsal {
     /// [`Error`] where a manifest cannot be read or is refused.
     pub async fn new(options: Options) -> Result<Self, Error> {
         let clock = Clock::starting_at(options.epoch);
-        let kube = KubeSim::new(clock.as_fn());
+        let shared = pace::on_all_threads(&clock);
+        let kube = KubeSim::new(Arc::clone(&shared));
         kube.set_history_limit(HISTORY_EVENTS);
         let azure_options = azure_sim::Options {
             seed: options.seed,
@@ -180,7 +188,9 @@ impl Rehearsal {
             kube,
             azure,
             gate: Gate::default(),
+            telemetry: Telemetry::default(),
             clock,
+            shared,
             tenure: options.tenure,
             scene,
             life: None,
@@ -230,6 +240,7 @@ impl Rehearsal {
 
     fn start(&mut self, gate: Gate) -> Life {
         self.lives += 1;
+        self.telemetry = Telemetry::default();
         let way = KubeWay {
             service: self.kube.service(),
             gate: gate.clone(),
@@ -240,15 +251,20 @@ impl Rehearsal {
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
+        let way = MeteredKube::new(way, self.telemetry.clone());
+        let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
             clouds: Arc::new(OneCloud(Cloud::new(Arc::new(transport), endpoint, token))),
+            telemetry: self.telemetry.clone(),
             clock: self.clock.clone(),
             audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
             settings: Settings {
                 holder: format!("{OPERATOR}-{}", self.lives),
                 namespace: OPERATOR_NAMESPACE.to_owned(),
                 tenure: self.tenure,
+                watched: None,
+                requested_by_is_enforced: false,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();
@@ -326,9 +342,23 @@ impl Rehearsal {
         self.kill();
         self.kill_second();
         observe(&self.kube, &self.azure, &self.scene, false);
+        {
+            let mut scene = locked(&self.scene);
+            let Scene {
+                world, invariants, ..
+            } = &mut *scene;
+            invariants.at_end(world);
+        }
+        self.break_off()
+    }
+
+    /// Returns everything that is to be said, without judging what was left undone: somebody
+    /// broke it off, or took part.
+    pub fn break_off(&mut self) -> Report {
+        self.kill();
+        observe(&self.kube, &self.azure, &self.scene, false);
         let mut scene = locked(&self.scene);
         let scene = &mut *scene;
-        scene.invariants.at_end(&scene.world);
         scene.story.end(&scene.world);
         Report {
             story: scene.story.lines(),
@@ -348,6 +378,17 @@ impl Rehearsal {
     /// Returns what was violated so far.
     pub fn violations(&self) -> Vec<Violation> {
         locked(&self.scene).invariants.violations().to_vec()
+    }
+
+    /// Returns the lines of the story in the order in which they were told, without the first
+    /// `known` ones.
+    pub fn told(&self, known: usize) -> Vec<Line> {
+        locked(&self.scene).story.told(known).to_vec()
+    }
+
+    /// Returns the clock, for any thread.
+    pub fn shared_clock(&self) -> pace::SharedClock {
+        Arc::clone(&self.shared)
     }
 
     /// Returns the time.

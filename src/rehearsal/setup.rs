@@ -11,7 +11,7 @@ use super::Error;
 use crate::api;
 
 /// Where the fleets of a rehearsal are.
-pub(super) const NAMESPACE: &str = "web";
+pub(crate) const NAMESPACE: &str = "web";
 
 /// Where the operator of a rehearsal is.
 pub(super) const OPERATOR_NAMESPACE: &str = "hotpatch-system";
@@ -23,7 +23,10 @@ const SERVICE_ACCOUNT: &str = "hotpatch";
 const SEPARATOR: &str = "\n---\n";
 
 /// Sets everything up.
-pub(super) async fn set_up(client: &Client, manifests: &[String]) -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error`] where a manifest cannot be read or is refused.
+pub async fn set_up(client: &Client, manifests: &[String]) -> Result<(), Error> {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     for crd in api::all_crds() {
         create(&crds, &crd).await?;

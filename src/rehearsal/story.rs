@@ -68,6 +68,11 @@ impl Story {
         lines
     }
 
+    /// Returns the lines in the order in which they were told, without the first `known` ones.
+    pub fn told(&self, known: usize) -> &[Line] {
+        self.lines.get(known..).unwrap_or_default()
+    }
+
     fn tell(&mut self, at: DateTime<Utc>, text: impl Into<String>) {
         self.lines.push(Line {
             at,

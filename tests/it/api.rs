@@ -12,6 +12,7 @@ pub(crate) mod structural;
 mod window;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use hotpatch_operator::api;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -87,11 +88,63 @@ pub(crate) fn change(object: &Value, at: &str, now: &str) -> Value {
     changed
 }
 
+/// The annotations of a bad manifest that say where it is refused, and in which words.
+pub(crate) const REFUSED_AT: &str = "hotpatch.dev/refused-at";
+pub(crate) const REFUSED_SAYING: &str = "hotpatch.dev/refused-saying";
+
+/// Returns a good object of each kind.
+pub(crate) fn good(kind: &str) -> Value {
+    yaml(match kind {
+        "HotpatchFleet" => fleet::GOOD,
+        "MaintenanceWindow" => window::GOOD,
+        "BaselinePolicy" => policy::GOOD,
+        "HotpatchRequest" => request::GOOD,
+        "HotpatchRun" => run::GOOD,
+        "HotpatchMachine" => run::MACHINE,
+        other => panic!("{other} is no kind"),
+    })
+}
+
+/// Returns the file of the bad manifests of a kind. They are kept so that a real API server can be
+/// tried with them (`crd_quality`).
+pub(crate) fn bad_manifests(kind: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad-manifests");
+    folder.join(format!("{kind}.yaml"))
+}
+
+/// Compares the bad objects of a kind with those that are kept.
+fn keep(kind: &str, bad: &[Bad], objects: &[Value]) {
+    let mut text =
+        format!("# Every one is refused. Made by the tests of {kind} in tests/it/api.\n");
+    for (number, (bad, object)) in bad.iter().zip(objects).enumerate() {
+        let mut object = object.clone();
+        object["metadata"]["name"] = json!(format!("bad-{}", number + 1));
+        object["metadata"]["annotations"] = json!({REFUSED_AT: bad.path, REFUSED_SAYING: bad.says});
+        if number > 0 {
+            text.push_str("---\n");
+        }
+        text.push_str(&serde_saphyr::to_string(&object).unwrap());
+    }
+    let path = bad_manifests(kind);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how a person asks a test for new goldens"
+    )]
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let cure = "is stale: run UPDATE_GOLDEN=1 cargo test --test it every_rule_of";
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == text, "tests/bad-manifests/{kind}.yaml {cure}");
+}
+
 /// Checks that each bad object raises its fault, and that no rule of the kind is left untried.
 fn every_rule_is_hit(kind: &str, good: &str, bad: &[Bad]) {
     let schema = schema_of(kind);
     let good = yaml(good);
     let mut hit = BTreeSet::new();
+    let mut objects = Vec::new();
     for Bad {
         at,
         now,
@@ -104,7 +157,9 @@ fn every_rule_is_hit(kind: &str, good: &str, bad: &[Bad]) {
         let expected = ((*path).to_owned(), (*says).to_owned());
         assert!(found.contains(&expected), "{at} = {now}: {found:#?}");
         hit.insert(expected);
+        objects.push(object);
     }
+    keep(kind, bad, &objects);
     let mut all = BTreeSet::new();
     structural::rules(&schema, "", &mut all);
     // Rules on oldSelf need two objects; each kind tries them in a test of its own.

@@ -3,9 +3,16 @@
 mod api;
 mod azure;
 mod bad_input;
+mod chart;
+mod crd_quality;
 mod crds;
+mod e2e;
+mod kill;
+mod operator;
 mod protocol;
 mod rehearsal;
+mod served;
 mod status;
+mod telemetry;
 mod tidy;
 mod validate;

@@ -34,6 +34,8 @@ mod power;
 mod regions;
 mod releases;
 mod run_command;
+#[cfg(feature = "serve")]
+pub mod serve;
 mod shapes;
 mod sim;
 mod spec;

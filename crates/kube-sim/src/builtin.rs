@@ -15,18 +15,28 @@ const NAMESPACE_FINALIZER: &str = "kubernetes";
 const EVENT_TEXT_BYTES: usize = 128;
 const EVENT_NOTE_BYTES: usize = 1024;
 
-/// Fills in the defaults of a new or changed object.
-pub(crate) fn default(state: &State, info: &TypeInfo, object: &mut Value) {
+/// Fills in what decoding fills in; it counts as written by the client.
+pub(crate) fn default(info: &TypeInfo, object: &mut Value) {
     match info.builtin {
-        Some(Builtin::Namespace) => default_namespace(object),
-        Some(Builtin::Crd) => {
-            crd::default(object);
-            if object["status"].is_null() {
-                object["status"] = crd::established(object, &state.timestamp());
-            } else {
-                crd::follow(object);
+        Some(Builtin::Namespace) => {
+            let name = object["metadata"]["name"].clone();
+            if !name.is_null() {
+                object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
             }
         }
+        Some(Builtin::Crd) => crd::default(object),
+        _ => {}
+    }
+}
+
+/// Fills in what the server itself adds.
+pub(crate) fn complete(state: &State, info: &TypeInfo, object: &mut Value) {
+    match info.builtin {
+        Some(Builtin::Namespace) => default_namespace(object),
+        Some(Builtin::Crd) if object["status"].is_null() => {
+            object["status"] = crd::established(object, &state.timestamp());
+        }
+        Some(Builtin::Crd) => crd::follow(object),
         _ => {}
     }
 }

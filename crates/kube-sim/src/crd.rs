@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::fields::shape::Shape;
 use crate::registry::{TypeInfo, VersionInfo, api_version, qualified};
 use crate::schema::Schema;
 use crate::status_error::Cause;
@@ -179,6 +180,7 @@ fn version_info(at: usize, group: &str, version: &Value, causes: &mut Vec<Cause>
         served: version["served"] == true,
         status: version["subresources"]["status"].is_object(),
         schema: schema.map(Arc::new),
+        shape: Arc::new(Shape::of_custom(root)),
         selectable: fields
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),

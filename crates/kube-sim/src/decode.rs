@@ -1,47 +1,37 @@
 //! From a request body to an object that may be stored: identity, pruning, defaults, validation.
-//! Must never read stored state.
+//! Must never read stored objects.
 
 use serde_json::{Value, json};
 
+use crate::fields::builtin::object_meta;
+use crate::fields::known;
+use crate::options::{Validation, WriteOptions};
 use crate::registry::Builtin;
 use crate::status_error::{ApiError, Cause};
-use crate::write::{Target, WriteOptions};
+use crate::store::State;
+use crate::write::Target;
 use crate::{builtin, meta};
 
 /// Checks kind, version, namespace and the shape of metadata, and normalizes metadata.
 pub(crate) fn decode(target: &Target, body: &mut Value) -> Result<(), ApiError> {
     let info = &target.info;
-    let wanted = (info.kind.clone(), target.version().api_version.clone());
+    if body.is_null() && info.builtin.is_some() {
+        *body = json!({});
+    }
     if !body.is_object() {
         let found = "couldn't get version/kind; json parse error: not a JSON object";
-        return Err(ApiError::bad_request(found));
+        return Err(unrecognized(target, found, &body.to_string()));
     }
-    for (field, wanted) in [("kind", &wanted.0), ("apiVersion", &wanted.1)] {
-        match body.get(field).and_then(Value::as_str) {
-            None | Some("") if info.builtin.is_some() => body[field] = wanted.as_str().into(),
-            None | Some("") => {
-                return Err(ApiError::bad_request(format!(
-                    "Object '{}' is missing in '{body}'",
-                    if field == "kind" {
-                        "Kind"
-                    } else {
-                        "apiVersion"
-                    }
-                )));
-            }
-            Some(found) if found == wanted => {}
-            Some(found) => {
-                return Err(ApiError::bad_request(format!(
-                    "the {field} in the data ({found}) does not match the expected {field} \
-                     ({wanted})"
-                )));
-            }
-        }
-    }
+    check_identity(target, body)?;
     if body.get("metadata").is_none_or(Value::is_null) {
         body["metadata"] = json!({});
     }
-    meta::check_shape(body).map_err(|detail| {
+    let (shape, part) = if info.builtin.is_some() {
+        (&*target.version().shape, &*body)
+    } else {
+        (object_meta(), &body["metadata"])
+    };
+    known::check_types(shape, part).map_err(|detail| {
         let message = format!(
             "{} in version {:?} cannot be handled as a {}: {detail}",
             info.kind,
@@ -50,15 +40,14 @@ pub(crate) fn decode(target: &Target, body: &mut Value) -> Result<(), ApiError> 
         );
         ApiError::bad_request(message)
     })?;
-    meta::normalize(body);
     let given = meta::text(body, "namespace");
     match target.namespace.as_deref() {
         Some(namespace) if given.is_empty() => body["metadata"]["namespace"] = namespace.into(),
         Some(namespace) if given != namespace => {
-            return Err(ApiError::bad_request(format!(
+            return Err(ApiError::bad_request(
                 "the namespace of the provided object does not match the namespace sent on the \
-                 request ({given} != {namespace})"
-            )));
+                 request",
+            ));
         }
         None => {
             body["metadata"]
@@ -70,32 +59,117 @@ pub(crate) fn decode(target: &Target, body: &mut Value) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// Prunes what the schema does not know and fills in its defaults.
-pub(crate) fn shape(
-    target: &Target,
-    body: &mut Value,
-    options: WriteOptions,
-) -> Result<(), ApiError> {
-    let version = target.version();
-    let Some(schema) = &version.schema else {
-        return Ok(());
-    };
-    let unknown = schema.prune(body);
-    if options.strict && !unknown.is_empty() {
-        let fields: Vec<String> = unknown
-            .iter()
-            .map(|path| format!("unknown field {path:?}"))
-            .collect();
+/// Checks `kind` and `apiVersion`; built-in types may leave them out.
+fn check_identity(target: &Target, body: &mut Value) -> Result<(), ApiError> {
+    let info = &target.info;
+    let api_version = target.version().api_version.clone();
+    for (field, wanted) in [("kind", &info.kind), ("apiVersion", &api_version)] {
+        let found = body.get(field).and_then(Value::as_str).unwrap_or_default();
+        if found == wanted {
+            continue;
+        }
+        if found.is_empty() && info.builtin.is_some() {
+            body[field] = wanted.as_str().into();
+            continue;
+        }
+        if found.is_empty() {
+            let name = if field == "kind" { "Kind" } else { field };
+            let detail = format!("Object '{name}' is missing in '{body}'");
+            return Err(unrecognized(target, &detail, &body.to_string()));
+        }
+        if info.builtin.is_none() {
+            let detail = format!("must be {wanted}");
+            let cause = Cause::invalid(field, &found.into(), &detail);
+            let kind = match field {
+                "kind" => found,
+                _ => info.kind.as_str(),
+            };
+            let name = meta::text(body, "name");
+            return Err(ApiError::invalid_kind(&info.group, kind, name, vec![cause]));
+        }
+        let text = |field: &str| body[field].as_str().unwrap_or_default();
+        let (kind, version) = match text("kind") {
+            "" => (info.kind.as_str(), text("apiVersion")),
+            kind => (kind, text("apiVersion")),
+        };
+        let version = match version {
+            "" => api_version.as_str(),
+            version => version,
+        };
+        let short = version.rsplit('/').next().unwrap_or_default();
         return Err(ApiError::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-            target.info.kind,
-            version.name,
-            target.info.kind,
-            fields.join(", ")
+            "{kind} in version {short:?} cannot be handled as a {}: no kind {kind:?} is registered \
+             for version {version:?} in scheme \"pkg/runtime/scheme.go:111\"",
+            info.kind
         )));
     }
-    schema.fill_defaults(body);
     Ok(())
+}
+
+/// The answer to a body that is no object of any type.
+pub(crate) fn unrecognized(target: &Target, detail: &str, text: &str) -> ApiError {
+    const SHOWN_BYTES: usize = 25;
+    let shown: String = text.chars().take(SHOWN_BYTES).collect();
+    let dots = if shown.len() < text.len() { " ..." } else { "" };
+    ApiError::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): {detail} ({shown}{dots})",
+        target.info.kind
+    ))
+}
+
+/// Prunes what the type does not know, tells it as the request wants, and fills in defaults.
+pub(crate) fn shape(
+    state: &mut State,
+    target: &Target,
+    body: &mut Value,
+    options: &WriteOptions,
+) -> Result<(), ApiError> {
+    let version = target.version();
+    let unknown = match &version.schema {
+        Some(schema) => {
+            let metadata = known::prune(object_meta(), &mut body["metadata"]);
+            let metadata = metadata.into_iter().map(|path| format!("metadata.{path}"));
+            let mut unknown: Vec<String> = metadata.chain(schema.prune(body)).collect();
+            unknown.sort();
+            unknown
+        }
+        None => known::prune(&version.shape, body),
+    };
+    meta::normalize(body);
+    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+    let found: Vec<String> = options.duplicates.iter().cloned().chain(unknown).collect();
+    match options.validation {
+        _ if found.is_empty() => {}
+        Validation::Ignore => {}
+        Validation::Warn => state.warnings.extend(found),
+        Validation::Strict => return Err(strict(target, body, &found, options)),
+    }
+    if let Some(schema) = &version.schema {
+        schema.fill_defaults(body);
+    }
+    Ok(())
+}
+
+/// The answer to fields that must not be there.
+fn strict(target: &Target, body: &Value, found: &[String], options: &WriteOptions) -> ApiError {
+    let (yaml, json): (Vec<&String>, Vec<&String>) =
+        found.iter().partition(|text| text.starts_with("line "));
+    let mut texts: Vec<String> = Vec::new();
+    if !yaml.is_empty() {
+        let lines: Vec<String> = yaml.iter().map(|line| format!("  {line}")).collect();
+        texts.push(format!("yaml: unmarshal errors:\n{}", lines.join("\n")));
+    }
+    texts.extend(json.into_iter().cloned());
+    let detail = format!("strict decoding error: {}", texts.join(", "));
+    if options.patches {
+        let cause = Cause::invalid("patch", &body.to_string().into(), &detail);
+        return ApiError::invalid_kind("", "", "", vec![cause]);
+    }
+    let kind = &target.info.kind;
+    let version = &target.version().name;
+    ApiError::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {detail}"
+    ))
 }
 
 /// Everything that is wrong with a new or changed object.

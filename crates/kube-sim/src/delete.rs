@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::gc::Task;
+use crate::object::Object;
 use crate::path::Query;
 use crate::registry::{Builtin, TypeInfo};
 use crate::status_error::{ApiError, Cause};
@@ -74,14 +75,14 @@ impl DeleteOptions {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// The object is gone.
-    Gone(Arc<Value>),
+    Gone(Object),
     /// The object waits for finalizers.
-    Pending(Arc<Value>),
+    Pending(Object),
 }
 
 impl Outcome {
     /// What the API answers: the waiting object, or a success that names what is gone.
-    pub(crate) fn reply(self, info: &TypeInfo) -> Arc<Value> {
+    pub(crate) fn reply(self, info: &TypeInfo) -> Object {
         match self {
             Self::Pending(object) => object,
             Self::Gone(object) => {
@@ -93,7 +94,7 @@ impl Outcome {
                 if !info.group.is_empty() {
                     details["group"] = info.group.as_str().into();
                 }
-                Arc::new(json!({
+                Object::from(json!({
                     "kind": "Status",
                     "apiVersion": "v1",
                     "metadata": {},
@@ -169,7 +170,8 @@ pub(crate) fn delete(
     if new == *old {
         return Ok(Outcome::Pending(old));
     }
-    let pending = state.commit(&info.table, key, Some(new));
+    let pending = Object::new(new, old.managed.clone());
+    let pending = state.commit(&info.table, key, Some(pending));
     state.tasks.push_back(Task::Terminating(at));
     Ok(Outcome::Pending(pending))
 }

@@ -147,7 +147,7 @@ impl State {
                 .collect();
             let mut kept = Value::clone(&object);
             kept["metadata"]["ownerReferences"] = solid.into();
-            self.commit(&at.table, &at.key, Some(kept));
+            self.rewrite(at, kept, "");
             return;
         }
         if meta::deleting(&object) {
@@ -196,7 +196,7 @@ impl State {
                 refs.retain(|reference| reference["uid"] != uid);
             }
             meta::normalize(&mut freed);
-            self.commit(&at.table, &at.key, Some(freed));
+            self.rewrite(&at, freed, "");
         }
     }
 
@@ -228,7 +228,7 @@ impl State {
             } else if builtin::held(object) {
                 let mut released = Value::clone(object);
                 builtin::release(&mut released);
-                self.commit(&at.table, &at.key, Some(released));
+                self.rewrite(at, released, "finalize");
             }
             return;
         }
@@ -275,6 +275,10 @@ impl State {
         }
         meta::normalize(&mut freed);
         let gone = meta::finalizers(&freed).is_empty() && !builtin::held(&freed);
-        self.commit(&at.table, &at.key, (!gone).then_some(freed));
+        if gone {
+            self.commit(&at.table, &at.key, None);
+        } else {
+            self.rewrite(at, freed, "");
+        }
     }
 }

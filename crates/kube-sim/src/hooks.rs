@@ -8,6 +8,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::fields::managed::Managed;
+use crate::object::Object;
+
 /// What a request asks for, or what led to a committed write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
@@ -113,10 +116,28 @@ pub struct Commit {
     pub before: Option<Arc<Value>>,
     /// The object after; absent when it is gone.
     pub after: Option<Arc<Value>>,
+    /// Who owned the fields of `before` and who owns those of `after`.
+    pub(crate) managed: (Managed, Managed),
     /// What watchers are shown: `after`, or the last state under the deletion's version.
-    pub(crate) shown: Arc<Value>,
+    pub(crate) shown: Object,
     /// `shown` as JSON, made once for all watchers.
     pub(crate) json: OnceLock<Bytes>,
+}
+
+impl Commit {
+    /// The object before, with the owners of its fields.
+    pub(crate) fn object_before(&self) -> Option<Object> {
+        let value = Arc::clone(self.before.as_ref()?);
+        let managed = self.managed.0.clone();
+        Some(Object { value, managed })
+    }
+
+    /// The object after, with the owners of its fields.
+    pub(crate) fn object_after(&self) -> Option<Object> {
+        let value = Arc::clone(self.after.as_ref()?);
+        let managed = self.managed.1.clone();
+        Some(Object { value, managed })
+    }
 }
 
 /// Called before a call is applied.

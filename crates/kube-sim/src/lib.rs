@@ -18,26 +18,43 @@
 //! # }
 //! ```
 
+mod accept;
+mod admit;
 mod body;
 mod builtin;
+mod change;
+mod content;
 mod crd;
 mod decode;
 mod delete;
 mod discovery;
+mod documents;
+mod fields;
 mod gc;
 mod hooks;
+#[cfg(feature = "http")]
+pub mod http;
+mod jsonpath;
 mod meta;
+mod object;
+mod openapi;
+mod options;
 mod patch;
 mod path;
+mod protobuf;
 mod read;
 mod registry;
 mod request;
 mod schema;
 mod selector;
+mod server_side;
 mod service;
 mod sim;
 mod status_error;
 mod store;
+mod strategic;
+mod table;
+mod track;
 mod view;
 mod watch;
 mod write;

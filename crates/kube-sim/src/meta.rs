@@ -15,23 +15,6 @@ pub(crate) const SYSTEM_FIELDS: [&str; 6] = [
     "resourceVersion",
 ];
 
-/// Metadata fields that exist; anything else is dropped.
-const KNOWN_FIELDS: [&str; 13] = [
-    "name",
-    "generateName",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-];
-
 const MAX_LABEL_NAME: usize = 63;
 const MAX_SUBDOMAIN: usize = 253;
 /// Bound of k8s.io/apimachinery `TotalAnnotationSizeLimitB`.
@@ -65,7 +48,7 @@ pub(crate) fn generation(object: &Value) -> u64 {
         .unwrap_or_default()
 }
 
-/// Drops unknown fields, nulls and empty collections, as decoding into `ObjectMeta` does.
+/// Drops nulls and empty collections, as decoding into `ObjectMeta` does.
 pub(crate) fn normalize(object: &mut Value) {
     let Some(meta) = object["metadata"].as_object_mut() else {
         return;
@@ -78,36 +61,17 @@ pub(crate) fn normalize(object: &mut Value) {
             Value::Object(map) => map.is_empty(),
             _ => false,
         };
-        !empty && (KNOWN_FIELDS.contains(&key.as_str()))
+        !empty && key != "selfLink"
     });
 }
 
-/// Whether metadata has the JSON types of `ObjectMeta`; the error says which field has not.
-pub(crate) fn check_shape(object: &Value) -> Result<(), String> {
-    let Some(meta) = object.get("metadata").and_then(Value::as_object) else {
-        return Err("metadata must be an object".to_owned());
-    };
-    for (field, value) in meta {
-        let texts = |map: &serde_json::Map<String, Value>| map.values().all(Value::is_string);
-        let good = match (field.as_str(), value) {
-            (_, Value::Null) => true,
-            ("labels" | "annotations", value) => value.as_object().is_some_and(texts),
-            ("ownerReferences", value) => value
-                .as_array()
-                .is_some_and(|list| list.iter().all(Value::is_object)),
-            ("finalizers", value) => value
-                .as_array()
-                .is_some_and(|list| list.iter().all(Value::is_string)),
-            ("generation" | "deletionGracePeriodSeconds", value) => value.is_i64(),
-            ("managedFields", value) => value.is_array(),
-            (name, value) if KNOWN_FIELDS.contains(&name) => value.is_string(),
-            _ => true,
-        };
-        if !good {
-            return Err(format!("metadata.{field} has the wrong type"));
-        }
-    }
-    Ok(())
+/// A name made of a prefix, cut to what a label may have, and a suffix.
+pub(crate) fn generated_name(prefix: &str, suffix: &str) -> String {
+    let room = MAX_LABEL_NAME.saturating_sub(suffix.len());
+    let end = (0..=room.min(prefix.len()))
+        .rev()
+        .find(|at| prefix.is_char_boundary(*at));
+    format!("{}{suffix}", &prefix[..end.unwrap_or_default()])
 }
 
 /// Rules that hold on create and on update.

@@ -16,6 +16,14 @@ pub(crate) enum Route {
     Group(String),
     /// `/api/v1` or `/apis/GROUP/VERSION`.
     GroupVersion { group: String, version: String },
+    /// `/`.
+    Root,
+    /// `/healthz`, `/livez`, `/readyz` and their single checks; holds the first part.
+    Health(String),
+    /// `/openapi/v2`.
+    OpenApiV2,
+    /// `/openapi/v3`, or the document of `api/VERSION` or `apis/GROUP/VERSION`.
+    OpenApiV3(Option<String>),
     /// A collection, an object or a subresource.
     Resource(ResourcePath),
     /// Anything else.
@@ -42,6 +50,11 @@ pub(crate) fn parse(path: &str) -> Route {
         .collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.as_slice() {
+        [] => Route::Root,
+        [check @ ("healthz" | "livez" | "readyz"), ..] => Route::Health((*check).to_owned()),
+        ["openapi", "v2"] => Route::OpenApiV2,
+        ["openapi", "v3"] => Route::OpenApiV3(None),
+        ["openapi", "v3", rest @ ..] => Route::OpenApiV3(Some(rest.join("/"))),
         ["version"] => Route::Version,
         ["api"] => Route::CoreVersions,
         ["apis"] => Route::Groups,
@@ -118,6 +131,11 @@ impl Query {
             .get(key)
             .map(String::as_str)
             .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a parameter is there at all.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
 
     /// Whether a parameter is there and not false.

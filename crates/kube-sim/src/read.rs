@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::object::Object;
 use crate::path::Query;
 use crate::selector::{Fields, Labels};
 use crate::status_error::{ApiError, Cause};
 use crate::store::{ObjectKey, State};
+use crate::table::Printer;
 use crate::view::{self, View};
 use crate::write::Target;
 
@@ -69,7 +71,7 @@ impl Selection {
 }
 
 /// Reads one object.
-pub(crate) fn get(state: &State, target: &Target, view: View) -> Result<Arc<Value>, ApiError> {
+pub(crate) fn get(state: &State, target: &Target, view: View) -> Result<Object, ApiError> {
     let (info, name) = (&target.info, target.named()?);
     let stored = state.get(&info.table, &target.key(name));
     let stored = stored.ok_or_else(|| ApiError::not_found(info, name))?;
@@ -131,24 +133,24 @@ pub(crate) fn list(
         _ => (state.rv, BTreeMap::new()),
     };
     let found = objects(state, target, &selection, &undo);
-    let found: Vec<(ObjectKey, Arc<Value>)> = match &token {
+    let found: Vec<(ObjectKey, Object)> = match &token {
         Some(token) => found
             .into_iter()
             .filter(|(key, _)| *key > token.after)
             .collect(),
         None => found,
     };
-    Ok(render(target, &selection, view, &found, limit, rv))
+    let (page, metadata) = page(&selection, &found, limit, rv);
+    Ok(render(state, target, view, page, &metadata))
 }
 
-fn render(
-    target: &Target,
+/// The objects of a page and the metadata of its list.
+fn page<'a>(
     selection: &Selection,
-    view: View,
-    found: &[(ObjectKey, Arc<Value>)],
+    found: &'a [(ObjectKey, Object)],
     limit: usize,
     rv: u64,
-) -> Vec<u8> {
+) -> (&'a [(ObjectKey, Object)], Value) {
     let page = if limit == 0 {
         found
     } else {
@@ -168,6 +170,21 @@ fn render(
             metadata["remainingItemCount"] = (found.len() - page.len()).into();
         }
     }
+    (page, metadata)
+}
+
+fn render(
+    state: &State,
+    target: &Target,
+    view: View,
+    page: &[(ObjectKey, Object)],
+    metadata: &Value,
+) -> Vec<u8> {
+    if let View::Table(include) = view {
+        let printer = Printer::new(state, &target.info, target.version, include);
+        let objects = page.iter().map(|(_, object)| object);
+        return printer.table(metadata, objects, state.now()).into_bytes();
+    }
     let (kind, api_version) = view.list_kind(&target.info, target.version);
     let head = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
     let mut out = head.to_string().into_bytes();
@@ -177,8 +194,9 @@ fn render(
         if at > 0 {
             out.push(b',');
         }
-        let shown = view.show(Arc::clone(object));
-        serde_json::to_writer(&mut out, &*shown).expect("a JSON value can be written to memory");
+        let mut text = String::new();
+        view.show(object.clone()).write(&mut text);
+        out.extend_from_slice(text.as_bytes());
     }
     out.extend_from_slice(b"]}");
     out
@@ -222,7 +240,7 @@ fn undo(
     target: &Target,
     rv: u64,
     continues: bool,
-) -> Result<BTreeMap<ObjectKey, Option<Arc<Value>>>, ApiError> {
+) -> Result<BTreeMap<ObjectKey, Option<Object>>, ApiError> {
     let mut before = BTreeMap::new();
     let table = state.tables.get(&target.info.table);
     if rv < table.map_or(state.compacted_rv, |table| table.compacted_rv) {
@@ -238,7 +256,7 @@ fn undo(
             break;
         }
         let key = ObjectKey::new(commit.namespace.as_deref(), &commit.name);
-        before.insert(key, commit.before.clone());
+        before.insert(key, commit.object_before());
     }
     Ok(before)
 }
@@ -248,17 +266,17 @@ pub(crate) fn objects(
     state: &State,
     target: &Target,
     selection: &Selection,
-    undo: &BTreeMap<ObjectKey, Option<Arc<Value>>>,
-) -> Vec<(ObjectKey, Arc<Value>)> {
+    undo: &BTreeMap<ObjectKey, Option<Object>>,
+) -> Vec<(ObjectKey, Object)> {
     let mut found = Vec::new();
-    let mut take = |key: &ObjectKey, stored: &Arc<Value>| {
+    let mut take = |key: &ObjectKey, stored: &Object| {
         let object = view::from_storage(&target.info, target.version, stored);
         if selection.matches(&object) {
             found.push((key.clone(), object));
         }
     };
     if let Some(table) = state.tables.get(&target.info.table) {
-        let fresh = |(key, _): &(&ObjectKey, &Arc<Value>)| !undo.contains_key(*key);
+        let fresh = |(key, _): &(&ObjectKey, &Object)| !undo.contains_key(*key);
         match &selection.namespace {
             Some(namespace) => {
                 table

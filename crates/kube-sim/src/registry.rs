@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::fields::builtin::shape;
+use crate::fields::shape::Shape;
 use crate::schema::Schema;
 
 /// A built-in type with rules of its own; `None` in [`TypeInfo`] means a custom resource.
@@ -31,6 +33,8 @@ pub(crate) struct VersionInfo {
     pub(crate) status: bool,
     /// Absent for built-in types, which keep what they are given.
     pub(crate) schema: Option<Arc<Schema>>,
+    /// How its values are told apart and merged.
+    pub(crate) shape: Arc<Shape>,
     /// Paths a field selector may name besides name and namespace.
     pub(crate) selectable: Vec<String>,
 }
@@ -60,6 +64,16 @@ pub(crate) struct TypeInfo {
     pub(crate) unconditional_update: bool,
     /// Whether PUT creates what does not exist.
     pub(crate) create_on_update: bool,
+}
+
+impl TypeInfo {
+    /// Below which key of etcd the real server keeps the objects; some messages show it.
+    pub(crate) fn storage_prefix(&self) -> String {
+        match self.builtin {
+            Some(Builtin::Crd) | None => format!("{}/{}", self.group, self.plural),
+            Some(_) => self.plural.clone(),
+        }
+    }
 }
 
 /// `version` or `group/version`.
@@ -165,6 +179,7 @@ fn builtin_type(
             served: true,
             status: false,
             schema: None,
+            shape: Arc::new(shape(kind).clone()),
             selectable: Vec::new(),
         }],
         storage: 0,
@@ -188,6 +203,7 @@ fn builtin_types() -> Vec<TypeInfo> {
     let mut event = builtin_type(Builtin::Event, "events.k8s.io", "events", "Event", &["ev"]);
     event.table = Arc::clone(&core_event.table);
     event.create_on_update = true;
+    event.versions[0].shape = Arc::new(shape("NewEvent").clone());
     event.versions[0].selectable = event_fields("regarding");
     event.versions[0]
         .selectable

@@ -7,26 +7,55 @@ use bytes::Bytes;
 use http::{Method, header, request::Parts};
 use serde_json::{Value, json};
 
+use crate::accept;
+use crate::content::Content;
+use crate::decode;
 use crate::delete::{self, DeleteOptions};
 use crate::hooks::{Call, Verb};
 use crate::meta;
+use crate::object::Object;
+use crate::options::WriteOptions;
 use crate::path::{self, Query, ResourcePath, Route};
+use crate::protobuf;
 use crate::read::{self, Selection};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
-use crate::view::View;
+use crate::table::Printer;
+use crate::view::{Include, View};
 use crate::watch::Watch;
-use crate::write::{self, Change, Target, WriteOptions};
+use crate::write::{self, Change, Target};
 
 /// Bound of a request body, as in the real server's `MaxRequestBodyBytes`.
-const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
+
+const JSON_PATCH: &str = "application/json-patch+json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
+const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
+const APPLY_PATCH: &str = "application/apply-patch+yaml";
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
 
 /// What a verb gives back, before it becomes HTTP.
 pub(crate) enum Reply {
-    Object(u16, Arc<Value>),
-    Raw(Vec<u8>),
+    Object(u16, Object),
+    Raw(u16, Vec<u8>),
     Watch(Box<Watch>),
+}
+
+/// A reply with what the client is to be warned of.
+pub(crate) struct Answer {
+    pub(crate) result: Result<Reply, ApiError>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl From<ApiError> for Answer {
+    fn from(error: ApiError) -> Self {
+        Self {
+            result: Err(error),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// A request for a known resource.
@@ -36,7 +65,10 @@ pub(crate) struct Asked {
     query: Query,
     view: View,
     media_type: String,
+    user_agent: String,
     body: Option<Arc<Value>>,
+    /// What is to be said of keys that occur twice in the body.
+    duplicates: Vec<String>,
 }
 
 impl Asked {
@@ -67,26 +99,28 @@ impl Asked {
             .next()
             .unwrap_or_default();
         if body.len() > MAX_BODY_BYTES {
-            let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
-            return Err(ApiError::new(413, "RequestEntityTooLarge", message));
+            return Err(too_large());
         }
         let reads = matches!(verb, Verb::Get | Verb::List | Verb::Watch);
-        let parsed = if reads || body.is_empty() {
+        let deletes = matches!(verb, Verb::Delete | Verb::DeleteCollection);
+        let parsed = if reads || (deletes && body.is_empty()) {
             None
         } else {
-            check_media_type(verb, media_type)?;
-            let parsed: Value = serde_json::from_slice(body).map_err(|error| {
-                ApiError::bad_request(format!("couldn't decode the request body: {error}"))
-            })?;
-            Some(Arc::new(parsed))
+            Some(parse(verb, &target, media_type, body)?)
+        };
+        let (parsed, duplicates) = match parsed {
+            Some(content) => (Some(Arc::new(content.value)), content.duplicates),
+            None => (None, Vec::new()),
         };
         Ok(Some(Self {
             verb,
             target,
+            view: accept::view(text(header::ACCEPT), &query)?,
             query,
-            view: View::from_accept(text(header::ACCEPT)),
             media_type: media_type.to_owned(),
+            user_agent: text(header::USER_AGENT).to_owned(),
             body: parsed,
+            duplicates,
         }))
     }
 
@@ -107,34 +141,60 @@ impl Asked {
     }
 
     /// Carries the request out.
-    pub(crate) fn apply(self, inner: &Arc<Inner>) -> Result<Reply, ApiError> {
+    pub(crate) fn apply(self, inner: &Arc<Inner>) -> Answer {
         inner.with(|state| {
             state.acting = (self.verb, self.target.subresource.as_deref().map(Arc::from));
-            self.apply_to(inner, state)
+            let result = match self.view {
+                View::Table(include) => self.apply_to_table(inner, state, include),
+                _ => self.apply_to(inner, state),
+            };
+            Answer {
+                result,
+                warnings: std::mem::take(&mut state.warnings),
+            }
         })
+    }
+
+    /// Carries the request out for a client that wants a table.
+    fn apply_to_table(
+        self,
+        inner: &Arc<Inner>,
+        state: &mut State,
+        include: Include,
+    ) -> Result<Reply, ApiError> {
+        let (info, version) = (Arc::clone(&self.target.info), self.target.version);
+        let reply = self.apply_to(inner, state)?;
+        match &reply {
+            // The outcome of a deletion is shown as it is.
+            Reply::Object(code, object) if object["kind"] == info.kind.as_str() => {
+                let printer = Printer::new(state, &info, version, include);
+                let table = printer.of_one(object, state.now());
+                Ok(Reply::Raw(*code, table.into_bytes()))
+            }
+            _ => Ok(reply),
+        }
     }
 
     fn apply_to(self, inner: &Arc<Inner>, state: &mut State) -> Result<Reply, ApiError> {
         let view = self.view;
-        let options = WriteOptions {
-            dry_run: self.query.get("dryRun").is_some(),
-            strict: self.query.get("fieldValidation") == Some("Strict"),
-        };
         match self.verb {
             Verb::Get => {
                 read::get(state, &self.target, view).map(|object| Reply::Object(200, object))
             }
-            Verb::List => read::list(state, &self.target, &self.query, view).map(Reply::Raw),
+            Verb::List => {
+                read::list(state, &self.target, &self.query, view).map(|list| Reply::Raw(200, list))
+            }
             Verb::Watch => Watch::open(inner, state, self.target, &self.query, view)
                 .map(|watch| Reply::Watch(Box::new(watch))),
             Verb::Create => {
+                let options = self.options()?;
                 let body = owned(self.body)?;
-                let made = write::create(state, &self.target, body, options)?;
+                let made = write::create(state, &self.target, body, &options)?;
                 Ok(Reply::Object(201, view.show(made)))
             }
             Verb::Update | Verb::Patch => {
-                let change = self.change()?;
-                let (object, created) = write::update(state, &self.target, change, options)?;
+                let (options, change) = (self.options()?, self.change()?);
+                let (object, created) = write::update(state, &self.target, change, &options)?;
                 Ok(Reply::Object(
                     if created { 201 } else { 200 },
                     view.show(object),
@@ -152,14 +212,22 @@ impl Asked {
         }
     }
 
+    fn options(&self) -> Result<WriteOptions, ApiError> {
+        let applies = self.verb == Verb::Patch && self.media_type == APPLY_PATCH;
+        let mut options = WriteOptions::read(self.verb, &self.query, &self.user_agent, applies)?;
+        options.duplicates.clone_from(&self.duplicates);
+        Ok(options)
+    }
+
     fn change(&self) -> Result<Change, ApiError> {
-        match (self.verb, self.media_type.as_str()) {
-            (Verb::Update, _) => owned(self.body.clone()).map(Change::Replace),
-            (_, "application/json-patch+json") => {
-                self.body.clone().map(Change::Json).ok_or_else(no_body)
-            }
-            _ => self.body.clone().map(Change::Merge).ok_or_else(no_body),
-        }
+        let body = self.body.clone().ok_or_else(no_body)?;
+        Ok(match (self.verb, self.media_type.as_str()) {
+            (Verb::Update, _) => Change::Replace(Value::clone(&body)),
+            (_, JSON_PATCH) => Change::Json(body),
+            (_, STRATEGIC_PATCH) => Change::Strategic(body),
+            (_, APPLY_PATCH) => Change::Apply(body),
+            _ => Change::Merge(body),
+        })
     }
 
     fn delete_collection(&self, state: &mut State) -> Result<Reply, ApiError> {
@@ -183,8 +251,14 @@ impl Asked {
             "metadata": {"resourceVersion": state.rv.to_string()},
             "items": items,
         });
-        Ok(Reply::Object(200, Arc::new(list)))
+        Ok(Reply::Object(200, list.into()))
     }
+}
+
+/// The answer to a body that is too large.
+pub(crate) fn too_large() -> ApiError {
+    let message = format!("Request entity too large: limit is {MAX_BODY_BYTES}");
+    ApiError::new(413, "RequestEntityTooLarge", message)
 }
 
 fn no_body() -> ApiError {
@@ -242,21 +316,63 @@ fn verb(method: &Method, target: &Target, query: &Query) -> Result<Verb, ApiErro
     Ok(verb)
 }
 
-fn check_media_type(verb: Verb, media_type: &str) -> Result<(), ApiError> {
-    const PATCHES: [&str; 2] = [
-        "application/json-patch+json",
-        "application/merge-patch+json",
-    ];
-    let (good, accepted) = match verb {
-        Verb::Patch => (PATCHES.contains(&media_type), PATCHES.join(", ")),
-        _ => (
-            matches!(media_type, "" | "application/json"),
-            "application/json".to_owned(),
-        ),
-    };
-    if good {
-        Ok(())
-    } else {
-        Err(ApiError::unsupported_media_type(&accepted))
+fn check_media_type(verb: Verb, target: &Target, media_type: &str) -> Result<(), ApiError> {
+    const PATCHES: [&str; 3] = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH];
+    let custom = target.info.builtin.is_none();
+    if verb != Verb::Patch {
+        return if matches!(media_type, "" | JSON | YAML) {
+            Ok(())
+        } else {
+            Err(ApiError::unsupported_media_type(&[JSON, YAML].join(", ")))
+        };
     }
+    if PATCHES.contains(&media_type) || (media_type == STRATEGIC_PATCH && !custom) {
+        return Ok(());
+    }
+    if custom {
+        return Err(ApiError::unsupported_media_type(&PATCHES.join(", ")));
+    }
+    // The router of the built-in types refuses before the handler can name what it takes.
+    let message = "415: Unsupported Media Type";
+    Err(ApiError::new(415, "UnsupportedMediaType", message))
+}
+
+/// Parses a body, in the words of the handler that would have read it.
+fn parse(verb: Verb, target: &Target, media_type: &str, body: &Bytes) -> Result<Content, ApiError> {
+    // Custom resources have no protobuf form; the options of a deletion always have.
+    let deletes = matches!(verb, Verb::Delete | Verb::DeleteCollection);
+    let has_protobuf = deletes || target.info.builtin.is_some();
+    if media_type == protobuf::MEDIA_TYPE && has_protobuf && verb != Verb::Patch {
+        let value = protobuf::to_json(body).map_err(|error| {
+            ApiError::bad_request(format!("couldn't decode the request body: {error}"))
+        })?;
+        return Ok(Content {
+            value,
+            duplicates: Vec::new(),
+        });
+    }
+    check_media_type(verb, target, media_type)?;
+    match (verb, media_type) {
+        (_, APPLY_PATCH) => Content::yaml(body).map_err(|error| {
+            let message = format!("error decoding YAML: error converting YAML to JSON: {error}");
+            ApiError::bad_request(message)
+        }),
+        (Verb::Patch, _) => Content::json(body)
+            .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}"))),
+        (_, YAML) => Content::yaml(body)
+            .map_err(|error| unreadable(target, &format!("error converting YAML: {error}"), body)),
+        _ => Content::json(body).map_err(|error| {
+            let detail = format!("couldn't get version/kind; json parse error: {error}");
+            unreadable(target, &detail, body)
+        }),
+    }
+}
+
+fn unreadable(target: &Target, detail: &str, body: &Bytes) -> ApiError {
+    let text = String::from_utf8_lossy(body);
+    decode::unrecognized(
+        target,
+        detail,
+        if text.is_empty() { "<empty>" } else { &text },
+    )
 }

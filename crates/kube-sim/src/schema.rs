@@ -4,6 +4,7 @@
 
 mod cel;
 mod default;
+mod matches;
 mod prune;
 mod validate;
 

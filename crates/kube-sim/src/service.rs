@@ -12,9 +12,9 @@ use http_body_util::BodyExt as _;
 use tower::BoxError;
 
 use crate::body::{ConnectionLost, Kind, SimBody};
-use crate::discovery;
+use crate::documents;
 use crate::hooks::Fault;
-use crate::request::{Asked, Reply};
+use crate::request::{Answer, Asked, Reply};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 
@@ -64,20 +64,16 @@ async fn answer(
     let asked = match Asked::read(inner, parts, &body) {
         Ok(Some(asked)) => asked,
         Ok(None) => {
-            return Ok(render(
-                inner
-                    .with(|state| discovery::answer(state, parts.uri.path()))
-                    .map(|found| Reply::Object(200, Arc::new(found))),
-            ));
+            return Ok(documents::answer(inner, parts).unwrap_or_else(refuse));
         }
-        Err(error) => return Ok(render(Err(error))),
+        Err(error) => return Ok(refuse(error)),
     };
     let Some(hooks) = inner.hooks().filter(|hooks| !hooks.is_empty()) else {
         return Ok(render(asked.apply(inner)));
     };
     let call = asked.call();
     let fault = hooks.fault(&call);
-    let result = match &fault {
+    let answer = match &fault {
         Fault::DropBefore => return Err(ConnectionLost::Before),
         Fault::Status {
             code,
@@ -87,7 +83,7 @@ async fn answer(
         } => {
             let mut error = ApiError::new(*code, reason, message.as_str());
             error.retry_after_seconds = *retry_after_seconds;
-            Err(error)
+            error.into()
         }
         Fault::Delay(wait) => {
             tokio::time::sleep(*wait).await;
@@ -95,7 +91,7 @@ async fn answer(
         }
         Fault::None | Fault::DropAfter => asked.apply(inner),
     };
-    let response = render(result);
+    let response = render(answer);
     for hook in &hooks.after {
         hook(&call, response.status().as_u16());
     }
@@ -105,12 +101,20 @@ async fn answer(
     }
 }
 
-fn render(result: Result<Reply, ApiError>) -> Response<SimBody> {
-    let (code, retry_after, body) = match result {
+/// The answer of a failed request.
+pub(crate) fn refuse(error: ApiError) -> Response<SimBody> {
+    if error.is_no_such_path() {
+        return documents::no_such_page();
+    }
+    render(error.into())
+}
+
+fn render(answer: Answer) -> Response<SimBody> {
+    let (code, retry_after, body) = match answer.result {
         Ok(Reply::Object(code, object)) => {
             (code, None, Kind::Whole(Some(object.to_string().into())))
         }
-        Ok(Reply::Raw(bytes)) => (200, None, Kind::Whole(Some(bytes.into()))),
+        Ok(Reply::Raw(code, bytes)) => (code, None, Kind::Whole(Some(bytes.into()))),
         Ok(Reply::Watch(watch)) => (200, None, Kind::Watch(watch)),
         Err(error) => {
             let text = error.to_json().to_string();
@@ -129,8 +133,19 @@ fn render(result: Result<Reply, ApiError>) -> Response<SimBody> {
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("application/json"),
     );
+    for warning in &answer.warnings {
+        let text = format!("299 - {}", quoted(warning));
+        if let Ok(value) = header::HeaderValue::from_str(&text) {
+            headers.append(header::WARNING, value);
+        }
+    }
     if let Some(seconds) = retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// A text as a quoted string of RFC 7230.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

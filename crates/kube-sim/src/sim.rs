@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::Clock;
 use crate::hooks::{Call, Commit, Fault, Hooks, Verb};
+use crate::object::Object;
 use crate::service::SimService;
 use crate::store::{ObjectKey, State};
 
@@ -70,7 +71,7 @@ impl KubeSim {
             state.commit(
                 &"namespaces".into(),
                 &ObjectKey::new(None, name),
-                Some(namespace),
+                Some(namespace.into()),
             );
         }
         let inner = Inner {
@@ -179,7 +180,11 @@ impl KubeSim {
         name: &str,
     ) -> Option<Arc<Value>> {
         let key = ObjectKey::new(namespace, name);
-        self.inner.with(|state| state.get(resource, &key).cloned())
+        self.inner.with(|state| {
+            state
+                .get(resource, &key)
+                .map(|object| Arc::clone(&object.value))
+        })
     }
 
     /// Reads all stored objects of a resource, by namespace and name.
@@ -187,7 +192,13 @@ impl KubeSim {
         self.inner.with(|state| {
             let table = state.tables.get(resource);
             table
-                .map(|table| table.objects.values().cloned().collect())
+                .map(|table| {
+                    table
+                        .objects
+                        .values()
+                        .map(|o| Arc::clone(&o.value))
+                        .collect()
+                })
                 .unwrap_or_default()
         })
     }
@@ -237,7 +248,11 @@ impl KubeSim {
                         meta[field] = kept.unwrap_or_else(|| fresh.into());
                     }
                 }
-                object
+                let given = meta
+                    .as_object_mut()
+                    .and_then(|meta| meta.remove("managedFields"));
+                let owners = old.map(|old| old.managed).unwrap_or_default();
+                Object::new(object, owners.given(given.as_ref()))
             });
             state.commit(&resource.into(), &key, object);
             state.settle();

@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use crate::registry::TypeInfo;
 
+const NO_SUCH_PATH: &str = "the server could not find the requested resource";
+
 /// One entry of `details.causes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cause {
@@ -155,11 +157,12 @@ impl ApiError {
     }
 
     pub(crate) fn no_such_path() -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            "the server could not find the requested resource",
-        )
+        Self::new(404, "NotFound", NO_SUCH_PATH)
+    }
+
+    /// Whether the request led nowhere, which the real server answers in plain text.
+    pub(crate) fn is_no_such_path(&self) -> bool {
+        self.code == 404 && self.message == NO_SUCH_PATH
     }
 
     pub(crate) fn already_exists(info: &TypeInfo, name: &str) -> Self {
@@ -182,19 +185,34 @@ impl ApiError {
     }
 
     pub(crate) fn invalid(info: &TypeInfo, name: &str, causes: Vec<Cause>) -> Self {
+        Self::invalid_kind(&info.group, &info.kind, name, causes)
+    }
+
+    /// Field errors of an object of any kind.
+    pub(crate) fn invalid_kind(group: &str, kind: &str, name: &str, causes: Vec<Cause>) -> Self {
         let lines: Vec<String> = causes.iter().map(Cause::line).collect();
         let text = match lines.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let kind = match info.group.as_str() {
-            "" => info.kind.clone(),
-            group => format!("{}.{group}", info.kind),
+        let shown = match group {
+            "" => kind.to_owned(),
+            group => format!("{kind}.{group}"),
         };
-        let message = format!("{kind} {name:?} is invalid: {text}");
-        let mut error = Self::new(422, "Invalid", message).about(name, &info.group, &info.kind);
+        let message = format!("{shown} {name:?} is invalid: {text}");
+        let mut error = Self::new(422, "Invalid", message).about(name, group, kind);
         error.causes = causes;
         error
+    }
+
+    /// Field errors that the generic update finds, which names the resource and not the kind.
+    pub(crate) fn invalid_resource(info: &TypeInfo, name: &str, causes: Vec<Cause>) -> Self {
+        Self::invalid_kind(&info.group, &info.plural, name, causes)
+    }
+
+    /// Query parameters that are not acceptable; `kind` is such as `PatchOptions`.
+    pub(crate) fn invalid_options(kind: &str, causes: Vec<Cause>) -> Self {
+        Self::invalid_kind("meta.k8s.io", kind, "", causes)
     }
 
     pub(crate) fn forbidden(info: &TypeInfo, name: &str, detail: &str) -> Self {

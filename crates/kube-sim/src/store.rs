@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::gc::Task;
 use crate::hooks::{Commit, Verb};
+use crate::object::Object;
 use crate::registry::{Builtin, Registry};
 
 /// Committed writes that a table, and the history log, keep unless told otherwise.
@@ -45,7 +46,7 @@ pub(crate) struct GlobalKey {
 /// The objects of one resource with their recent history.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    pub(crate) objects: BTreeMap<ObjectKey, Arc<Value>>,
+    pub(crate) objects: BTreeMap<ObjectKey, Object>,
     pub(crate) log: VecDeque<Arc<Commit>>,
     /// Every commit up to this version may be missing from `log`.
     pub(crate) compacted_rv: u64,
@@ -58,7 +59,7 @@ impl Table {
     pub(crate) fn in_namespace(
         &self,
         namespace: &Arc<str>,
-    ) -> impl Iterator<Item = (&ObjectKey, &Arc<Value>)> {
+    ) -> impl Iterator<Item = (&ObjectKey, &Object)> {
         let first = ObjectKey {
             namespace: Arc::clone(namespace),
             name: "".into(),
@@ -92,6 +93,8 @@ pub(crate) struct State {
     pub(crate) wakes: Vec<Waker>,
     /// What the present request does, for the history.
     pub(crate) acting: (Verb, Option<Arc<str>>),
+    /// What the present request is to be warned of.
+    pub(crate) warnings: Vec<String>,
     uids_made: u64,
     names_made: u64,
     clock: crate::Clock,
@@ -113,6 +116,7 @@ impl State {
             by_uid: BTreeMap::new(),
             wakes: Vec::new(),
             acting: (Verb::Force, None),
+            warnings: Vec::new(),
             uids_made: 0,
             names_made: 0,
             clock,
@@ -155,7 +159,7 @@ impl State {
             })
     }
 
-    pub(crate) fn get(&self, table: &str, key: &ObjectKey) -> Option<&Arc<Value>> {
+    pub(crate) fn get(&self, table: &str, key: &ObjectKey) -> Option<&Object> {
         self.tables.get(table)?.objects.get(key)
     }
 
@@ -164,20 +168,21 @@ impl State {
         &mut self,
         table: &Arc<str>,
         key: &ObjectKey,
-        after: Option<Value>,
-    ) -> Arc<Value> {
+        after: Option<Object>,
+    ) -> Object {
         self.rv += 1;
         let rv = self.rv;
-        let stamp = |mut object: Value| {
-            object["metadata"]["resourceVersion"] = rv.to_string().into();
-            Arc::new(object)
+        let stamp = |object: Object| {
+            let mut value = Arc::unwrap_or_clone(object.value);
+            value["metadata"]["resourceVersion"] = rv.to_string().into();
+            Object::new(value, object.managed)
         };
         let before = self.get(table, key).cloned();
         let after = after.map(stamp);
         let shown = match (&after, &before) {
-            (Some(after), _) => Arc::clone(after),
-            (None, Some(before)) => stamp(Value::clone(before)),
-            (None, None) => stamp(Value::Object(serde_json::Map::new())),
+            (Some(after), _) => after.clone(),
+            (None, Some(before)) => stamp(before.clone()),
+            (None, None) => stamp(Value::Object(serde_json::Map::new()).into()),
         };
         let commit = Arc::new(Commit {
             rv,
@@ -189,9 +194,10 @@ impl State {
                 .cloned(),
             name: Arc::clone(&key.name),
             subresource: self.acting.1.clone(),
-            before: before.clone(),
-            after: after.clone(),
-            shown: Arc::clone(&shown),
+            before: before.as_ref().map(|object| Arc::clone(&object.value)),
+            after: after.as_ref().map(|object| Arc::clone(&object.value)),
+            managed: (owners(before.as_ref()), owners(after.as_ref())),
+            shown: shown.clone(),
             json: OnceLock::new(),
         });
         let at = GlobalKey {
@@ -204,7 +210,7 @@ impl State {
         shown
     }
 
-    fn record(&mut self, at: &GlobalKey, commit: Arc<Commit>, after: Option<Arc<Value>>) {
+    fn record(&mut self, at: &GlobalKey, commit: Arc<Commit>, after: Option<Object>) {
         let limit = self.history_limit;
         let table = self.table_mut(&at.table);
         match after {
@@ -285,6 +291,12 @@ impl State {
             self.registry.insert(info);
         }
     }
+}
+
+fn owners(object: Option<&Object>) -> crate::fields::managed::Managed {
+    object
+        .map(|object| object.managed.clone())
+        .unwrap_or_default()
 }
 
 fn owner_refs(object: Option<&Value>) -> Option<&Value> {

@@ -10,15 +10,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::Sleep;
 
 use crate::hooks::Commit;
+use crate::object::Object;
 use crate::path::Query;
 use crate::read::{self, Selection};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
 use crate::store::State;
+use crate::table::Printer;
 use crate::view::{self, View};
 use crate::write::Target;
 
@@ -35,6 +38,10 @@ pub(crate) struct Watch {
     target: Target,
     selection: Selection,
     view: View,
+    /// Columns, when tables are asked for.
+    printer: Option<Printer>,
+    /// Whether the columns have been sent, which the first event alone carries.
+    has_columns: bool,
     bookmarks: bool,
     /// Every commit up to this version has been shown or passed over.
     cursor: u64,
@@ -79,6 +86,12 @@ impl Watch {
             return Err(ApiError::new(422, "Invalid", message));
         }
         let replays = asked.filter(|_| !send_initial);
+        let printer = match view {
+            View::Table(include) => {
+                Some(Printer::new(state, &target.info, target.version, include))
+            }
+            _ => None,
+        };
         state.next_watch_id += 1;
         let mut watch = Self {
             id: state.next_watch_id,
@@ -86,6 +99,8 @@ impl Watch {
             inner: Arc::clone(inner),
             selection,
             view,
+            printer,
+            has_columns: false,
             bookmarks: query.flag("allowWatchBookmarks"),
             cursor: replays.unwrap_or(state.rv),
             bookmarked: 0,
@@ -103,17 +118,29 @@ impl Watch {
     fn synthesize(&mut self, state: &State, send_initial: bool) {
         let none = std::collections::BTreeMap::new();
         for (_, object) in read::objects(state, &self.target, &self.selection, &none) {
-            let shown = self.view.show(object);
-            self.first
-                .push_back(line("ADDED", shown.to_string().as_bytes()));
+            let added = self.line("ADDED", object, state.now());
+            self.first.push_back(added);
         }
         if send_initial && self.bookmarks {
-            let bookmark = self.bookmark(true);
+            let bookmark = self.bookmark(true, state.now());
             self.first.push_back(bookmark);
         }
     }
 
-    fn bookmark(&mut self, initial_events_end: bool) -> Bytes {
+    /// A line with an object in the version of the watch.
+    fn line(&mut self, kind: &str, object: Object, now: DateTime<Utc>) -> Bytes {
+        let Some(printer) = &self.printer else {
+            return line(kind, self.view.show(object).to_string().as_bytes());
+        };
+        let table = if std::mem::replace(&mut self.has_columns, true) {
+            printer.next_of_watch(&object, now)
+        } else {
+            printer.of_one(&object, now)
+        };
+        line(kind, table.as_bytes())
+    }
+
+    fn bookmark(&mut self, initial_events_end: bool, now: DateTime<Utc>) -> Bytes {
         self.bookmarked = self.cursor;
         let (info, version) = (&self.target.info, self.target.version());
         let mut object = json!({
@@ -127,6 +154,9 @@ impl Watch {
         }
         if initial_events_end {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        if self.printer.is_some() {
+            return self.line("BOOKMARK", object.into(), now);
         }
         line("BOOKMARK", object.to_string().as_bytes())
     }
@@ -152,7 +182,7 @@ impl Watch {
             }
             self.cursor = commit.rv;
             if self.selection.covers(commit.namespace.as_ref())
-                && let Some(event) = self.event(commit)
+                && let Some(event) = self.event(commit, state.now())
             {
                 lines.extend_from_slice(&event);
                 count += 1;
@@ -166,17 +196,17 @@ impl Watch {
     }
 
     /// A commit as this watch sees it: entering or leaving the selection is ADDED or DELETED.
-    fn event(&self, commit: &Commit) -> Option<Bytes> {
-        let face = |object: &Arc<Value>| {
-            view::from_storage(&self.target.info, self.target.version, object)
-        };
+    fn event(&mut self, commit: &Commit, now: DateTime<Utc>) -> Option<Bytes> {
+        let (info, version) = (Arc::clone(&self.target.info), self.target.version);
+        let face = |object: &Object| view::from_storage(&info, version, object);
         let all = self.selection.is_all();
-        let selected = |object: &Option<Arc<Value>>| {
-            object
-                .as_ref()
-                .is_some_and(|o| all || self.selection.matches(&face(o)))
+        let selected = |object: Option<Object>| {
+            object.is_some_and(|object| all || self.selection.matches(&face(&object)))
         };
-        let kind = match (selected(&commit.before), selected(&commit.after)) {
+        let kind = match (
+            selected(commit.object_before()),
+            selected(commit.object_after()),
+        ) {
             (false, false) => return None,
             (false, true) => "ADDED",
             (true, true) => "MODIFIED",
@@ -184,19 +214,16 @@ impl Watch {
         };
         if kind == "DELETED" && commit.after.is_some() {
             // It left the selection: shown as it last was inside, under the new version.
-            let mut left = Value::clone(&*face(commit.before.as_ref()?));
+            let before = face(&commit.object_before()?);
+            let mut left = Value::clone(&before);
             left["metadata"]["resourceVersion"] = commit.rv.to_string().into();
-            let shown = self.view.show(Arc::new(left));
-            return Some(line(kind, shown.to_string().as_bytes()));
+            return Some(self.line(kind, Object::new(left, before.managed), now));
         }
-        if self.view == View::Whole
-            && view::is_stored_form(&self.target.info, self.target.version, &commit.shown)
-        {
+        if self.view == View::Whole && view::is_stored_form(&info, version, &commit.shown) {
             let json = commit.json.get_or_init(|| commit.shown.to_string().into());
             return Some(line(kind, json));
         }
-        let shown = self.view.show(face(&commit.shown));
-        Some(line(kind, shown.to_string().as_bytes()))
+        Some(self.line(kind, face(&commit.shown), now))
     }
 
     /// Polls for the next piece of the body.
@@ -232,7 +259,8 @@ impl Watch {
         }
         self.done = true;
         if self.bookmarks && self.bookmarked != self.cursor {
-            return Poll::Ready(Some(self.bookmark(false)));
+            let now = inner.with(|state| state.now());
+            return Poll::Ready(Some(self.bookmark(false, now)));
         }
         Poll::Ready(None)
     }

@@ -10,6 +10,7 @@ use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use crate::api::HotpatchRun;
+use crate::controller::Shell;
 use crate::controller::mirror::version;
 use crate::controller::observe::Mirrors;
 use crate::validate;
@@ -50,8 +51,8 @@ fn api(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
 ///
 /// # Errors
 /// The API server's.
-pub async fn fence(client: &Client, mirrors: &Mirrors) -> Result<Vec<Stored>, kube::Error> {
-    let api = api(client, None);
+pub async fn fence(shell: &Shell, mirrors: &Mirrors) -> Result<Vec<Stored>, kube::Error> {
+    let api = api(&shell.kube, shell.settings.watched.as_deref());
     let mut all = Vec::new();
     let mut params = ListParams::default().limit(PAGE);
     loop {

@@ -218,6 +218,9 @@ pub(super) async fn send(
             }
             Err(why) => (unsent(&before, now, &why.message), why),
         };
+        shell
+            .telemetry
+            .command(intent.command.word(), became(&before, &after));
         if after.step != Step::Running {
             tracing::info!(machine = %intent.machine, reason = %why.reason, "not commanded");
             let key = (intent.run.namespace.clone(), intent.machine.clone());
@@ -280,6 +283,16 @@ async fn command(
         }
     };
     outcome(before, sent, shell.clock.now())
+}
+
+/// Returns in one word what became of a command.
+fn became(before: &Progress, after: &Progress) -> &'static str {
+    match after.step {
+        Step::Running => "accepted",
+        Step::Unknown => "unknown",
+        _ if after.refusals > before.refusals => "refused",
+        _ => "withheld",
+    }
 }
 
 fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {

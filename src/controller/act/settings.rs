@@ -84,7 +84,14 @@ pub(super) async fn change(
             return;
         }
         rests.changed.insert(id.clone(), now);
-        if let Err(error) = cloud.change(change, kind).await {
+        let changed = cloud.change(change, kind).await;
+        let outcome = if changed.is_ok() {
+            "accepted"
+        } else {
+            "failed"
+        };
+        shell.telemetry.command("settings", outcome);
+        if let Err(error) = changed {
             tracing::warn!(machine = %id, %error, "the settings could not be changed");
             let note = Note {
                 reason: "SettingsNotWritten".to_owned(),
@@ -130,6 +137,8 @@ pub(super) async fn assess(
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
         rests.assessed.insert(id.clone(), (now, asked.is_ok()));
+        let outcome = if asked.is_ok() { "accepted" } else { "failed" };
+        shell.telemetry.command("assess", outcome);
         if let Err(error) = asked {
             tracing::info!(machine = %id, %error, "the assessment could not be asked for");
             let note = Note {

@@ -2,7 +2,7 @@ use hotpatch_operator::api::HotpatchFleet;
 
 use super::{Bad, every_rule_is_hit, is_good};
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: HotpatchFleet
 metadata: {name: web, namespace: web}

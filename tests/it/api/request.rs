@@ -3,7 +3,7 @@ use kube::ResourceExt;
 
 use super::{Bad, change, every_rule_is_hit, faults, is_good, schema_of, yaml};
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: HotpatchRequest
 metadata: {name: hold-web, namespace: web}

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Bad, change, every_rule_is_hit, faults, is_good, schema_of, yaml};
 
-const GOOD: &str = r#"
+pub(super) const GOOD: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: HotpatchRun
 metadata: {name: web-ws2025-2026-10-13-broad-1-0a1b2c3d, namespace: web}
@@ -204,7 +204,7 @@ fn an_entry_that_says_nothing_new_stays_small() {
     assert_eq!(fields, ["id", "operation", "rebootCommanded", "step"]);
 }
 
-const MACHINE: &str = r#"
+pub(super) const MACHINE: &str = r#"
 apiVersion: hotpatch.dev/v1alpha1
 kind: HotpatchMachine
 metadata: {name: web-1-0a1b2c3d, namespace: web}

@@ -1,5 +1,5 @@
-//! Imports run one way: cli → rehearsal → controller → {azure, validate, record, status} →
-//! {domain, api} → nothing.
+//! Imports run one way: cli → rehearsal → controller → {telemetry, validate, record, status} →
+//! azure → {domain, api} → nothing.
 
 use super::source::{Finding, Source, names, tree};
 use super::{fires, none};
@@ -15,7 +15,7 @@ struct Layer {
 }
 
 /// The whole architecture. `*` is everything.
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     Layer {
         module: "api",
         modules: &[],
@@ -70,8 +70,33 @@ const LAYERS: [Layer; 9] = [
         ],
     },
     Layer {
+        module: "telemetry",
+        modules: &["azure"],
+        crates: &[
+            "std",
+            "bytes",
+            "futures",
+            "http",
+            "http_body_util",
+            "hyper",
+            "hyper_util",
+            "prometheus_client",
+            "tokio",
+            "tower",
+            "tracing",
+        ],
+    },
+    Layer {
         module: "controller",
-        modules: &["api", "azure", "domain", "record", "status", "validate"],
+        modules: &[
+            "api",
+            "azure",
+            "domain",
+            "record",
+            "status",
+            "telemetry",
+            "validate",
+        ],
         crates: &[
             "std",
             "chrono",
@@ -96,6 +121,7 @@ const LAYERS: [Layer; 9] = [
             "domain",
             "record",
             "status",
+            "telemetry",
             "validate",
         ],
         crates: &[
@@ -105,6 +131,7 @@ const LAYERS: [Layer; 9] = [
             "chrono",
             "futures",
             "http",
+            "http_body",
             "http_body_util",
             "k8s_openapi",
             "kube",

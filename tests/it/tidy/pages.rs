@@ -26,7 +26,7 @@ fn named_targets(page: &str) -> BTreeSet<&str> {
         let is_code = page[..at].ends_with(['`', '\n', ' ', '$']) || at == 0;
         let is_shell = page[..at].ends_with('`') || page[..at].ends_with('\n');
         let word = page[at + 5..]
-            .split(|c: char| !c.is_ascii_lowercase())
+            .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit())
             .next();
         if let Some(word) = word.filter(|word| !word.is_empty() && is_code && is_shell) {
             found.insert(word);

@@ -118,9 +118,9 @@ pub(crate) fn activity_log(world: &World, call: &Call, sub: &str) -> Answer {
             .unwrap_or_default()
             .replace(' ', "%20");
         body["nextLink"] = json!(format!(
-            "https://{}/subscriptions/{sub}/providers/Microsoft.Insights/eventtypes/management/\
+            "{}/subscriptions/{sub}/providers/Microsoft.Insights/eventtypes/management/\
              values?api-version={}&$filter={text}&$skiptoken={}",
-            call.host,
+            call.origin,
             call.api_version(),
             skip + PAGE
         ));

@@ -180,8 +180,8 @@ fn licence_poll_headers(reply: Reply, world: &World, call: &Call, id: &str) -> R
         return reply;
     };
     let base = format!(
-        "https://{}/subscriptions/{}/providers/Microsoft.HybridCompute/locations/{}",
-        call.host, operation.subscription, operation.location
+        "{}/subscriptions/{}/providers/Microsoft.HybridCompute/locations/{}",
+        call.origin, operation.subscription, operation.location
     );
     let version = call.api_version();
     reply

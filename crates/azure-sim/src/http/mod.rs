@@ -10,7 +10,7 @@ mod local;
 mod operate;
 mod polling;
 mod reply;
-mod request;
+pub(crate) mod request;
 mod resource_graph;
 mod run_command;
 pub(crate) mod settings;

@@ -141,8 +141,8 @@ pub(crate) fn with_poll_headers(reply: Reply, world: &World, call: &Call, id: &s
     };
     let version = call.api_version();
     let base = format!(
-        "https://{}/subscriptions/{}/providers",
-        call.host, operation.subscription
+        "{}/subscriptions/{}/providers",
+        call.origin, operation.subscription
     );
     let place = format!("locations/{}", operation.location);
     let reply = reply.with("retry-after", POLL_SECONDS);

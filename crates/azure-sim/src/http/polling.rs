@@ -65,7 +65,7 @@ pub(crate) fn poll(world: &World, call: &Call, at: &Address) -> Answer {
     let outcome = operation.ended(now);
     match (style, outcome) {
         (Style::Location, None) => {
-            let address = format!("https://{}{}", call.host, this_address(call, at));
+            let address = format!("{}{}", call.origin, this_address(call, at));
             Ok(Reply::empty(202)
                 .with("location", address)
                 .with("retry-after", "15"))

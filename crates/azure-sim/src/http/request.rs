@@ -11,6 +11,9 @@ use crate::world::World;
 /// Where clients find the emulator when they send no Host header.
 const PUBLIC_HOST: &str = "management.azure.com";
 
+/// Says how a client that came through a listener reached it; without it, by HTTPS.
+pub(crate) const SCHEME_HEADER: &str = "x-forwarded-proto";
+
 /// One request, read.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -18,7 +21,8 @@ pub(crate) struct Call {
     /// Path segments, lower case.
     pub(crate) segments: Vec<String>,
     query: Vec<(String, String)>,
-    pub(crate) host: String,
+    /// Scheme and host by which the client came, for the addresses that it is told.
+    pub(crate) origin: String,
     pub(crate) token: Option<String>,
     pub(crate) caller: String,
     pub(crate) client_request_id: Option<String>,
@@ -52,12 +56,13 @@ impl Call {
         let host = header("host")
             .or_else(|| request.uri().authority().map(ToString::to_string))
             .unwrap_or_else(|| PUBLIC_HOST.to_owned());
+        let scheme = header(SCHEME_HEADER).unwrap_or_else(|| "https".to_owned());
         let request_id = world.guid();
         Self {
             method: request.method().to_string(),
             segments: segments(request.uri().path()),
             query: pairs(request.uri().query().unwrap_or_default()),
-            host,
+            origin: format!("{scheme}://{host}"),
             token,
             caller: String::new(),
             client_request_id: header("x-ms-client-request-id"),

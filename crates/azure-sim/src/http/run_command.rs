@@ -85,10 +85,7 @@ fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
     let mut reply = get(world, call, key, name)?;
     reply.status = if known { 200 } else { 201 };
     let place = world.operations.get(&id).map(|operation| {
-        let base = format!(
-            "https://{}/subscriptions/{}",
-            call.host, operation.subscription
-        );
+        let base = format!("{}/subscriptions/{}", call.origin, operation.subscription);
         let (provider, kind) = match arc {
             true => ("Microsoft.HybridCompute", "operationstatus"),
             false => ("Microsoft.Compute", "operations"),

@@ -10,6 +10,7 @@ use kube::core::cel::cel::objects::{Key, Map, OptionalValue};
 use kube::core::cel::cel::{Context, Program, Value as CelValue};
 use serde_json::Value;
 
+use super::matches::matches;
 use super::{Additional, Schema, Type, join};
 use crate::status_error::Cause;
 
@@ -40,7 +41,13 @@ const RESERVED: [&str; 21] = [
 
 thread_local! {
     /// All functions, registered once per thread: registration costs more than most rules.
-    static BASE: Context<'static> = Context::default().with_all();
+    static BASE: Context<'static> = functions();
+}
+
+fn functions() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    context.add_function("matches", matches);
+    context
 }
 
 /// One compiled rule.

@@ -259,7 +259,7 @@ async fn a_deleted_crd_takes_its_objects_along() {
     assert!(crds.get_opt("widgets.test.dev").await.unwrap().is_none());
     let gone = status(widgets(&sim).list(&ListParams::default()).await);
     assert_eq!(
-        gone.message,
-        "the server could not find the requested resource"
+        (gone.code, gone.message.as_str()),
+        (404, "404 page not found")
     );
 }

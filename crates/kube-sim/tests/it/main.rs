@@ -3,10 +3,16 @@
 
 mod support;
 
+mod apply;
 mod builtins;
 mod collections;
 mod deletion;
+mod discovery;
 mod hooks;
+mod http;
 mod objects;
+mod scale;
 mod schemas;
+mod serving;
+mod tables;
 mod watches;
