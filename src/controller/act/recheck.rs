@@ -1,5 +1,6 @@
 //! Puts the question of [`Recheck`] for each command, with the world as it is known at that
-//! instant: the newest declarations and runs, the intents of this pass, and what the last looks found.
+//! instant: the newest declarations and runs, the intents of this pass, and what the last looks
+//! found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -32,12 +32,11 @@ pub(super) fn judge(
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
-    let foreign: Vec<String> = outcome
+    let foreign = outcome
         .installed
         .iter()
-        .filter(|kb| !terms.kbs.contains(kb))
-        .map(ToString::to_string)
-        .collect();
+        .filter(|kb| !terms.kbs.contains(kb));
+    let foreign: Vec<String> = foreign.map(ToString::to_string).collect();
     if !outcome.status.is_final() {
         return no_end(progress, now, "how the command ended is not known yet");
     }
@@ -155,13 +154,25 @@ pub(super) fn settled_after(
             (Some(word), Some(intent)) if !word.pending && word.at >= intent)
 }
 
-pub(super) fn verifying(
-    terms: &Terms,
-    machine: &RunMachine,
-    progress: &Progress,
-    sight: &Sight<'_>,
-    now: DateTime<Utc>,
-) -> Next {
+/// Says what shows that a machine does not serve, or that nobody knows whether it does.
+fn not_serving(reading: &Reading, sight: &Sight<'_>) -> Option<String> {
+    match &reading.health {
+        Health::Healthy => {}
+        Health::Unhealthy(why) => return Some(format!("not healthy again: {why}")),
+        Health::Unknown(why) => return Some(format!("its health is not known: {why}")),
+    }
+    // Resource Health is not in the reading, only in the inventory.
+    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
+        sight.machine.map(|seen| &seen.health)
+    {
+        return Some(format!("not healthy by the inventory: {why}"));
+    }
+    let operation = reading.busy.as_ref()?;
+    Some(format!("an operation is on it: {operation}"))
+}
+
+/// Returns when a command ended: as its record says or as it was found, whichever is earlier.
+fn ended_at(machine: &RunMachine, progress: &Progress, sight: &Sight<'_>) -> DateTime<Utc> {
     let found = progress.ended_at.unwrap_or(progress.since);
     let recorded = sight
         .machine
@@ -169,7 +180,17 @@ pub(super) fn verifying(
         .and_then(|seen| our_record(progress, seen))
         .filter(|record| record.status.is_final())
         .map(|record| record.modified);
-    let ended = recorded.map_or(found, |own| own.min(found));
+    recorded.map_or(found, |own| own.min(found))
+}
+
+pub(super) fn verifying(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    let ended = ended_at(machine, progress, sight);
     let late = now - ended >= terms.health.unknown_after;
     // The verdict stands already; it is only waited until the machine serves.
     let failure = progress
@@ -206,19 +227,8 @@ pub(super) fn verifying(
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
-    match &reading.health {
-        Health::Healthy => {}
-        Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
-        Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
-    }
-    // Resource Health is not in the reading, only in the inventory.
-    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
-        sight.machine.map(|seen| &seen.health)
-    {
-        return hold(&format!("not healthy by the inventory: {why}"));
-    }
-    if let Some(operation) = &reading.busy {
-        return hold(&format!("an operation is on it: {operation}"));
+    if let Some(why) = not_serving(reading, sight) {
+        return hold(&why);
     }
     if let Some(why) = failure {
         return fail(progress, now, why, &progress.message);
