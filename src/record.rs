@@ -19,6 +19,7 @@ pub use self::status::run_status;
 
 pub(crate) use self::status::DIGEST_MISMATCH;
 
+use crate::api::policy::FailureScope;
 use crate::api::run::{
     HotpatchRunSpec, Incarnation, RunEstimates, RunFailures, RunGateSpec, RunHealth, RunLimit,
     RunMachine, RunWindow,
@@ -30,6 +31,9 @@ use crate::domain::run::{RunMachine as Member, Terms};
 
 /// The finalizer of a run, from before its first command until it has ended.
 pub const FINALIZER: &str = "hotpatch.dev/run";
+/// The annotation of a run whose log was written: from before its first intent. A run that bears
+/// it and has no log has lost it, and what it commanded is not known.
+pub const ANNOTATION_LOGGED: &str = "hotpatch.dev/logged";
 /// The label with the name of a run's fleet.
 pub const LABEL_FLEET: &str = "hotpatch.dev/fleet";
 /// The label with the id of a run's release.
@@ -182,6 +186,11 @@ pub fn run_spec(terms: &Terms) -> HotpatchRunSpec {
         },
         failures: RunFailures {
             retries: terms.retries,
+            max: terms.max_failed,
+            per: terms.max_failed.map(|_| match terms.failed_per_release {
+                true => FailureScope::Release,
+                false => FailureScope::Stage,
+            }),
         },
         run_gates: terms
             .gates

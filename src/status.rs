@@ -28,7 +28,9 @@ use crate::domain::plan::Outlook;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, FleetView};
 
-pub use self::events::{Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, run_events};
+pub use self::events::{
+    Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, run_abandoned, run_events,
+};
 pub use self::machine::{MachineInput, machine, machine_name, wants_record};
 pub use self::objects::{RequestJudgement, RequestState, policy, request, unreadable, window};
 

@@ -49,6 +49,8 @@ pub enum Found<K> {
         uid: Option<String>,
         /// When it was created, where the metadata says so.
         created_at: Option<DateTime<Utc>>,
+        /// Since when it is being deleted, where the metadata says so.
+        deleted_at: Option<DateTime<Utc>>,
         /// What does not fit, and where.
         why: String,
     },

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::status::*;
 use super::machine::{MAX_MACHINE_GROUPS, MachineKind};
-use super::policy::Spread;
+use super::policy::{FailureScope, Spread};
 use super::schema;
 
 /// Most KBs that a run may install.
@@ -232,6 +232,12 @@ pub struct RunHealth {
 pub struct RunFailures {
     /// How often a failed machine is tried again, each time in a later window.
     pub retries: u32,
+    /// Most failed machines until nothing more is sent. Absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// Over what they are counted: `Stage` or `Release`. Absent in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<FailureScope>,
 }
 
 /// A condition that another controller sets on the run.

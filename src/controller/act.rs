@@ -5,11 +5,14 @@
 //! outcomes. Decides nothing: a plan allowed each command, and whatever turns up on the way only
 //! withdraws it.
 
+mod ends;
+mod fence;
+mod recheck;
 mod runs;
 mod send;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shell;
 use super::lease::Leadership;
@@ -19,7 +22,9 @@ use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
 
-pub use runs::{fence, raise_epochs};
+use self::recheck::Asking;
+
+pub use fence::{Stored, fence, raise_epochs};
 pub use settings::Rests;
 
 /// What acting came to, for status and for the next pass.
@@ -31,10 +36,28 @@ pub struct Deeds {
     pub announced: Vec<Run>,
     /// Why a command or a change that the plan allowed was withdrawn or failed, by machine.
     pub notes: BTreeMap<(String, MachineId), Note>,
+    /// Machines that the last looks found unavailable, or could not see.
+    pub down: BTreeSet<(String, MachineId)>,
     /// Whether anything was done that the next pass should follow up soon.
     pub follow_up: bool,
+    /// Whether a write was refused in a way that trying again at once does not cure.
+    pub refused: bool,
+    /// Runs that were given up without being understood.
+    pub abandoned: Vec<RunKey>,
     /// Whether leadership was found lost.
     pub lost: bool,
+}
+
+impl Deeds {
+    /// Notes that a write failed: what is in passing is tried again soon, the rest later.
+    fn failed(&mut self, error: &kube::Error) {
+        let passes = match error {
+            kube::Error::Api(status) => status.is_conflict() || status.is_not_found(),
+            _ => true,
+        };
+        self.follow_up |= passes;
+        self.refused |= !passes;
+    }
 }
 
 /// A command with its intent written, about to be sent.
@@ -83,24 +106,57 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
+        let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone());
         send::send(
-            shell, mirrors, leadership, observed, &mut work, intents, may_send, &mut deeds,
+            shell,
+            leadership,
+            &mut asking,
+            &mut work,
+            intents,
+            may_send,
+            &mut deeds,
         )
         .await;
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }
     }
-    if !deeds.lost {
-        runs::announce(shell, mirrors, plan, &mut deeds).await;
-        runs::let_go(shell, mirrors, observed).await;
-        settings::change(shell, observed, plan, rests, &mut deeds).await;
-        settings::assess(shell, observed, plan, rests, &mut deeds).await;
-    }
+    settle(
+        shell, mirrors, leadership, observed, plan, rests, &mut deeds,
+    )
+    .await;
     for own in work.into_values() {
         if let Some(pair) = own.changed() {
             deeds.runs.push(pair);
         }
     }
     deeds
+}
+
+/// Does what needs no intent: announces, lets go, writes settings, asks for assessments. Only a
+/// leader does.
+async fn settle(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    leadership: &mut Leadership,
+    observed: &Observed,
+    plan: &Plan,
+    rests: &mut Rests,
+    deeds: &mut Deeds,
+) {
+    if !deeds.lost && !leadership.may_send() {
+        // Reading and looking may have taken longer than the lease holds.
+        if let Err(error) = leadership.renew(shell.clock.now()).await {
+            tracing::warn!(%error, "the lease could not be renewed: nothing more is done");
+            deeds.lost = !leadership.is_held();
+            deeds.follow_up = true;
+        }
+    }
+    if !deeds.lost && leadership.is_current() {
+        runs::announce(shell, mirrors, plan, deeds).await;
+        deeds.abandoned = ends::let_go(shell, mirrors, observed, plan).await;
+        let lead = &*leadership;
+        settings::change(shell, lead, observed, plan, rests, deeds).await;
+        settings::assess(shell, lead, observed, plan, rests, deeds).await;
+    }
 }

@@ -6,17 +6,22 @@
 //! Time is counted by tokio's monotonic clock from before each renewal. Must never act on the
 //! times another process wrote, except to wait longer.
 
+mod tenure;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::coordination::v1::{Lease as LeaseObject, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::time::Instant;
 
-use crate::api::time::{from_k8s, to_k8s};
+use crate::api::time::to_k8s;
 use crate::azure::transport::REQUEST_TIMEOUT;
+
+pub use self::tenure::{DURATION_MAX, DURATION_MIN, Tenure, TenureError};
 
 /// The Lease's name.
 pub const LEASE_NAME: &str = "hotpatch-operator";
@@ -26,66 +31,6 @@ pub const EPOCH_ANNOTATION: &str = "hotpatch.dev/epoch";
 
 /// What is added to the longest request, for scheduling and clocks that run at different speeds.
 pub const MARGIN: Duration = Duration::from_secs(5);
-
-/// How long leadership lasts and how often it is renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tenure {
-    /// How long a renewal holds.
-    pub duration: Duration,
-    /// How often it is renewed while nothing is sent.
-    pub renew_every: Duration,
-}
-
-impl Default for Tenure {
-    fn default() -> Self {
-        Self {
-            duration: Duration::from_secs(60),
-            renew_every: Duration::from_secs(15),
-        }
-    }
-}
-
-/// The shortest leadership that leaves room to send anything: [`REQUEST_TIMEOUT`] and [`MARGIN`]
-/// before its end nothing is sent any more.
-pub const DURATION_MIN: Duration = Duration::from_secs(45);
-
-/// The longest leadership: so long nobody leads after the leader died.
-pub const DURATION_MAX: Duration = Duration::from_secs(3600);
-
-/// Why a tenure does not work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TenureError {
-    /// There would be no time to send anything, or no leader for very long.
-    #[error(
-        "the lease must hold from {min} to {max} s, not {0} s",
-        min = DURATION_MIN.as_secs(),
-        max = DURATION_MAX.as_secs()
-    )]
-    Duration(u64),
-    /// One renewal that is late would end leadership.
-    #[error("the lease must be renewed every 1 s to {0} s: at least twice before it runs out")]
-    RenewEvery(u64),
-}
-
-impl Tenure {
-    /// Makes a tenure that works.
-    ///
-    /// # Errors
-    /// [`TenureError`] where nothing could be sent, or one late renewal would end leadership.
-    pub fn new(duration: Duration, renew_every: Duration) -> Result<Self, TenureError> {
-        if !(DURATION_MIN..=DURATION_MAX).contains(&duration) {
-            return Err(TenureError::Duration(duration.as_secs()));
-        }
-        let longest = duration / 2;
-        if renew_every < Duration::from_secs(1) || renew_every > longest {
-            return Err(TenureError::RenewEvery(longest.as_secs()));
-        }
-        Ok(Self {
-            duration,
-            renew_every,
-        })
-    }
-}
 
 /// Why leadership is not held.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +68,8 @@ struct Held {
     renewed: Instant,
     /// Before this instant an earlier leader's commands may still arrive.
     quiet_until: Instant,
+    /// Whether there was no lease to take: somebody may have deleted that of a leader who lives.
+    found_none: bool,
 }
 
 /// This process's claim to leadership.
@@ -133,6 +80,8 @@ pub struct Leadership {
     holder: String,
     tenure: Tenure,
     held: Option<Held>,
+    /// Whether a command is on its way. It stays so where the process is stopped meanwhile.
+    is_sending: AtomicBool,
     /// The lease of another holder as last seen, and since when it has not changed.
     rival: Option<(String, Instant)>,
 }
@@ -146,6 +95,7 @@ impl Leadership {
             holder: holder.to_owned(),
             tenure,
             held: None,
+            is_sending: AtomicBool::new(false),
             rival: None,
         }
     }
@@ -208,6 +158,7 @@ impl Leadership {
                 object,
                 renewed: asked,
                 quiet_until: asked,
+                found_none: true,
             });
             return Ok(());
         };
@@ -245,6 +196,7 @@ impl Leadership {
             object,
             renewed: asked,
             quiet_until,
+            found_none: false,
         });
         self.rival = None;
         Ok(())
@@ -259,7 +211,7 @@ impl Leadership {
         let asked = Instant::now();
         let held = self.held.as_ref().ok_or(Error::Lost)?;
         let lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
-        let quiet_until = held.quiet_until;
+        let (quiet_until, found_none) = (held.quiet_until, held.found_none);
         match self
             .api
             .replace(LEASE_NAME, &PostParams::default(), &lease)
@@ -270,6 +222,7 @@ impl Leadership {
                     object,
                     renewed: asked,
                     quiet_until,
+                    found_none,
                 });
                 Ok(())
             }
@@ -281,6 +234,22 @@ impl Leadership {
                 Err(error)
             }
         }
+    }
+
+    /// Waits as long as a lease holds where none was found although somebody led before: it may
+    /// have been deleted under a leader who lives, and who notices at its next renewal only.
+    pub fn wait_out_an_unknown_holder(&mut self) {
+        let long = self.tenure.duration + REQUEST_TIMEOUT + MARGIN;
+        if let Some(held) = self.held.as_mut().filter(|own| own.found_none) {
+            held.quiet_until = held.quiet_until.max(held.renewed + long);
+            held.found_none = false;
+        }
+    }
+
+    /// Tells whether nobody else can hold the lease yet, by our own clock.
+    pub fn is_current(&self) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| Instant::now() < held.renewed + self.tenure.duration)
     }
 
     /// Raises the epoch to at least `floor`, as the runs found demand it.
@@ -296,7 +265,13 @@ impl Leadership {
         self.renew(now).await
     }
 
-    /// Gives leadership up, so that the next one need not wait for it to run out.
+    /// Notes that a command leaves, or that it was answered.
+    pub fn sends(&self, is_sending: bool) {
+        self.is_sending.store(is_sending, Ordering::SeqCst);
+    }
+
+    /// Gives leadership up, so that the next one need not wait for it to run out; unless a command
+    /// was on its way when the process was stopped: then the lease runs out by itself.
     ///
     /// # Errors
     /// As [`Self::renew`].
@@ -304,6 +279,10 @@ impl Leadership {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
+        if self.is_sending.load(Ordering::SeqCst) {
+            tracing::info!("stopped while a command was on its way: the lease runs out by itself");
+            return Ok(());
+        }
         let mut lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = None;
@@ -371,47 +350,5 @@ fn lost_on_conflict(act: &'static str) -> impl FnOnce(kube::Error) -> Error {
             act,
             source: Box::new(source),
         },
-    }
-}
-
-/// Returns when a lease was last renewed, for people.
-pub fn renewed_at(lease: &LeaseObject) -> Option<DateTime<Utc>> {
-    let stamp = lease.spec.as_ref()?.renew_time.as_ref()?;
-    from_k8s(&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-        stamp.0,
-    ))
-}
-
-/// How long a candidate waits before it asks for the lease again.
-pub fn retry_after(tenure: Tenure) -> TimeDelta {
-    TimeDelta::from_std(tenure.renew_every).unwrap_or(TimeDelta::seconds(15))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tenure_leaves_time_to_send_and_survives_one_late_renewal() {
-        let seconds = Duration::from_secs;
-        let cases = [
-            (60, 15, Ok(())),
-            (45, 22, Ok(())),
-            (3600, 1800, Ok(())),
-            (44, 10, Err(TenureError::Duration(44))),
-            (3601, 10, Err(TenureError::Duration(3601))),
-            (60, 31, Err(TenureError::RenewEvery(30))),
-            (60, 0, Err(TenureError::RenewEvery(30))),
-        ];
-        for (duration, renew_every, expected) in cases {
-            let made = Tenure::new(seconds(duration), seconds(renew_every));
-            assert_eq!(made.map(|_| ()), expected, "{duration} s, {renew_every} s");
-        }
-        let own = Tenure::default();
-        assert_eq!(Tenure::new(own.duration, own.renew_every), Ok(own));
-        assert!(
-            DURATION_MIN > REQUEST_TIMEOUT + MARGIN,
-            "nothing could be sent"
-        );
     }
 }

@@ -45,6 +45,7 @@ struct State<K> {
     seen: u64,
     written: u64,
     own: BTreeSet<u64>,
+    changes: u64,
 }
 
 impl<K> Default for Mirror<K> {
@@ -57,6 +58,7 @@ impl<K> Default for Mirror<K> {
             seen: 0,
             written: 0,
             own: BTreeSet::new(),
+            changes: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -111,13 +113,24 @@ where
 
     /// Notes a write of ours, by the object that the server returned.
     pub fn wrote(&self, object: &K) {
-        let version = version(object.resource_version());
+        self.wrote_version(version(object.resource_version()));
+    }
+
+    /// Notes that nothing older than this version may be decided from any more: a write of ours,
+    /// or a read past this view.
+    pub fn wrote_version(&self, version: u64) {
         let mut state = self.lock();
         state.written = state.written.max(version);
         state.own.insert(version);
         while state.own.len() > OWN_WRITES_MAX {
             state.own.pop_first();
         }
+    }
+
+    /// Returns how often somebody else's change came in: while it stays the same, what was decided
+    /// from this view still stands.
+    pub fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
     /// Tells whether the view has come as far as our last write.
@@ -173,6 +186,7 @@ where
                 true
             }
         };
+        state.changes += u64::from(foreign);
         drop(state);
         self.advanced.notify_waiters();
         foreign
@@ -200,6 +214,7 @@ where
                 name: key.1.clone(),
                 uid: meta.uid,
                 created_at: meta.creation_timestamp.as_ref().and_then(from_k8s),
+                deleted_at: meta.deletion_timestamp.as_ref().and_then(from_k8s),
                 why: invalid.error.to_string(),
             };
             (key, version(meta.resource_version), found)
@@ -274,4 +289,88 @@ fn pause_after(failures: u32) -> std::time::Duration {
     const LAST_SECONDS: u64 = 60;
     let doubled = FIRST_SECONDS << failures.saturating_sub(1).min(6);
     std::time::Duration::from_secs(doubled.min(LAST_SECONDS))
+}
+
+#[cfg(test)]
+mod tests {
+    // tests may unwrap
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::MaintenanceWindow;
+
+    fn window(name: &str, version: u64) -> MaintenanceWindow {
+        serde_json::from_value(json!({
+            "apiVersion": "hotpatch.dev/v1alpha1",
+            "kind": "MaintenanceWindow",
+            "metadata": {
+                "name": name, "namespace": "web", "resourceVersion": version.to_string(),
+            },
+            "spec": {
+                "timeZone": "UTC", "schedule": {"weekly": {"days": ["Saturday"]}},
+                "startTime": "22:00", "duration": "4h",
+            },
+        }))
+        .unwrap()
+    }
+
+    fn guarded(name: &str, version: u64) -> DeserializeGuard<MaintenanceWindow> {
+        DeserializeGuard(Ok(window(name, version)))
+    }
+
+    fn listed() -> Mirror<MaintenanceWindow> {
+        let mirror = Mirror::default();
+        assert!(!mirror.is_fresh(), "nothing was listed");
+        mirror.take(Event::Init);
+        mirror.take(Event::InitApply(guarded("a", 5)));
+        assert!(!mirror.is_fresh(), "the list is not whole");
+        mirror.take(Event::InitDone);
+        assert!(mirror.is_fresh());
+        mirror
+    }
+
+    #[test]
+    fn a_view_is_fresh_only_once_it_has_come_as_far_as_our_last_write() {
+        let mirror = listed();
+        mirror.wrote(&window("a", 9));
+        assert!(!mirror.is_fresh());
+        mirror.take(Event::Apply(guarded("b", 8)));
+        assert!(!mirror.is_fresh(), "older than the write");
+        mirror.take(Event::Apply(guarded("a", 9)));
+        assert!(mirror.is_fresh());
+        mirror.wrote_version(12);
+        mirror.take(Event::Delete(guarded("b", 13)));
+        assert!(mirror.is_fresh(), "what came after it is newer still");
+    }
+
+    #[test]
+    fn a_list_is_as_new_as_the_writes_before_it_was_asked_for_and_no_newer() {
+        let mirror = listed();
+        mirror.wrote(&window("a", 9));
+        mirror.take(Event::Init);
+        mirror.wrote(&window("a", 11));
+        mirror.take(Event::InitApply(guarded("b", 8)));
+        mirror.take(Event::InitDone);
+        assert!(
+            !mirror.is_fresh(),
+            "it may have been read before the second write"
+        );
+        mirror.take(Event::Init);
+        mirror.take(Event::InitDone);
+        assert!(mirror.is_fresh());
+    }
+
+    #[test]
+    fn only_what_others_write_is_a_change() {
+        let mirror = listed();
+        let before = mirror.changes();
+        mirror.wrote(&window("a", 9));
+        assert!(!mirror.take(Event::Apply(guarded("a", 9))));
+        assert_eq!(mirror.changes(), before);
+        assert!(mirror.take(Event::Apply(guarded("a", 10))));
+        assert!(mirror.take(Event::Delete(guarded("a", 11))));
+        assert_eq!(mirror.changes(), before + 2);
+    }
 }

@@ -18,7 +18,7 @@ pub mod publish;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::Api;
 use kube::{Client, ResourceExt};
@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::act::{Rests, act, fence, raise_epochs};
+use self::act::{Rests, Stored, act, fence, raise_epochs};
 use self::audit::Audit;
 use self::clock::Clock;
 use self::clouds::Clouds;
@@ -38,7 +38,6 @@ use self::publish::publish;
 use crate::domain::plan::plan;
 use crate::domain::release::Catalogue;
 use crate::telemetry::{Standing, Telemetry};
-use crate::validate;
 
 /// The ConfigMap in the operator's namespace that adds releases: keys `hotpatch-releases.csv` and
 /// `standard-lcu-releases.csv`, with the columns of the embedded files.
@@ -49,6 +48,10 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 
 /// How soon a pass follows one that wrote something it must follow up.
 const FOLLOW_UP: Duration = Duration::from_secs(2);
+
+/// How soon a pass follows one whose writes were refused, so that a refusal that stays does not
+/// spin.
+const REFUSED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// How long to wait after a failure of the API server.
 const API_PAUSE: Duration = Duration::from_secs(5);
@@ -252,18 +255,16 @@ impl Controller {
     }
 
     async fn take_over(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let found = fence(&self.shell).await?;
-        let highest = found
-            .iter()
-            .filter_map(|object| validate::run(object).ok())
-            .map(|run| run.epoch)
-            .max()
-            .unwrap_or(0);
+        let found = fence(&self.shell, &self.mirrors).await?;
+        let highest = found.iter().filter_map(Stored::epoch).max().unwrap_or(0);
         self.leadership
-            .raise_epoch(highest + 1, self.shell.clock.now())
+            .raise_epoch(highest.saturating_add(1), self.shell.clock.now())
             .await?;
+        if highest > 0 {
+            self.leadership.wait_out_an_unknown_holder();
+        }
         let epoch = self.leadership.epoch();
-        raise_epochs(&self.shell, &self.mirrors, found, epoch).await?;
+        raise_epochs(&self.shell.kube, &self.mirrors, found, epoch).await?;
         Ok(())
     }
 
@@ -319,7 +320,9 @@ impl Controller {
             sends = plan.sends.len(),
             "passed"
         );
-        self.instant_of(plan.wake_at, deeds.follow_up || more)
+        let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
+        let wake_at = refused.map_or(plan.wake_at, |own| own.min(plan.wake_at));
+        self.instant_of(wake_at, deeds.follow_up || more)
     }
 
     fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {

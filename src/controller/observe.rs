@@ -3,14 +3,15 @@
 //! Reads only. A namespace whose inventory cannot be read is planned as unreadable and delays
 //! nobody; a question without an answer allows nothing.
 
+mod inventory;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use tokio::time::timeout;
 
+use self::inventory::inventory;
 use super::Shell;
 use super::mirror::Mirror;
 use crate::api::{
@@ -24,17 +25,7 @@ use crate::domain::release::Catalogue;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Snapshot};
 use crate::status::machine_name;
-use crate::validate::{self, Declared, Found};
-
-/// An inventory younger than this is not read again, except for the machines that are worked on.
-/// Well under the age at which nothing may be commanded any more.
-const INVENTORY_REST: TimeDelta = TimeDelta::minutes(5);
-
-/// A glimpse of the machines that are worked on younger than this is not taken again.
-const GLIMPSE_REST: TimeDelta = TimeDelta::seconds(45);
-
-/// The longest the inventory of one namespace may take.
-const INVENTORY_TIMEOUT: Duration = Duration::from_secs(120);
+use crate::validate::{self, Declared, Found, QuarantinedRun};
 
 /// Questions asked at the same time.
 const QUESTIONS_AT_ONCE: usize = 8;
@@ -65,6 +56,15 @@ impl Mirrors {
         self.requests.fresh().await;
         self.runs.fresh().await;
         self.machines.fresh().await;
+    }
+
+    /// Returns how often somebody else's change of what is declared or run came in.
+    pub fn changes(&self) -> u64 {
+        self.fleets.changes()
+            + self.windows.changes()
+            + self.policies.changes()
+            + self.requests.changes()
+            + self.runs.changes()
     }
 
     /// Returns what is declared in a namespace.
@@ -132,6 +132,8 @@ pub struct Observed {
     pub declared: BTreeMap<String, Declared>,
     /// The cloud of each namespace that has one.
     pub clouds: BTreeMap<String, Cloud>,
+    /// [`Mirrors::changes`] before anything of it was read.
+    pub changes: u64,
 }
 
 /// Reads everything one pass needs. (reads)
@@ -142,6 +144,7 @@ pub async fn observe(
     cluster_uid: &str,
     catalogue: &Arc<Catalogue>,
 ) -> Observed {
+    let changes = mirrors.changes();
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
@@ -163,6 +166,7 @@ pub async fn observe(
         snapshot,
         declared: all_declared,
         clouds,
+        changes,
     }
 }
 
@@ -183,16 +187,10 @@ async fn domain(
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
+        unread_deletions: BTreeMap::new(),
+        identity_gone: None,
     };
-    for run in broken {
-        if run.machines.is_empty() {
-            domain.unreadable_runs.push(run.name.clone());
-        }
-        let why = format!("run {} cannot be understood: {}", run.name, run.why);
-        domain
-            .held
-            .extend(run.machines.into_iter().map(|id| (id, why.clone())));
-    }
+    hold(&mut domain, broken);
     let mut cloud = None;
     if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
         match shell.clouds.cloud(namespace, &account).await {
@@ -209,6 +207,7 @@ async fn domain(
             }
         }
     }
+    domain.identity_gone = identity_gone(memory.access.get(namespace));
     if let Ok(inventory) = &domain.inventory {
         let names = inventory.machines.values();
         declared.machine_names = names
@@ -223,6 +222,35 @@ async fn domain(
         }
     }
     (domain, cloud)
+}
+
+/// Tells whether Azure refused the identity, in whichever way.
+fn identity_gone(access: Option<&Access>) -> Option<String> {
+    match access {
+        Some(Access::Failed(error @ (Error::Unauthorised { .. } | Error::Denied { .. }))) => {
+            Some(error.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Puts runs that cannot be read into a domain, in place of those that it has of them: their
+/// machines are held.
+pub(super) fn hold(domain: &mut Domain, broken: Vec<QuarantinedRun>) {
+    domain.held.clear();
+    domain.unreadable_runs.clear();
+    domain.unread_deletions.clear();
+    for run in broken {
+        let deleted = run.deleted_at.map(|at| (run.name.clone(), at));
+        domain.unread_deletions.extend(deleted);
+        if run.machines.is_empty() {
+            domain.unreadable_runs.push(run.name.clone());
+        }
+        let why = format!("run {} cannot be understood: {}", run.name, run.why);
+        domain
+            .held
+            .extend(run.machines.into_iter().map(|id| (id, why.clone())));
+    }
 }
 
 /// Returns where the machines of a namespace are: the scopes of its fleets, and the subscriptions
@@ -264,94 +292,6 @@ fn engaged<'a>(runs: impl Iterator<Item = &'a Run>) -> BTreeSet<MachineId> {
     runs.filter(|run| run.is_open())
         .flat_map(|run| run.engaged().map(|(machine, _)| machine.id.clone()))
         .collect()
-}
-
-/// Returns the inventory of a namespace: read anew when it has grown old, else as it is known with
-/// a fresh glimpse of the machines that are worked on.
-async fn inventory(
-    memory: &mut Memory,
-    namespace: &str,
-    cloud: &Cloud,
-    scope: &Scope,
-    engaged: &BTreeSet<MachineId>,
-    now: DateTime<Utc>,
-) -> Result<Inventory, String> {
-    if let Some(known) = memory.inventories.get_mut(namespace)
-        && known.scope == *scope
-        && now - known.inventory.at < INVENTORY_REST
-    {
-        if !engaged.is_empty() && now - known.glimpsed_at >= GLIMPSE_REST {
-            glimpse(known, cloud, engaged, now).await;
-        }
-        return Ok(known.inventory.clone());
-    }
-    let read = timeout(INVENTORY_TIMEOUT, cloud.inventory(scope, now)).await;
-    let read = read.unwrap_or_else(|_| {
-        let what = "the inventory".to_owned();
-        let why = format!("it took longer than {} s", INVENTORY_TIMEOUT.as_secs());
-        Err(Error::Transient { what, why })
-    });
-    match read {
-        Ok(read) => {
-            let rows = read
-                .unreadable
-                .iter()
-                .map(|row| format!("{}: {}", row.id, row.why));
-            memory
-                .unreadable
-                .insert(namespace.to_owned(), rows.collect());
-            memory.access.insert(namespace.to_owned(), Access::Valid);
-            let machines = read
-                .machines
-                .into_iter()
-                .map(|machine| (machine.id.clone(), machine))
-                .collect();
-            let inventory = Inventory {
-                at: read.at,
-                machines,
-            };
-            let known = Known {
-                scope: scope.clone(),
-                inventory: inventory.clone(),
-                glimpsed_at: read.at,
-            };
-            memory.inventories.insert(namespace.to_owned(), known);
-            Ok(inventory)
-        }
-        Err(error) => {
-            tracing::warn!(namespace, %error, "the inventory could not be read");
-            let why = error.to_string();
-            memory
-                .access
-                .insert(namespace.to_owned(), Access::Failed(error));
-            // What was known serves for reports; it is too old to act on before long.
-            memory
-                .inventories
-                .get(namespace)
-                .map(|known| known.inventory.clone())
-                .ok_or(why)
-        }
-    }
-}
-
-/// Looks again at the machines that are worked on. Without an answer they stay as they were known.
-async fn glimpse(
-    known: &mut Known,
-    cloud: &Cloud,
-    engaged: &BTreeSet<MachineId>,
-    now: DateTime<Utc>,
-) {
-    match cloud.progress(&known.scope, engaged).await {
-        Ok(glimpses) => {
-            known.glimpsed_at = now;
-            for (id, glimpse) in glimpses {
-                if let Some(machine) = known.inventory.machines.get_mut(&id) {
-                    *machine = Arc::new(machine.with_glimpse(glimpse));
-                }
-            }
-        }
-        Err(error) => tracing::info!(%error, "no glimpse of the machines that are worked on"),
-    }
 }
 
 async fn answers(

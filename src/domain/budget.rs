@@ -85,6 +85,8 @@ impl std::fmt::Display for Refusal {
 /// A machine that is commanded or held, with what it freezes for others.
 #[derive(Clone, Debug)]
 struct Engaged {
+    /// By how many runs.
+    by: u32,
     name: String,
     kind: MachineKind,
     placement: Placement,
@@ -99,6 +101,8 @@ pub struct Budget {
     /// The ceilings that count a machine, by their place in `ceilings`.
     of_machine: BTreeMap<MachineId, Vec<usize>>,
     unavailable: BTreeSet<MachineId>,
+    /// Those that are unavailable by themselves.
+    down: BTreeSet<MachineId>,
     used: Vec<u32>,
     engaged: BTreeMap<MachineId, Engaged>,
 }
@@ -112,17 +116,20 @@ impl Budget {
                 of_machine.entry(id.clone()).or_default().push(place);
             }
         }
+        let down: BTreeSet<MachineId> = unavailable.into_iter().collect();
         let mut budget = Self {
             regions: Regions::embedded(),
             used: vec![0; ceilings.len()],
             ceilings,
             of_machine,
             unavailable: BTreeSet::new(),
+            down: BTreeSet::new(),
             engaged: BTreeMap::new(),
         };
-        for id in unavailable {
-            budget.take(&id);
+        for id in &down {
+            budget.take(id);
         }
+        budget.down = down;
         budget
     }
 
@@ -144,15 +151,33 @@ impl Budget {
         spread: Spread,
     ) {
         self.take(id);
-        self.engaged.insert(
-            id.clone(),
-            Engaged {
-                name: name.to_owned(),
-                kind,
-                placement: placement.clone(),
-                spread,
-            },
-        );
+        let own = self.engaged.entry(id.clone()).or_insert(Engaged {
+            by: 0,
+            name: name.to_owned(),
+            kind,
+            placement: placement.clone(),
+            spread,
+        });
+        own.by += 1;
+        own.spread = own.spread.stricter(spread);
+    }
+
+    /// Counts a machine no more for one of the runs that commanded or held it: its command was not
+    /// sent. One that is down by itself, or that another run holds, stays counted.
+    pub fn release(&mut self, id: &MachineId) {
+        let Some(own) = self.engaged.get_mut(id) else {
+            return;
+        };
+        own.by -= 1;
+        if own.by > 0 {
+            return;
+        }
+        self.engaged.remove(id);
+        if !self.down.contains(id) && self.unavailable.remove(id) {
+            for place in self.of_machine.get(id).into_iter().flatten() {
+                self.used[*place] -= 1;
+            }
+        }
     }
 
     /// Asks whether one more machine may be taken. A machine that is unavailable already uses up

@@ -89,6 +89,34 @@ impl FleetSelector {
     }
 }
 
+/// Where a fleet looks for machines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FleetScope {
+    /// Subscriptions, lower-cased.
+    pub subscriptions: BTreeSet<String>,
+    /// Whether it names management groups: these may hold any subscription.
+    pub has_groups: bool,
+}
+
+impl FleetScope {
+    /// Tells whether a machine may lie in the scope.
+    pub fn may_hold(&self, id: &MachineId) -> bool {
+        self.has_groups || self.subscriptions.contains(id.subscription())
+    }
+}
+
+/// Which machines a fleet wants, by its own spec alone: this is known also while what it refers to
+/// is not, and while its inventory cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wants {
+    /// How far the operator may go.
+    pub mode: Mode,
+    /// Where.
+    pub scope: FleetScope,
+    /// Which.
+    pub selector: FleetSelector,
+}
+
 /// A window that a fleet uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FleetWindow {

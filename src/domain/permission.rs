@@ -266,7 +266,7 @@ pub fn permission(
 /// Tells whether a run was aborted: by deletion, by a request, or because its fleet is gone.
 pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
     let terms = &run.terms;
-    run.deleting
+    run.deleted_at.is_some()
         || fleet.is_none()
         || fleet.is_some_and(|fleet| {
             fleet.uid != terms.fleet_uid

@@ -11,10 +11,13 @@
 mod ceilings;
 mod commands;
 mod drafts;
+mod outlook;
+mod recheck;
 mod runs;
 mod settings;
+mod terms;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
@@ -25,11 +28,15 @@ use super::evidence::Question;
 use super::fleet::{Fleet, FleetKey};
 use super::machine::MachineId;
 use super::release::ReleaseId;
-use super::rollout::{Rollout, rollout};
-use super::roster::{Roster, owners, roster};
+use super::rollout::Rollout;
+use super::roster::{Roster, owners};
 use super::run::follow::question;
 use super::run::{Progress, Run, RunEnd, Terms};
 use super::snapshot::{Domain, Snapshot};
+
+use outlook::{in_order, judge_rollouts, outlooks};
+
+pub use recheck::Recheck;
 
 /// The most commands one pass sends in a disruption domain: what Azure's guest-patch bucket lets
 /// out in 15 seconds (200 a minute per subscription and region; azure.md §6).
@@ -121,6 +128,17 @@ pub struct Draft {
     pub terms: Terms,
 }
 
+/// A machine to be assessed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assessing {
+    /// Its fleet.
+    pub fleet: FleetKey,
+    /// The machine.
+    pub machine: MachineId,
+    /// When the command ended whose verdict waits for it: only a newer assessment will do.
+    pub newer_than: Option<DateTime<Utc>>,
+}
+
 /// Why a machine is left alone, or what is being done with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
@@ -162,6 +180,11 @@ pub struct Plan {
     /// Runs that end.
     #[serde(serialize_with = "by_name")]
     pub ends: BTreeMap<RunKey, RunEnd>,
+    /// Runs whose work can be followed no longer, with the reason, or again, without one.
+    #[serde(serialize_with = "by_name")]
+    pub orphaned: BTreeMap<RunKey, Option<String>>,
+    /// Runs that are being deleted, cannot be understood, and are let go of.
+    pub abandoned: BTreeSet<RunKey>,
     /// Commands to send.
     pub sends: Vec<Send>,
     /// Runs to announce.
@@ -169,7 +192,7 @@ pub struct Plan {
     /// Settings to change.
     pub changes: Vec<(FleetKey, Change)>,
     /// Machines to assess.
-    pub assessments: Vec<(FleetKey, MachineId)>,
+    pub assessments: Vec<Assessing>,
     /// What was found out about each fleet that can be planned for.
     #[serde(serialize_with = "by_name")]
     pub outlooks: BTreeMap<FleetKey, Outlook>,
@@ -182,6 +205,8 @@ impl Plan {
         Self {
             moves: Vec::new(),
             ends: BTreeMap::new(),
+            orphaned: BTreeMap::new(),
+            abandoned: BTreeSet::new(),
             sends: Vec::new(),
             drafts: Vec::new(),
             changes: Vec::new(),
@@ -207,15 +232,38 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    fn view(&self) -> View<'_> {
+        View {
+            domain: &self.domain,
+            outlooks: &self.outlooks,
+            now: self.now,
+        }
+    }
+
     fn fleet(&self, key: &FleetKey) -> Option<&Fleet> {
-        let view = self.domain.fleets.iter().find(|view| &view.key == key)?;
-        view.fleet.as_ref().ok()
+        self.view().fleet(key)
     }
 
     fn note(&mut self, fleet: &FleetKey, machine: &MachineId, note: Note) {
         if let Some(outlook) = self.outlooks.get_mut(fleet) {
             outlook.notes.insert(machine.clone(), note);
         }
+    }
+}
+
+/// What granting a command looks at: the same when a pass is planned and when one of its commands
+/// is about to be sent.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    domain: &'a Domain,
+    outlooks: &'a BTreeMap<FleetKey, Outlook>,
+    now: DateTime<Utc>,
+}
+
+impl<'a> View<'a> {
+    fn fleet(self, key: &FleetKey) -> Option<&'a Fleet> {
+        let view = self.domain.fleets.iter().find(|view| &view.key == key)?;
+        view.fleet.as_ref().ok()
     }
 }
 
@@ -226,7 +274,7 @@ impl Pass<'_> {
 /// most one moving run a fleet. Same snapshot, same plan.
 pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
     let mut plan = Plan::new(now);
-    let owners = owners(snapshot);
+    let owners = owners(snapshot, now);
     for (namespace, domain) in &snapshot.domains {
         let mut pass = Pass {
             namespace,
@@ -234,25 +282,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
             outlooks: BTreeMap::new(),
             now,
         };
-        if let Ok(inventory) = &domain.inventory {
-            for fleet in domain
-                .fleets
-                .iter()
-                .filter_map(|view| view.fleet.as_ref().ok())
-            {
-                let roster = roster(fleet, inventory, &owners, &snapshot.catalogue, now);
-                pass.outlooks.insert(
-                    fleet.key.clone(),
-                    Outlook {
-                        roster,
-                        rollouts: BTreeMap::new(),
-                        notes: BTreeMap::new(),
-                        waits: None,
-                        next_window: None,
-                    },
-                );
-            }
-        }
+        pass.outlooks = outlooks(domain, snapshot, &owners, now);
         settings::explain(&mut pass);
         let wishes = runs::advance(&mut pass, &mut plan);
         judge_rollouts(&mut pass, snapshot);
@@ -268,56 +298,6 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         }
     }
     plan
-}
-
-/// Returns a domain with its fleets in order: oldest first, then by name.
-fn in_order(domain: &Domain) -> Domain {
-    let mut domain = domain.clone();
-    domain
-        .fleets
-        .sort_by(|a, b| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
-    domain
-}
-
-/// Judges every release that concerns a fleet: due ones, those of its runs, and the latest.
-fn judge_rollouts(pass: &mut Pass<'_>, snapshot: &Snapshot) {
-    let now = pass.now;
-    let keys: Vec<FleetKey> = pass.outlooks.keys().cloned().collect();
-    for key in keys {
-        let Some(fleet) = pass.fleet(&key).cloned() else {
-            continue;
-        };
-        let Some(outlook) = pass.outlooks.get(&key) else {
-            continue;
-        };
-        let mut releases: Vec<ReleaseId> = outlook
-            .roster
-            .values()
-            .filter_map(|member| member.due().map(|due| due.release))
-            .chain(
-                pass.domain
-                    .runs
-                    .values()
-                    .filter(|run| run.fleet == key && run.is_open())
-                    .map(|run| run.terms.release),
-            )
-            .chain(outlook.roster.values().filter_map(|member| {
-                snapshot
-                    .catalogue
-                    .latest_effective(member.os_track?, now)
-                    .map(|own| own.id)
-            }))
-            .collect();
-        releases.sort_unstable();
-        releases.dedup();
-        let rollouts = releases
-            .into_iter()
-            .map(|id| (id, rollout(&fleet, &pass.domain, &outlook.roster, id, now)))
-            .collect();
-        if let Some(outlook) = pass.outlooks.get_mut(&key) {
-            outlook.rollouts = rollouts;
-        }
-    }
 }
 
 /// Returns what the open runs of a domain need to know before they are planned, by run.

@@ -1,5 +1,7 @@
 //! How far a release has come in a fleet: stage after stage, proven, soaked, not halted.
 
+mod tries;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -7,9 +9,11 @@ use super::due::{Cause, UnplannedRule, Verdict};
 use super::fleet::Fleet;
 use super::policy::{ApprovalRule, Stage};
 use super::release::ReleaseId;
-use super::roster::{Member, Roster, attempts, runs_of};
-use super::run::{Progress, Run, Step, StepReason};
+use super::roster::{Member, Roster, runs_of};
+use super::run::{Progress, Run, Step, StepReason, Terms};
 use super::snapshot::Domain;
+
+pub use tries::{failed_installs, is_retried, may_try, tries};
 
 /// Where a stage of a release stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -87,6 +91,19 @@ impl Rollout {
         self.stages.iter().find(|stage| stage.name == name)
     }
 
+    /// Returns why a run may send nothing more by the failures that it bears, as it froze them: a
+    /// policy that bears more does not reach it.
+    pub fn halt_of(&self, terms: &Terms) -> Option<String> {
+        let max = terms.max_failed?;
+        let counted = self
+            .stages
+            .iter()
+            .filter(|own| terms.failed_per_release || own.name == terms.stage);
+        let failed: u32 = counted.map(|own| own.failed).sum();
+        (failed > max)
+            .then(|| format!("{failed} machines failed, {max} were allowed when the run was made"))
+    }
+
     /// Returns why a stage is halted, if it is.
     pub fn halt(&self, stage: &str) -> Option<String> {
         self.stage(stage).and_then(StageProgress::halt)
@@ -105,7 +122,10 @@ pub fn last_verdict<'a>(
         .filter(|(_, progress)| {
             progress.attempts > 0
                 || progress.step == Step::Failed
-                || progress.reason == Some(StepReason::Refused)
+                || matches!(
+                    progress.reason,
+                    Some(StepReason::Refused | StepReason::NeverArrived | StepReason::ForeignRun)
+                )
         })
         .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
 }
@@ -121,7 +141,9 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
     };
     let held_sick =
         progress.step == Step::Unknown && progress.reason != Some(StepReason::OutcomeUnknown);
-    (progress.step == Step::Failed || held_sick)
+    // One whose command failed and that may be restarting is told so only once it serves.
+    let settles = progress.step == Step::Verifying && progress.reason.is_some();
+    (progress.step == Step::Failed || held_sick || settles)
         && !is_retried(fleet, member, release, progress.since)
 }
 
@@ -143,46 +165,6 @@ fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<
 fn is_of_this_life(run: &Run, member: &Member) -> bool {
     let named = run.terms.machines.get(&member.machine.id);
     named.is_some_and(|own| own.incarnation == member.machine.incarnation)
-}
-
-/// Tells whether a person asked, after a given time, to try a machine again for a release: the
-/// machine itself, or its stage.
-pub fn is_retried(
-    fleet: &Fleet,
-    member: &Member,
-    release: ReleaseId,
-    since: DateTime<Utc>,
-) -> bool {
-    let stage = member
-        .stage
-        .and_then(|place| fleet.policy.stages.get(place));
-    fleet
-        .retries
-        .iter()
-        .any(|word| word.id == member.machine.id && word.at >= since)
-        || stage.is_some_and(|stage| {
-            fleet
-                .stage_retries
-                .iter()
-                .any(|(word, at)| *at >= since && word.covers(release, &stage.name))
-        })
-}
-
-/// Tells whether a machine may be tried for what is due on it: tries are left, and a retry waits
-/// for a later window than the last one.
-pub fn may_try(fleet: &Fleet, domain: &Domain, member: &Member, now: DateTime<Utc>) -> bool {
-    let Some(due) = member.due() else {
-        return false;
-    };
-    let Some((run, progress)) = last_verdict(domain, member, due.release) else {
-        return true;
-    };
-    if is_retried(fleet, member, due.release, progress.since) {
-        return true;
-    }
-    attempts(domain, &member.machine, due.release) <= fleet.policy.failures.retries
-        && progress.reason != Some(StepReason::ForeignContent)
-        && run.terms.window.end <= now
 }
 
 /// Returns how far a release has come in a fleet.
@@ -291,8 +273,7 @@ fn count(
         {
             counted.progress.due += 1;
             // A machine that waits for its retry in a later window leaves its stage unfinished.
-            let tries_left =
-                attempts(domain, &member.machine, release) <= fleet.policy.failures.retries;
+            let tries_left = tries(fleet, domain, member, release) <= fleet.policy.failures.retries;
             // One that is down by itself does not hold up the others; it comes when it is back.
             if !member.is_down() && (tries_left || may_try(fleet, domain, member, now)) {
                 counted.triable += 1;

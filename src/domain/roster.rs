@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use super::due::{Cause, CurrentBy, Due, DueRules, UnplannedRule, Verdict, verdict};
 use super::eligibility::{Blocker, blockers};
-use super::fleet::{Fleet, FleetKey, Mode};
+use super::fleet::{Fleet, FleetKey, Mode, Wants};
 use super::machine::{Health, Machine, MachineId};
 use super::release::{Catalogue, OsTrack, ReleaseId};
 use super::rollout::is_approved;
 use super::run::Run;
-use super::snapshot::{ARC_SILENT_AFTER, Domain, Inventory, Snapshot};
+use super::snapshot::{ARC_SILENT_AFTER, Domain, FleetView, Inventory, Snapshot};
 use super::track::{Track, os_track, track};
 
 /// One machine of a fleet.
@@ -81,14 +81,22 @@ impl Member {
 pub type Roster = BTreeMap<MachineId, Member>;
 
 /// Returns which fleet may act on each machine that more than nobody wants: of the fleets in
-/// Enforce whose spec is understood, the oldest, then the first by name. A machine named by an
-/// open run stays with that run's fleet.
-pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
+/// Enforce whose own spec is understood, the oldest, then the first by name. A machine that an open
+/// run names stays with that run's fleet, first of all with the run that commands or holds it.
+///
+/// What cannot be read allows nothing: a fleet keeps the machines that it may want while what it
+/// refers to is missing and while its inventory cannot be read. One whose identity Azure refuses
+/// has no right to install, and so no claim on a machine that no run of it names.
+pub fn owners(snapshot: &Snapshot, now: DateTime<Utc>) -> BTreeMap<MachineId, FleetKey> {
     let mut owners = BTreeMap::new();
-    for domain in snapshot.domains.values() {
-        for run in domain.runs.values().filter(|run| run.is_open()) {
+    let open = || {
+        let domains = snapshot.domains.values();
+        domains.flat_map(|own| own.runs.values().filter(|run| run.is_open()))
+    };
+    for engaged in [true, false] {
+        for run in open() {
             for (id, progress) in &run.progress {
-                if !progress.step.is_final() {
+                if !progress.step.is_final() && progress.step.is_engaged() == engaged {
                     owners
                         .entry(id.clone())
                         .or_insert_with(|| run.fleet.clone());
@@ -96,32 +104,30 @@ pub fn owners(snapshot: &Snapshot) -> BTreeMap<MachineId, FleetKey> {
             }
         }
     }
-    let mut rivals: Vec<(&Fleet, &Inventory)> = snapshot
+    let mut rivals: Vec<(&FleetView, &Wants, &Domain)> = snapshot
         .domains
         .values()
-        .filter_map(|domain| {
-            domain
-                .inventory
-                .as_ref()
-                .ok()
-                .map(|inventory| (domain, inventory))
-        })
-        .flat_map(|(domain, inventory)| {
-            let fleets = domain.fleets.iter();
-            fleets.filter_map(move |view| Some((view.fleet.as_ref().ok()?, inventory)))
-        })
-        .filter(|(fleet, _)| fleet.mode == Mode::Enforce)
+        .filter(|domain| domain.identity_gone.is_none())
+        .flat_map(|domain| domain.fleets.iter().map(move |view| (view, domain)))
+        .filter_map(|(view, domain)| Some((view, view.wants.as_ref()?, domain)))
+        .filter(|(_, wants, _)| wants.mode == Mode::Enforce)
         .collect();
-    rivals.sort_by(|(a, _), (b, _)| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
-    for (fleet, inventory) in rivals {
-        for machine in inventory
-            .machines
-            .values()
-            .filter(|own| fleet.selector.matches(own))
-        {
+    rivals.sort_by(|(a, ..), (b, ..)| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
+    for (view, wants, domain) in rivals {
+        let mut take = |machine: &Machine| {
             owners
                 .entry(machine.id.clone())
-                .or_insert_with(|| fleet.key.clone());
+                .or_insert_with(|| view.key.clone());
+        };
+        let own = domain.inventory.iter();
+        let own = own.flat_map(|inventory| inventory.machines.values());
+        own.filter(|machine| wants.selector.matches(machine))
+            .for_each(|machine| take(machine));
+        if domain.fresh_inventory(now).is_none() {
+            let seen = snapshot.domains.values().flat_map(|own| &own.inventory);
+            seen.flat_map(|inventory| inventory.machines.values())
+                .filter(|own| wants.scope.may_hold(&own.id) && wants.selector.matches(own))
+                .for_each(|machine| take(machine));
         }
     }
     owners

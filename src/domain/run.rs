@@ -5,6 +5,9 @@
 //! may come is `permission`'s and `budget`'s.
 
 pub mod follow;
+mod reason;
+
+pub use reason::StepReason;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,6 +32,11 @@ pub const MAXIMUM_DURATION_FLOOR: TimeDelta = TimeDelta::minutes(40);
 
 /// The longest `maximumDuration` that is ever sent (Update Manager's own bound; azure.md §1.5).
 pub const MAXIMUM_DURATION_CEILING: TimeDelta = TimeDelta::minutes(3 * 60 + 55);
+
+/// How long a run that is being deleted is kept at most: by then nothing that it commanded can be
+/// under way, for this is longer than the late horizon and the longest command together. It also
+/// ends what cannot be read, or followed for want of an identity.
+pub const DELETED_KEPT_MAX: TimeDelta = TimeDelta::hours(12);
 
 /// What a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -139,6 +147,10 @@ pub struct Terms {
     pub health: HealthRule,
     /// How often a machine is tried again after a failure.
     pub retries: u32,
+    /// More failed machines than this stop the run; none in runs of earlier versions.
+    pub max_failed: Option<u32>,
+    /// Whether those are counted over the whole release instead of the stage.
+    pub failed_per_release: bool,
     /// The conditions that must be set on the run before it acts.
     pub gates: Vec<RunGate>,
     /// How long things take.
@@ -164,6 +176,12 @@ impl Terms {
         }
     }
 }
+
+/// The step of a machine whose stored entry contradicts itself.
+pub const CORRUPT: &str = "Corrupt";
+
+/// The step of a machine whose stored entry is gone.
+pub const MISSING: &str = "Missing";
 
 /// Where a machine of a run stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -227,88 +245,6 @@ impl Step {
             "Unknown" => Self::Unknown,
             other => Self::NotUnderstood(other.to_owned()),
         }
-    }
-}
-
-/// Why a machine of a run stands where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum StepReason {
-    /// The window closed before its turn came.
-    WindowClosed,
-    /// The run was aborted before its turn came.
-    Aborted,
-    /// It is not there any more.
-    MachineGone,
-    /// Another machine bears its id now.
-    Recreated,
-    /// It has the release already.
-    AlreadyCurrent,
-    /// Whether the command arrived is not known.
-    OutcomeUnknown,
-    /// The command is known never to have arrived.
-    NeverArrived,
-    /// Azure refused the command too often.
-    Refused,
-    /// The command was accepted and never ended.
-    NoEnd,
-    /// It did not become healthy again.
-    NotHealthy,
-    /// Its reboot is still owed.
-    RebootOwed,
-    /// The install failed.
-    InstallFailed,
-    /// The install ran out of its time.
-    OutOfTime,
-    /// Nothing was installed.
-    NothingInstalled,
-    /// Something else was installed by the same activity.
-    ForeignContent,
-    /// A person let go of the hold.
-    LetGo,
-    /// What is stored about it cannot be understood.
-    Corrupt,
-    /// A word of another version.
-    Other(String),
-}
-
-impl StepReason {
-    const WORDS: [(Self, &'static str); 17] = [
-        (Self::WindowClosed, "WindowClosed"),
-        (Self::Aborted, "Aborted"),
-        (Self::MachineGone, "MachineGone"),
-        (Self::Recreated, "Recreated"),
-        (Self::AlreadyCurrent, "AlreadyCurrent"),
-        (Self::OutcomeUnknown, "OutcomeUnknown"),
-        (Self::NeverArrived, "NeverArrived"),
-        (Self::Refused, "Refused"),
-        (Self::NoEnd, "NoEnd"),
-        (Self::NotHealthy, "NotHealthy"),
-        (Self::RebootOwed, "RebootOwed"),
-        (Self::InstallFailed, "InstallFailed"),
-        (Self::OutOfTime, "OutOfTime"),
-        (Self::NothingInstalled, "NothingInstalled"),
-        (Self::ForeignContent, "ForeignContent"),
-        (Self::LetGo, "LetGo"),
-        (Self::Corrupt, "Corrupt"),
-    ];
-
-    /// Returns the word that stands in the run's status.
-    pub fn word(&self) -> &str {
-        if let Self::Other(word) = self {
-            return word;
-        }
-        Self::WORDS
-            .iter()
-            .find_map(|(reason, word)| (reason == self).then_some(*word))
-            .unwrap_or("Other")
-    }
-
-    /// Reads the word of a run's status.
-    pub fn parse(word: &str) -> Self {
-        Self::WORDS
-            .iter()
-            .find_map(|(reason, own)| (*own == word).then(|| reason.clone()))
-            .unwrap_or_else(|| Self::Other(word.to_owned()))
     }
 }
 
@@ -399,8 +335,10 @@ pub struct Run {
     pub progress: BTreeMap<MachineId, Progress>,
     /// How it ended, if it did.
     pub end: Option<RunEnd>,
-    /// Whether it is being deleted: that aborts it.
-    pub deleting: bool,
+    /// Since when it is being deleted, if it is: that aborts it.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Why its work cannot be followed to its end, if it cannot.
+    pub orphaned: Option<String>,
     /// The gate conditions that are true on it.
     pub gates_open: BTreeSet<String>,
     /// The epoch of the leader that owns it.

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::evidence::Answers;
-use super::fleet::{Fleet, FleetKey};
+use super::fleet::{Fleet, FleetKey, Wants};
 use super::machine::{Machine, MachineId};
 use super::permission::Standing;
 use super::release::Catalogue;
@@ -41,6 +41,8 @@ pub struct FleetView {
     pub uid: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// The machines that it wants; none where its own spec cannot be understood.
+    pub wants: Option<Wants>,
     /// What it says.
     pub fleet: Result<Fleet, Fault>,
 }
@@ -69,6 +71,11 @@ pub struct Domain {
     pub held: BTreeMap<MachineId, String>,
     /// Runs of which not even the machines can be read: while there are any, none is announced.
     pub unreadable_runs: Vec<String>,
+    /// Runs that cannot be read and are being deleted, and since when.
+    pub unread_deletions: BTreeMap<String, DateTime<Utc>>,
+    /// Why Azure does not let the namespace's identity in, if it does not: it is gone, or its
+    /// rights are. None says nothing about reads that failed for another reason.
+    pub identity_gone: Option<String>,
 }
 
 impl Domain {

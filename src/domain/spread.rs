@@ -59,7 +59,7 @@ pub fn apart(a: Place<'_>, b: Place<'_>, spread: Spread, regions: &Regions) -> O
             vms_apart(a.placement, b.placement, spread, regions)
         }
         (MachineKind::AzureVm, _) | (_, MachineKind::AzureVm) => None,
-        _ => on_premises_apart(a.placement, b.placement, spread),
+        _ => on_premises_apart(a, b, spread),
     }
 }
 
@@ -108,14 +108,17 @@ fn zones_differ(a: &ZonePlace, b: &ZonePlace) -> bool {
     }
 }
 
-fn on_premises_apart(a: &Placement, b: &Placement, spread: Spread) -> Option<Apart> {
-    let differ = |own: &Option<String>, other: &Option<String>| {
-        own.is_some() && other.is_some() && own != other
-    };
-    if spread.site && differ(&a.site, &b.site) {
+/// A machine without a site shares none with anybody. Every Azure Local VM stands in a cluster: one
+/// whose cluster is not known may stand in any, so it is kept apart from every other.
+fn on_premises_apart(a: Place<'_>, b: Place<'_>, spread: Spread) -> Option<Apart> {
+    let (own, other) = (a.placement, b.placement);
+    if spread.site && own.site.is_some() && other.site.is_some() && own.site != other.site {
         return Some(Apart::Site);
     }
-    (spread.cluster && differ(&a.cluster, &b.cluster)).then_some(Apart::Cluster)
+    let guests = a.kind == MachineKind::AzureLocalVm && b.kind == MachineKind::AzureLocalVm;
+    let unknown = own.cluster.is_none() || other.cluster.is_none();
+    (spread.cluster && guests && (unknown || own.cluster != other.cluster))
+        .then_some(Apart::Cluster)
 }
 
 #[cfg(test)]

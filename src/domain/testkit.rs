@@ -12,7 +12,8 @@ use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
 use super::due::{Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule};
 use super::fleet::{
-    Fleet, FleetKey, FleetSelector, FleetWindow, HotpatchWhen, MachineWord, Mode, Word,
+    Fleet, FleetKey, FleetScope, FleetSelector, FleetWindow, HotpatchWhen, MachineWord, Mode,
+    Wants, Word,
 };
 use super::machine::{
     AvailabilitySetPlace, Health, Machine, MachineId, MachineKind, RebootBehavior, Tags, ZonePlace,
@@ -353,6 +354,8 @@ pub(crate) fn terms(fleet: &Fleet, machines: &[&Machine]) -> Terms {
         spread: fleet.policy.spread,
         health: fleet.policy.health,
         retries: fleet.policy.failures.retries,
+        max_failed: None,
+        failed_per_release: false,
         gates: fleet.policy.run_gates.clone(),
         estimates: fleet.policy.estimates,
         machines: machines
@@ -380,7 +383,8 @@ pub(crate) fn run_of(fleet: &FleetKey, terms: Terms, now: DateTime<Utc>) -> Run 
             .collect(),
         terms,
         end: None,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::new(),
         epoch: 1,
         quarantined: None,
@@ -421,6 +425,14 @@ pub(crate) fn view(fleet: Fleet) -> FleetView {
         key: fleet.key.clone(),
         uid: fleet.uid.clone(),
         created_at: fleet.created_at,
+        wants: Some(Wants {
+            mode: fleet.mode,
+            scope: FleetScope {
+                subscriptions: BTreeSet::from(["s1".to_owned()]),
+                has_groups: false,
+            },
+            selector: fleet.selector.clone(),
+        }),
         fleet: Ok(fleet),
     }
 }
@@ -455,6 +467,8 @@ pub(crate) fn domain(
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
+        unread_deletions: BTreeMap::new(),
+        identity_gone: None,
     }
 }
 

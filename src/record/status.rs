@@ -172,7 +172,9 @@ fn conditions(
         claimed(run, now),
         held(run),
     ];
-    for finding in found {
+    let was = conditions.iter().any(|own| own.type_ == "Orphaned");
+    let orphaned = (was || run.orphaned.is_some()).then(|| orphaned(run));
+    for finding in found.into_iter().chain(orphaned) {
         set_condition(conditions, finding, generation, now);
     }
 }
@@ -212,7 +214,7 @@ fn complete(run: &Run, now: DateTime<Utc>) -> Finding {
     let waits = now < run.terms.window.start || closed_gate(run).is_some();
     let reason = if run.quarantined.is_some() || !run.is_moving() {
         "Held"
-    } else if run.deleting {
+    } else if run.deleted_at.is_some() {
         "Draining"
     } else if !begun && waits {
         "Announced"
@@ -234,7 +236,9 @@ fn end_reason(run: &Run) -> &'static str {
             || skipped(StepReason::MachineGone)(own)
             || skipped(StepReason::Recreated)(own)
     };
-    if run.progress.values().any(skipped(StepReason::Aborted)) {
+    if run.progress.values().any(skipped(StepReason::Orphaned)) {
+        "Orphaned"
+    } else if run.progress.values().any(skipped(StepReason::Aborted)) {
         "Aborted"
     } else if run.end == Some(RunEnd::Failed) {
         "PartlySucceeded"
@@ -330,6 +334,19 @@ fn claimed(run: &Run, now: DateTime<Utc>) -> Finding {
     };
     Finding {
         name: "Claimed",
+        status,
+        reason,
+        message,
+    }
+}
+
+fn orphaned(run: &Run) -> Finding {
+    let (status, reason, message) = match &run.orphaned {
+        Some(why) => ("True", "IdentityGone", why.clone()),
+        None => ("False", "NotOrphaned", String::new()),
+    };
+    Finding {
+        name: "Orphaned",
         status,
         reason,
         message,

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use azure_sim::AzureSim;
 use bytes::Bytes;
@@ -34,6 +35,10 @@ struct State {
     effects: u64,
     requests: u64,
     armed: Option<(u64, Side)>,
+    /// A stop of the whole process at a side effect, and for how long.
+    stop: Option<(u64, Side, Duration)>,
+    /// How long every answer takes.
+    latency: Duration,
     is_cut: bool,
     log: Vec<String>,
 }
@@ -54,6 +59,19 @@ impl Gate {
     pub fn kill_at(&self, number: u64, side: Side) {
         let mut state = self.state();
         state.armed = Some((state.effects + number, side));
+    }
+
+    /// Makes the process stand still at the `number`-th side effect from now on, counted from 1,
+    /// for that long: before it, the request itself is late; after it, the process learns late
+    /// that it was applied. So does a process that is stopped and woken again.
+    pub fn stop_at(&self, number: u64, side: Side, long: Duration) {
+        let mut state = self.state();
+        state.stop = Some((state.effects + number, side, long));
+    }
+
+    /// Makes every answer take this long; by itself none takes any time.
+    pub fn slow_down(&self, latency: Duration) {
+        self.state().latency = latency;
     }
 
     /// Returns how many side effects went through.
@@ -93,6 +111,7 @@ impl Gate {
             effects: state.effects,
             requests: state.requests,
             log: state.log.clone(),
+            latency: state.latency,
             ..State::default()
         };
         Self {
@@ -107,45 +126,87 @@ impl Gate {
         self.cut.notify_one();
     }
 
-    /// Counts a request; returns whether it is the last one, and whether it may be applied.
+    /// Counts a request; returns what becomes of it.
     fn admit(&self, is_effect: bool, what: impl FnOnce() -> String) -> Passage {
         let mut state = self.state();
         if state.is_cut {
-            return Passage::Never;
+            return Passage::never();
         }
         state.requests += 1;
+        let mut passage = Passage {
+            is_applied: true,
+            is_answered: true,
+            before: Duration::ZERO,
+            after: state.latency,
+        };
         if !is_effect {
-            return Passage::Through;
+            return passage;
         }
         state.effects += 1;
         if state.log.len() < LOGGED_EFFECTS_MAX {
             state.log.push(what());
+        }
+        match state.stop {
+            Some((number, Side::Before, long)) if number == state.effects => passage.before = long,
+            Some((number, Side::After, long)) if number == state.effects => passage.after = long,
+            _ => {}
         }
         match state.armed {
             Some((number, side)) if number == state.effects => {
                 state.is_cut = true;
                 drop(state);
                 self.cut.notify_one();
-                if side == Side::Before {
-                    Passage::Never
-                } else {
-                    Passage::Unanswered
-                }
+                passage.is_applied = side == Side::After;
+                passage.is_answered = false;
             }
-            _ => Passage::Through,
+            _ => {}
         }
+        passage
     }
 }
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passage {
-    /// It is applied and answered.
-    Through,
-    /// It is applied, and its answer never comes.
-    Unanswered,
-    /// It is not applied, and no answer comes.
-    Never,
+struct Passage {
+    /// Whether it arrives.
+    is_applied: bool,
+    /// Whether its answer does.
+    is_answered: bool,
+    /// How long it is on its way.
+    before: Duration,
+    /// How long its answer is.
+    after: Duration,
+}
+
+impl Passage {
+    fn never() -> Self {
+        Self {
+            is_applied: false,
+            is_answered: false,
+            before: Duration::ZERO,
+            after: Duration::ZERO,
+        }
+    }
+
+    /// Carries a request and its answer.
+    async fn carry<T>(self, request: impl Future<Output = T>) -> T {
+        if !self.is_applied {
+            return never().await;
+        }
+        wait(self.before).await;
+        let answer = request.await;
+        if !self.is_answered {
+            return never().await;
+        }
+        wait(self.after).await;
+        answer
+    }
+}
+
+async fn wait(long: Duration) {
+    if !long.is_zero() {
+        tokio::time::sleep(long).await;
+    }
 }
 
 /// A future that never ends: the process that waits for it is dead.
@@ -179,15 +240,7 @@ impl tower::Service<Request<Body>> for KubeWay {
             // Reviews are questions, although they are created.
             let is_effect = request.method() != Method::GET && !path.ends_with("reviews");
             let passage = gate.admit(is_effect, || format!("{} {path}", request.method()));
-            if passage == Passage::Never {
-                return never().await;
-            }
-            let answer = service.call(request).await;
-            if passage == Passage::Unanswered {
-                never().await
-            } else {
-                answer
-            }
+            passage.carry(service.call(request)).await
         })
     }
 }
@@ -215,13 +268,7 @@ impl Transport for AzureWay {
             let passage = self
                 .gate
                 .admit(is_effect, || format!("{} {path}", request.method()));
-            if passage == Passage::Never {
-                return never().await;
-            }
-            let answer = self.sim.call(request);
-            if passage == Passage::Unanswered {
-                return never().await;
-            }
+            let answer = passage.carry(async { self.sim.call(request) }).await;
             answer.map_err(|lost| TransportError::AnswerLost(lost.to_string()))
         })
     }

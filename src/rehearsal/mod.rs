@@ -12,6 +12,7 @@ pub mod limits;
 pub mod openings;
 pub mod pace;
 pub mod population;
+mod replicas;
 mod scene;
 pub mod setup;
 pub mod shelf;
@@ -121,8 +122,8 @@ pub enum Ended {
 /// One life of the controller.
 struct Life {
     task: JoinHandle<Result<(), crate::controller::Error>>,
-    /// Dropped only with the life: the shutdown never comes.
-    _shutdown: oneshot::Sender<()>,
+    /// Dropped only with the life: a dropped one would ask for the end.
+    shutdown: oneshot::Sender<()>,
 }
 
 /// The real controller over both simulators.
@@ -140,6 +141,8 @@ pub struct Rehearsal {
     tenure: Tenure,
     scene: Watched,
     life: Option<Life>,
+    /// A second replica, with its own way.
+    second: Option<(Life, Gate)>,
     lives: u32,
 }
 
@@ -192,6 +195,7 @@ impl Rehearsal {
             tenure: options.tenure,
             scene,
             life: None,
+            second: None,
             lives: 0,
         };
         own.restart();
@@ -202,15 +206,19 @@ impl Rehearsal {
     pub fn restart(&mut self) {
         self.kill();
         self.gate = self.gate.next();
+        self.life = Some(self.start(self.gate.clone()));
+    }
+
+    fn start(&mut self, gate: Gate) -> Life {
         self.lives += 1;
         self.telemetry = Telemetry::default();
         let way = KubeWay {
             service: self.kube.service(),
-            gate: self.gate.clone(),
+            gate: gate.clone(),
         };
         let transport = AzureWay {
             sim: self.azure.clone(),
-            gate: self.gate.clone(),
+            gate,
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
@@ -234,10 +242,7 @@ impl Rehearsal {
         let task = tokio::spawn(run(shell, async move {
             let _ = asked.await;
         }));
-        self.life = Some(Life {
-            task,
-            _shutdown: shutdown,
-        });
+        Life { task, shutdown }
     }
 
     /// Kills the controller at once: all its memory is lost, nothing is tidied up.
@@ -298,6 +303,7 @@ impl Rehearsal {
     /// Judges the end and returns everything that is to be said.
     pub fn finish(&mut self) -> Report {
         self.kill();
+        self.kill_second();
         observe(&self.kube, &self.azure, &self.scene, false);
         {
             let mut scene = locked(&self.scene);
@@ -357,6 +363,7 @@ impl Rehearsal {
 impl Drop for Rehearsal {
     fn drop(&mut self) {
         self.kill();
+        self.kill_second();
         // The hooks hold what holds the hooks.
         self.kube.clear_hooks();
         self.azure.clear_hooks();

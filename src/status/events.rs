@@ -235,13 +235,17 @@ pub fn run_events(before: &Run, after: &Run) -> Vec<Happening> {
         let note = format!("Started {what} on {count}.");
         events.push(Happening::new("RunStarted", "Command", Normal, note));
     }
-    if !before.deleting && after.deleting {
+    if before.deleted_at.is_none() && after.deleted_at.is_some() {
         let note = "The run is aborted: nothing new is sent, work under way is followed.";
         events.push(Happening::new("RunAborted", "Abort", Warning, note));
     }
     if let (None, Some(why)) = (&before.quarantined, &after.quarantined) {
         let note = format!("Nothing is sent: the run cannot be understood: {why}");
         events.push(Happening::new("RunNotUnderstood", "Follow", Warning, note));
+    }
+    if let (None, Some(why)) = (&before.orphaned, &after.orphaned) {
+        let note = format!("Work under way cannot be followed: {why}.");
+        events.push(Happening::new("RunOrphaned", "Follow", Warning, note));
     }
     let failed = newly(before, after, |step| *step == Step::Failed);
     if !failed.is_empty() {
@@ -264,6 +268,12 @@ pub fn run_events(before: &Run, after: &Run) -> Vec<Happening> {
         events.push(Happening::new(reason, "Follow", kind, note));
     }
     events
+}
+
+/// Returns the event of a deleted run that is let go of though nobody can say what it did.
+pub fn run_abandoned() -> Happening {
+    let note = "Deleted, and what it did cannot be understood: it is let go of.".to_owned();
+    Happening::new("RunAbandoned", "Follow", HappeningKind::Warning, note)
 }
 
 /// Tells whether a command of the run was, or may have been, sent.

@@ -12,7 +12,7 @@ pub(super) enum WaitsFor {
 }
 
 /// Reasons that pass by themselves, or with the fleet's own state that its conditions tell.
-const PASSING: [&str; 42] = [
+const PASSING: [&str; 46] = [
     "Aborted",
     "AlreadyCurrent",
     "AssessmentFromFuture",
@@ -26,8 +26,10 @@ const PASSING: [&str; 42] = [
     "Dormant",
     "Due",
     "Excluded",
+    "ForeignRun",
     "GateClosed",
     "GroupOrder",
+    "InAnotherRun",
     "InstallInProgress",
     "InventoryStale",
     "KeptApart",
@@ -38,6 +40,7 @@ const PASSING: [&str; 42] = [
     "NoRelease",
     "NotDue",
     "NotEnrolled",
+    "NotSent",
     "OwnedByAnotherFleet",
     "Paced",
     "Paused",
@@ -45,6 +48,7 @@ const PASSING: [&str; 42] = [
     "PlatformInstalls",
     "RebootOwed",
     "RebootUnconfirmed",
+    "RunGone",
     "Running",
     "Skipped",
     "Soaking",

@@ -13,7 +13,8 @@ use crate::api::fleet as api;
 use crate::api::machine::MachineKind as ApiKind;
 use crate::domain::due::Installer;
 use crate::domain::fleet::{
-    ExcludedMachine, Fleet, FleetKey, FleetSelector, FleetWindow, HotpatchWhen, Mode, Word,
+    ExcludedMachine, Fleet, FleetKey, FleetScope, FleetSelector, FleetWindow, HotpatchWhen, Mode,
+    Wants, Word,
 };
 use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::policy::Policy;
@@ -58,6 +59,7 @@ fn view(declared: &Declared, found: &Found<HotpatchFleet>) -> FleetView {
             key: key.clone(),
             uid: object.metadata.uid.clone().unwrap_or_default(),
             created_at: created_at(&object.metadata),
+            wants: wants(&object.spec),
             fleet: fleet(declared, key, object),
         },
         Found::Unreadable {
@@ -69,6 +71,7 @@ fn view(declared: &Declared, found: &Found<HotpatchFleet>) -> FleetView {
             key,
             uid: uid.clone().unwrap_or_default(),
             created_at: created_at.unwrap_or(DateTime::UNIX_EPOCH),
+            wants: None,
             fleet: Err(Fault {
                 reason: "Unreadable",
                 message: format!("the fleet cannot be read: {why}; correct it and apply it again"),
@@ -96,11 +99,7 @@ fn fleet(declared: &Declared, key: FleetKey, object: &HotpatchFleet) -> Result<F
             key,
             uid: object.metadata.uid.clone().unwrap_or_default(),
             created_at: created_at(&object.metadata),
-            mode: match spec.mode {
-                api::Mode::Observe => Mode::Observe,
-                api::Mode::Enrol => Mode::Enrol,
-                api::Mode::Enforce => Mode::Enforce,
-            },
+            mode: mode(spec.mode),
             suspended: spec.suspend,
             service_account: spec.service_account_name.clone(),
             selector,
@@ -124,6 +123,30 @@ fn fleet(declared: &Declared, key: FleetKey, object: &HotpatchFleet) -> Result<F
         }),
         _ => Err(faults.expect("a fleet that is not made has a fault")),
     }
+}
+
+fn mode(mode: api::Mode) -> Mode {
+    match mode {
+        api::Mode::Observe => Mode::Observe,
+        api::Mode::Enrol => Mode::Enrol,
+        api::Mode::Enforce => Mode::Enforce,
+    }
+}
+
+/// Reads which machines a fleet wants, whatever becomes of what it refers to.
+fn wants(spec: &api::HotpatchFleetSpec) -> Option<Wants> {
+    let mut faults = Faults::default();
+    scope(spec, &mut faults);
+    let selector = selector(&spec.selector, &mut faults);
+    let subscriptions = spec.scope.subscriptions.iter();
+    faults.is_empty().then(|| Wants {
+        mode: mode(spec.mode),
+        scope: FleetScope {
+            subscriptions: subscriptions.map(|id| id.to_ascii_lowercase()).collect(),
+            has_groups: !spec.scope.management_groups.is_empty(),
+        },
+        selector,
+    })
 }
 
 fn scope(spec: &api::HotpatchFleetSpec, faults: &mut Faults) {

@@ -2,25 +2,25 @@
 //! machine or its run; nothing is ever read as less than it may be.
 
 mod entry;
+mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{Declared, Found, created_at, fleet};
+use super::{Declared, Found, created_at};
 use crate::api::HotpatchRun;
+use crate::api::policy::FailureScope;
 use crate::api::run as api;
+use crate::api::time;
 use crate::domain::due::{Action, Cause};
 use crate::domain::fleet::FleetKey;
-use crate::domain::machine::{
-    AvailabilitySetPlace, Incarnation, MachineId, MachineKind, Placement,
-};
+use crate::domain::machine::MachineId;
 use crate::domain::policy::{Estimates, HealthRule, RunGate};
 use crate::domain::release::ReleaseId;
-use crate::domain::run::{
-    FrozenLimit, RUN_MACHINES_MAX, Run, RunEnd, RunMachine, RunWindow, Terms,
-};
-use crate::record::{digest, words};
+use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Terms};
+use crate::record::{ANNOTATION_LOGGED, digest, words};
 
 /// A run of which not even the terms can be made.
 ///
@@ -34,18 +34,28 @@ pub struct QuarantinedRun {
     pub uid: Option<String>,
     /// The machines that it names, as far as they could be read; empty if nothing could.
     pub machines: Vec<MachineId>,
+    /// Since when it is being deleted, if it is.
+    pub deleted_at: Option<DateTime<Utc>>,
     /// What is not understood, for people.
     pub why: String,
 }
 
-/// Reads the runs of a namespace, by name, and those that cannot be read at all.
+/// Reads the runs of a namespace, by name, and those that cannot be read at all; among these also
+/// once more a run whose log names machines that it cannot be asked about.
 pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>) {
     let mut runs = BTreeMap::new();
     let mut broken = Vec::new();
     for found in &declared.runs {
         let read = match found {
             Found::Object(object) => run(object),
-            Found::Unreadable { name, uid, why, .. } => Err(QuarantinedRun {
+            Found::Unreadable {
+                name,
+                uid,
+                deleted_at,
+                why,
+                ..
+            } => Err(QuarantinedRun {
+                deleted_at: *deleted_at,
                 name: name.clone(),
                 uid: uid.clone(),
                 machines: Vec::new(),
@@ -54,6 +64,7 @@ pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>)
         };
         match read {
             Ok(run) => {
+                broken.extend(found.object().and_then(|own| strays(own, &run)));
                 runs.insert(run.name.clone(), run);
             }
             Err(run) => broken.push(run),
@@ -61,6 +72,23 @@ pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>)
     }
     broken.sort_by(|a, b| a.name.cmp(&b.name));
     (runs, broken)
+}
+
+/// Returns the machines that the log of a run names and its spec does not: one of both is damaged,
+/// and something may have been commanded on them.
+fn strays(object: &HotpatchRun, run: &Run) -> Option<QuarantinedRun> {
+    let entries = object.status.iter().flat_map(|own| &own.machines);
+    let strays: Vec<MachineId> = entries
+        .filter_map(|own| MachineId::parse(&own.id).ok())
+        .filter(|id| !run.terms.machines.contains_key(id))
+        .collect();
+    (run.is_open() && !strays.is_empty()).then(|| QuarantinedRun {
+        name: run.name.clone(),
+        uid: Some(run.uid.clone()),
+        machines: strays,
+        deleted_at: run.deleted_at,
+        why: "its log names a machine that its spec does not".to_owned(),
+    })
 }
 
 /// What is not understood about a run, the first thing first.
@@ -101,6 +129,7 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
             .iter()
             .filter_map(|own| MachineId::parse(&own.id).ok())
             .collect(),
+        deleted_at: deleted_at(meta),
         why,
     };
     let uid = meta
@@ -119,7 +148,11 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     let terms = terms(object, release, &mut doubts);
     let status = object.status.clone().unwrap_or_default();
     let created_at = created_at(meta);
-    let progress = entry::progress(&status, &terms, created_at, &mut doubts);
+    let is_logged = meta
+        .annotations
+        .as_ref()
+        .is_some_and(|own| own.contains_key(ANNOTATION_LOGGED));
+    let progress = entry::progress(&status, is_logged, &terms, created_at, &mut doubts);
     let end = end(&status, &progress, &mut doubts);
     for field in status.not_understood.keys() {
         doubts.add(format!("status.{field} is not understood"));
@@ -127,18 +160,7 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
     doubts.check(status.epoch >= 0, || {
         format!("status.epoch {} is below 0", status.epoch)
     });
-    let gates_open = status
-        .conditions
-        .iter()
-        .filter(|condition| condition.status == "True")
-        .filter(|condition| {
-            terms
-                .gates
-                .iter()
-                .any(|gate| gate.condition == condition.type_)
-        })
-        .map(|condition| condition.type_.clone())
-        .collect();
+    let gates_open = gates_open(&status, &terms);
     let told: Vec<String> = doubts.0.into_iter().take(TOLD_MAX).collect();
     Ok(Run {
         fleet: FleetKey {
@@ -151,11 +173,33 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
         terms,
         progress,
         end,
-        deleting: meta.deletion_timestamp.is_some(),
+        deleted_at: deleted_at(meta),
+        orphaned: orphaned(&status),
         gates_open,
         epoch: status.epoch,
         quarantined: (!told.is_empty()).then(|| told.join("; ")),
     })
+}
+
+/// Returns the gates of a run that others opened.
+fn gates_open(status: &api::HotpatchRunStatus, terms: &Terms) -> BTreeSet<String> {
+    let is_gate = |name: &String| terms.gates.iter().any(|gate| gate.condition == *name);
+    let open = status.conditions.iter().filter(|own| own.status == "True");
+    open.map(|own| own.type_.clone()).filter(is_gate).collect()
+}
+
+fn deleted_at(meta: &ObjectMeta) -> Option<DateTime<Utc>> {
+    meta.deletion_timestamp.as_ref().map(|at| {
+        // A time that cannot be read is no reason to keep it for ever.
+        time::from_k8s(at).unwrap_or(DateTime::UNIX_EPOCH)
+    })
+}
+
+fn orphaned(status: &api::HotpatchRunStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter();
+    conditions
+        .find(|own| own.type_ == "Orphaned" && own.status == "True")
+        .map(|own| own.message.clone())
 }
 
 /// Tells how a run ended. One that is called complete while a machine is not done with is none.
@@ -231,6 +275,8 @@ fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms
             unknown_after: seconds(spec.health.unknown_after_seconds),
         },
         retries: spec.failures.retries,
+        max_failed: spec.failures.max,
+        failed_per_release: spec.failures.per == Some(FailureScope::Release),
         gates: spec
             .run_gates
             .iter()
@@ -243,7 +289,7 @@ fn terms(object: &HotpatchRun, release: ReleaseId, doubts: &mut Doubts) -> Terms
             baseline: seconds(spec.estimates.baseline_seconds),
             reserve: seconds(spec.estimates.reserve_seconds),
         },
-        machines: machines(spec, doubts),
+        machines: machine::machines(spec, doubts),
     }
 }
 
@@ -287,79 +333,5 @@ fn window(object: &HotpatchRun, doubts: &mut Doubts) -> RunWindow {
                 end: at,
             }
         }
-    }
-}
-
-fn machines(spec: &api::HotpatchRunSpec, doubts: &mut Doubts) -> BTreeMap<MachineId, RunMachine> {
-    doubts.check(
-        (1..=RUN_MACHINES_MAX).contains(&spec.machines.len()),
-        || format!("spec.machines has {} entries", spec.machines.len()),
-    );
-    let mut machines = BTreeMap::new();
-    for own in &spec.machines {
-        match MachineId::parse(&own.id) {
-            // Nothing is ever commanded on a machine without an id of a machine.
-            Err(error) => doubts.add(format!("spec.machines: {error}")),
-            Ok(id) => {
-                let read = machine(id.clone(), own, doubts);
-                if machines.insert(id, read).is_some() {
-                    doubts.add(format!("spec.machines names {} twice", own.name));
-                }
-            }
-        }
-    }
-    machines
-}
-
-fn machine(id: MachineId, own: &api::RunMachine, doubts: &mut Doubts) -> RunMachine {
-    let kind = fleet::kind(own.kind);
-    let incarnation = &own.incarnation;
-    let (body, other) = match kind {
-        MachineKind::AzureVm => (&incarnation.os_disk_id, &incarnation.vm_uuid),
-        _ => (&incarnation.vm_uuid, &incarnation.os_disk_id),
-    };
-    doubts.check(incarnation.vm_id.is_some() && other.is_none(), || {
-        format!(
-            "spec.machines: the incarnation of {} is not that of an {kind}",
-            own.name
-        )
-    });
-    let update_domain = own.update_domain;
-    let availability_set = own
-        .availability_set
-        .clone()
-        .map(|id| AvailabilitySetPlace { id, update_domain });
-    let flexible_scale_set = own.scale_set.clone().map(|id| (id, own.fault_domain));
-    doubts.check(
-        (availability_set.is_some() || update_domain.is_none())
-            && (flexible_scale_set.is_some() || own.fault_domain.is_none()),
-        || format!("spec.machines: {} has a domain of no set", own.name),
-    );
-    let mut groups = BTreeMap::new();
-    for text in &own.groups {
-        match words::group_of(text) {
-            Some((tag, value)) => {
-                groups.insert(tag, value);
-            }
-            None => doubts.add(format!("spec.machines: group {text:?} of {}", own.name)),
-        }
-    }
-    RunMachine {
-        id,
-        name: own.name.clone(),
-        kind,
-        incarnation: Incarnation {
-            vm_id: incarnation.vm_id.clone().unwrap_or_default(),
-            body: body.clone(),
-        },
-        placement: Placement {
-            region: own.region.clone(),
-            zone: words::zone_of(own.zone.as_deref()),
-            availability_set,
-            flexible_scale_set,
-            site: own.site.clone(),
-            cluster: own.cluster.clone(),
-        },
-        groups,
     }
 }

@@ -9,6 +9,7 @@ mod crds;
 mod e2e;
 mod kill;
 mod operator;
+mod protocol;
 mod rehearsal;
 mod served;
 mod status;

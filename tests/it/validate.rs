@@ -85,6 +85,7 @@ fn unreadable<K>(name: &str) -> Found<K> {
         name: name.to_owned(),
         uid: None,
         created_at: None,
+        deleted_at: None,
         why: "spec.mode: no such word".to_owned(),
     }
 }

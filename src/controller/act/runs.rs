@@ -3,28 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use chrono::{DateTime, Utc};
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::json;
 
 use super::Deeds;
 use crate::api::HotpatchRun;
 use crate::controller::Shell;
-use crate::controller::mirror::watched;
 use crate::controller::observe::{Mirrors, Observed};
 use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Plan, RunKey};
 use crate::domain::run::{Progress, Run, Step};
-use crate::record::{FINALIZER, run_name, run_object, run_status};
+use crate::record::{ANNOTATION_LOGGED, FINALIZER, run_name, run_object, run_status};
 use crate::validate::{self, Found};
 
 /// How often the outcome of commands is written again after a conflict.
 const RECORD_TRIES_MAX: usize = 5;
-
-/// How long ended runs are kept; the newest of each release and stage is kept in any case.
-const RUNS_KEPT: TimeDelta = TimeDelta::days(120);
 
 /// One run during a pass.
 pub(super) struct Work {
@@ -53,6 +49,11 @@ impl Work {
         (self.stored != self.before).then_some((self.before, self.stored))
     }
 
+    /// Returns the object that the next write replaces.
+    pub(super) fn object(&self) -> Option<&Arc<HotpatchRun>> {
+        self.object.as_ref()
+    }
+
     /// Puts a machine at another step.
     pub(super) fn set(&mut self, machine: &MachineId, progress: Progress) {
         self.run.progress.insert(machine.clone(), progress);
@@ -67,7 +68,8 @@ pub(super) fn gather(observed: &Observed, plan: &Plan) -> BTreeMap<RunKey, Work>
         .iter()
         .map(|own| &own.run)
         .chain(plan.sends.iter().map(|own| &own.run))
-        .chain(plan.ends.keys());
+        .chain(plan.ends.keys())
+        .chain(plan.orphaned.keys());
     for key in keys {
         if work.contains_key(key) {
             continue;
@@ -110,6 +112,11 @@ pub(super) fn gather(observed: &Observed, plan: &Plan) -> BTreeMap<RunKey, Work>
             work.run.end = Some(*end);
         }
     }
+    for (key, orphaned) in &plan.orphaned {
+        if let Some(work) = work.get_mut(key) {
+            work.run.orphaned.clone_from(orphaned);
+        }
+    }
     for own in &plan.sends {
         if let Some(work) = work.get_mut(&own.run) {
             work.planned.push((own.machine.clone(), own.command));
@@ -142,16 +149,25 @@ pub(super) async fn write(
         return false;
     }
     work.run.epoch = epoch;
-    let now = shell.clock.now();
-    let mut wanted = HotpatchRun::clone(object);
-    wanted.status = Some(run_status(object.status.as_ref(), &work.run, now));
-    let api = api(&shell.kube, &work.run.fleet.namespace);
-    match api
-        .replace_status(&work.run.name, &PostParams::default(), &wanted)
-        .await
-    {
+    let mut object = Arc::clone(object);
+    let intends = work
+        .run
+        .progress
+        .values()
+        .any(|own| own.step == Step::Starting);
+    let written = match intends && !is_logged(&object) {
+        true => mark(shell, mirrors, &work.stored, epoch, object.as_ref()).await,
+        false => Ok(None),
+    };
+    let written = match written {
+        Ok(marked) => {
+            object = marked.map_or(object, Arc::new);
+            put(shell, mirrors, &object, &work.run).await
+        }
+        Err(error) => Err(error),
+    };
+    match written {
         Ok(stored) => {
-            mirrors.runs.wrote(&stored);
             work.object = Some(Arc::new(stored));
             work.stored = work.run.clone();
             deeds.follow_up = true;
@@ -161,10 +177,61 @@ pub(super) async fn write(
             tracing::warn!(run = %work.run.name, %error, "the run's status could not be written");
             work.run = work.stored.clone();
             work.cleared.clear();
-            deeds.follow_up = true;
+            deeds.failed(&error);
             false
         }
     }
+}
+
+/// Writes the status of a run over an object.
+async fn put(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    object: &HotpatchRun,
+    run: &Run,
+) -> Result<HotpatchRun, kube::Error> {
+    let mut wanted = object.clone();
+    wanted.status = Some(run_status(object.status.as_ref(), run, shell.clock.now()));
+    let api = api(&shell.kube, &run.fleet.namespace);
+    let params = PostParams::default();
+    let stored = api.replace_status(&run.name, &params, &wanted).await?;
+    mirrors.runs.wrote(&stored);
+    Ok(stored)
+}
+
+fn is_logged(object: &HotpatchRun) -> bool {
+    object.annotations().contains_key(ANNOTATION_LOGGED)
+}
+
+/// Marks a run whose first intent is about to be written: first the log as it stands, without the
+/// intent, then the mark. So a mark without a log always means that the log was lost, wherever the
+/// process died in between.
+async fn mark(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    stored: &Run,
+    epoch: i64,
+    object: &HotpatchRun,
+) -> Result<Option<HotpatchRun>, kube::Error> {
+    let mut run = stored.clone();
+    run.epoch = epoch;
+    let logged = put(shell, mirrors, object, &run).await?;
+    let mut finalizers = logged.finalizers().to_vec();
+    if !finalizers.iter().any(|own| own == FINALIZER) {
+        finalizers.push(FINALIZER.to_owned());
+    }
+    let patch = json!({"metadata": {
+        "annotations": {ANNOTATION_LOGGED: "true"},
+        "finalizers": finalizers,
+        "resourceVersion": logged.resource_version(),
+    }});
+    let api = api(&shell.kube, &run.fleet.namespace);
+    let patch = Patch::Merge(&patch);
+    let marked = api
+        .patch(&run.name, &PatchParams::default(), &patch)
+        .await?;
+    mirrors.runs.wrote(&marked);
+    Ok(Some(marked))
 }
 
 /// Writes what became of commands that were sent. What another writer changed meanwhile stands;
@@ -176,12 +243,12 @@ pub(super) async fn record(
     work: &mut Work,
     deeds: &mut Deeds,
 ) {
-    let outcomes: Vec<(MachineId, Progress)> = work
-        .run
-        .progress
-        .iter()
-        .filter(|(id, progress)| work.stored.progress.get(*id) != Some(*progress))
-        .map(|(id, progress)| (id.clone(), progress.clone()))
+    let changed = work.run.progress.iter();
+    let outcomes: Vec<(MachineId, Progress, Progress)> = changed
+        .filter_map(|(id, progress)| {
+            let intent = work.stored.progress.get(id)?;
+            (intent != progress).then(|| (id.clone(), intent.clone(), progress.clone()))
+        })
         .collect();
     for _ in 0..RECORD_TRIES_MAX {
         if write(shell, mirrors, epoch, work, deeds).await {
@@ -197,12 +264,10 @@ pub(super) async fn record(
         work.object = Some(Arc::new(found));
         work.stored = stored.clone();
         work.run = stored;
-        for (id, outcome) in &outcomes {
-            let ours = work.run.progress.get(id).is_some_and(|own| {
-                own.step == Step::Starting
-                    && (own.request == outcome.request || outcome.request.is_none())
-            });
-            if ours {
+        for (id, intent, outcome) in &outcomes {
+            let found = work.run.progress.get(id);
+            let ours = |own: &Progress| own.step == Step::Starting && own.request == intent.request;
+            if found.is_some_and(ours) {
                 work.set(id, outcome.clone());
             }
         }
@@ -228,9 +293,9 @@ pub(super) async fn announce(shell: &Shell, mirrors: &Mirrors, plan: &Plan, deed
         let made = api(&shell.kube, namespace)
             .create(&PostParams::default(), &object)
             .await;
-        deeds.follow_up = true;
         match made {
             Ok(stored) => {
+                deeds.follow_up = true;
                 mirrors.runs.wrote(&stored);
                 if let Ok(run) = validate::run(&stored) {
                     tracing::info!(
@@ -242,97 +307,14 @@ pub(super) async fn announce(shell: &Shell, mirrors: &Mirrors, plan: &Plan, deed
                 }
             }
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                deeds.refused = true;
                 tracing::info!(run = %run_name(&draft.terms), "the run exists already");
             }
+            // A namespace that is being deleted refuses whatever is new (403 NamespaceTerminating).
             Err(error) => {
+                deeds.failed(&error);
                 tracing::warn!(run = %run_name(&draft.terms), %error, "no run could be announced");
             }
         }
     }
-}
-
-/// Lets go of ended runs: takes our finalizer off, and deletes those that are old enough.
-pub(super) async fn let_go(shell: &Shell, mirrors: &Mirrors, observed: &Observed) {
-    for (namespace, domain) in &observed.snapshot.domains {
-        let api = api(&shell.kube, namespace);
-        for run in domain.runs.values().filter(|run| !run.is_open()) {
-            let Some(Found::Object(object)) = mirrors.runs.get(namespace, &run.name) else {
-                continue;
-            };
-            if object.finalizers().iter().any(|own| own == FINALIZER) {
-                let kept: Vec<&String> = object
-                    .finalizers()
-                    .iter()
-                    .filter(|own| *own != FINALIZER)
-                    .collect();
-                let patch = json!({"metadata": {
-                    "finalizers": kept, "resourceVersion": object.resource_version(),
-                }});
-                let patch = Patch::Merge(&patch);
-                match api.patch(&run.name, &PatchParams::default(), &patch).await {
-                    Ok(stored) => mirrors.runs.wrote(&stored),
-                    Err(error) => tracing::info!(run = %run.name, %error, "finalizer kept"),
-                }
-            } else if is_old(run, domain.runs.values(), shell.clock.now())
-                && let Err(error) = api.delete(&run.name, &DeleteParams::default()).await
-            {
-                tracing::info!(run = %run.name, %error, "an old run could not be deleted");
-            }
-        }
-    }
-}
-
-/// Tells whether an ended run may be deleted: old, and not the newest of its release and stage.
-fn is_old<'a>(run: &Run, mut all: impl Iterator<Item = &'a Run>, now: DateTime<Utc>) -> bool {
-    let is_newest = !all.any(|other| {
-        other.terms.fleet_uid == run.terms.fleet_uid
-            && other.terms.release == run.terms.release
-            && other.terms.stage == run.terms.stage
-            && other.terms.ordinal > run.terms.ordinal
-    });
-    !is_newest && now - run.created_at >= RUNS_KEPT
-}
-
-/// Reads every open run from the API server, past all caches, as a new leader must.
-///
-/// # Errors
-/// The API server's.
-pub async fn fence(shell: &Shell) -> Result<Vec<HotpatchRun>, kube::Error> {
-    let guarded = watched(&shell.kube, shell.settings.watched.as_deref());
-    let found = guarded.list(&ListParams::default()).await?;
-    Ok(found
-        .items
-        .into_iter()
-        .filter_map(|own| own.0.ok())
-        .collect())
-}
-
-/// Takes over the open runs: writes the leader's epoch into each by compare-and-swap, so that a
-/// write by an earlier leader meets a conflict.
-///
-/// # Errors
-/// The first write that fails: the new leader must read and try again.
-pub async fn raise_epochs(
-    shell: &Shell,
-    mirrors: &Mirrors,
-    found: Vec<HotpatchRun>,
-    epoch: i64,
-) -> Result<(), kube::Error> {
-    for object in found {
-        let Ok(mut run) = validate::run(&object) else {
-            continue;
-        };
-        if !run.is_open() || run.epoch == epoch {
-            continue;
-        }
-        run.epoch = epoch;
-        let mut wanted = object.clone();
-        wanted.status = Some(run_status(object.status.as_ref(), &run, shell.clock.now()));
-        let api = api(&shell.kube, &run.fleet.namespace);
-        let stored = api
-            .replace_status(&run.name, &PostParams::default(), &wanted)
-            .await?;
-        mirrors.runs.wrote(&stored);
-    }
-    Ok(())
 }

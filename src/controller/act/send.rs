@@ -5,24 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 
+use super::recheck::Asking;
 use super::runs::Work;
 use super::{Deeds, Intent};
 use crate::azure::{Cloud, Error, Scope};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
-use crate::controller::observe::{Mirrors, Observed};
+use crate::controller::observe::Observed;
 use crate::domain::clearance::{READING_AGE_MAX, clearance};
 use crate::domain::command::{Command, InstallOrder};
 use crate::domain::due::Action;
 use crate::domain::enrolment::ClaimIdentity;
 use crate::domain::evidence::{LastActivity, Operation, Reading};
 use crate::domain::machine::{Health, MachineId};
-use crate::domain::permission::{Standing, maximum_duration, permission};
+use crate::domain::permission::maximum_duration;
 use crate::domain::plan::{Note, RunKey};
 use crate::domain::run::follow::{refused, unsent};
 use crate::domain::run::{Progress, Run, Step, StepReason};
 use crate::record::request_id;
-use crate::validate;
 
 /// Machines looked at at the same time.
 const LOOKS_AT_ONCE: usize = 8;
@@ -38,16 +38,23 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
     let looks = planned.into_iter().filter_map(|(id, command)| {
         let kind = work.run.terms.machines.get(&id)?.kind;
         let cloud = cloud.clone();
-        let asked_at = shell.clock.now();
+        let clock = shell.clock.clone();
+        let asked_at = clock.now();
         Some(async move {
             let reading = cloud.read(&id, kind).await;
-            (id, command, asked_at, reading)
+            (id, command, asked_at, clock.now(), reading)
         })
     });
     let mut looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
     see_installs(&cloud, &mut looks).await;
-    for (id, command, asked_at, reading) in looks {
-        match cleared(shell, observed, work, &id, reading) {
+    for (id, command, asked_at, read_at, reading) in looks {
+        let serves = reading
+            .as_ref()
+            .is_ok_and(|own| own.health == Health::Healthy);
+        if !serves {
+            deeds.down.insert((namespace.clone(), id.clone()));
+        }
+        match cleared(observed, work, &id, reading, read_at) {
             Ok(activity_before) => {
                 let now = shell.clock.now();
                 let progress = intent(&work.run, &id, command, activity_before, now);
@@ -64,15 +71,22 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
     }
 }
 
-/// A machine that was looked at: what is planned for it, since when, and what was seen.
-type Look = (MachineId, Command, DateTime<Utc>, Result<Reading, Error>);
+/// A machine that was looked at: what is planned for it, when it was asked and when it answered,
+/// and what was seen.
+type Look = (
+    MachineId,
+    Command,
+    DateTime<Utc>,
+    DateTime<Utc>,
+    Result<Reading, Error>,
+);
 
 /// Completes the looks at machines that do not show installs themselves: one page of Resource
 /// Graph for all of them. What cannot be seen there withdraws the command.
 async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
     let blind: BTreeSet<MachineId> = looks
         .iter()
-        .filter(|look| look.3.as_ref().is_ok_and(|reading| !reading.shows_installs))
+        .filter(|look| look.4.as_ref().is_ok_and(|reading| !reading.shows_installs))
         .map(|look| look.0.clone())
         .collect();
     if blind.is_empty() {
@@ -87,7 +101,7 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
         management_groups: Vec::new(),
     };
     let seen = cloud.progress(&scope, &blind).await;
-    for (id, _, _, look) in looks.iter_mut().filter(|look| blind.contains(&look.0)) {
+    for (id, _, _, _, look) in looks.iter_mut().filter(|look| blind.contains(&look.0)) {
         let Ok(reading) = look else { continue };
         match &seen {
             Ok(seen) => match seen.get(id) {
@@ -113,11 +127,11 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
 }
 
 fn cleared(
-    shell: &Shell,
     observed: &Observed,
     work: &Work,
     id: &MachineId,
     reading: Result<Reading, Error>,
+    read_at: DateTime<Utc>,
 ) -> Result<Option<String>, Note> {
     let reading = reading.map_err(|error| note("Unreadable", &error.to_string()))?;
     let gone = || note("MachineGone", "it is not in the inventory");
@@ -131,7 +145,7 @@ fn cleared(
     let seen = inventory.machines.get(id).ok_or_else(gone)?;
     let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
         .map_err(|error| note("ClaimUnreadable", &error.to_string()))?;
-    clearance(planned, seen, &reading, &own, shell.clock.now())
+    clearance(planned, seen, &reading, &own, read_at)
         .map_err(|withdrawn| note(withdrawn.reason(), &withdrawn.to_string()))?;
     let of_reading = reading.last_activity.map(|last| last.id);
     Ok(of_reading.or_else(|| seen.last_install().map(|record| record.activity.clone())))
@@ -167,46 +181,50 @@ fn intent(
 }
 
 /// Sends the commands whose intents stand, one after another, and puts down what became of each.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the protocol touches all of these in one breath"
-)]
 pub(super) async fn send(
     shell: &Shell,
-    mirrors: &Mirrors,
     leadership: &Leadership,
-    observed: &Observed,
+    asking: &mut Asking<'_>,
     work: &mut BTreeMap<RunKey, Work>,
     intents: Vec<Intent>,
     may_send: bool,
     deeds: &mut Deeds,
 ) {
     for intent in intents {
-        let Some(own) = work.get_mut(&intent.run) else {
-            continue;
-        };
-        let Some(before) = own.run.progress.get(&intent.machine).cloned() else {
+        let before = work
+            .get(&intent.run)
+            .and_then(|own| own.run.progress.get(&intent.machine));
+        let Some(before) = before.cloned() else {
             continue;
         };
         let now = shell.clock.now();
-        let after = if may_send {
-            match still_allowed(mirrors, leadership, observed, &own.run, &intent, now) {
-                Ok(until) => command(shell, observed, &own.run, &before, &intent, until).await,
-                Err(why) => unsent(&before, now, &why),
-            }
+        let allowed = if may_send {
+            still_allowed(leadership, asking, work, &intent, now)
         } else {
-            unsent(&before, now, "the lease could not be renewed")
+            Err(note("NotSent", "the lease could not be renewed"))
+        };
+        let Some(own) = work.get_mut(&intent.run) else {
+            continue;
+        };
+        let (after, why) = match allowed {
+            Ok(until) => {
+                let cloud = asking.observed.clouds.get(&intent.run.namespace);
+                leadership.sends(true);
+                let after = command(shell, cloud, &own.run, &before, &intent, until).await;
+                leadership.sends(false);
+                let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
+                let why = note(word, &after.message);
+                (after, why)
+            }
+            Err(why) => (unsent(&before, now, &why.message), why),
         };
         shell
             .telemetry
             .command(intent.command.word(), became(&before, &after));
         if after.step != Step::Running {
-            let text = note(
-                after.reason.as_ref().map_or("NotSent", |own| own.word()),
-                &after.message,
-            );
+            tracing::info!(machine = %intent.machine, reason = %why.reason, "not commanded");
             let key = (intent.run.namespace.clone(), intent.machine.clone());
-            deeds.notes.insert(key, text);
+            deeds.notes.insert(key, why);
         }
         own.set(&intent.machine, after);
     }
@@ -214,36 +232,26 @@ pub(super) async fn send(
 
 /// Asks everything that can change within seconds once more, just before a command is sent.
 fn still_allowed(
-    mirrors: &Mirrors,
     leadership: &Leadership,
-    observed: &Observed,
-    run: &Run,
+    asking: &mut Asking<'_>,
+    work: &BTreeMap<RunKey, Work>,
     intent: &Intent,
     now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, String> {
+) -> Result<DateTime<Utc>, Note> {
     if !leadership.may_send() {
-        return Err("the lease could run out before the command is answered".to_owned());
+        let text = "the lease could run out before the command is answered";
+        return Err(note("NotSent", text));
     }
     if now - intent.looked_at > READING_AGE_MAX {
-        return Err("the last look at the machine is too long ago".to_owned());
+        let text = "the last look at the machine is too long ago";
+        return Err(note("NotSent", text));
     }
-    let mut declared = mirrors.declared(&intent.run.namespace);
-    if let Some(known) = observed.declared.get(&intent.run.namespace) {
-        declared.machine_names.clone_from(&known.machine_names);
-    }
-    let fleets = validate::fleets(&declared, now);
-    let found = fleets.iter().find(|view| view.uid == run.terms.fleet_uid);
-    let standing = match found.map(|view| &view.fleet) {
-        Some(Ok(fleet)) => Standing::Ready(fleet),
-        Some(Err(fault)) => Standing::Unresolved(&fault.message),
-        None => Standing::Gone,
-    };
-    permission(run, standing, None, now).map_err(|withheld| withheld.to_string())
+    asking.ask(work, &intent.run, &intent.machine, leadership.epoch(), now)
 }
 
 async fn command(
     shell: &Shell,
-    observed: &Observed,
+    cloud: Option<&Cloud>,
     run: &Run,
     before: &Progress,
     intent: &Intent,
@@ -252,7 +260,6 @@ async fn command(
     let now = shell.clock.now();
     let terms = &run.terms;
     let machine = terms.machines.get(&intent.machine);
-    let cloud = observed.clouds.get(&intent.run.namespace);
     let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
     else {
         return unsent(before, now, "there is nothing to send it with");

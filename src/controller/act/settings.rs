@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
 use crate::controller::Shell;
+use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
 use crate::domain::machine::{MachineId, MachineKind};
-use crate::domain::plan::{Note, Plan};
+use crate::domain::plan::{Assessing, Note, Plan};
 use crate::record::request_id;
 
 /// How long a machine's settings are left to settle after a change: Azure Arc takes about ten
@@ -19,12 +20,37 @@ const CHANGE_REST: TimeDelta = TimeDelta::minutes(20);
 /// How long an assessment may take to show before another one is asked for.
 const ASSESSMENT_REST: TimeDelta = TimeDelta::hours(6);
 
+/// The same for a machine whose verdict waits for it: every machine that waits counts as
+/// unavailable. An assessment takes minutes; one that was asked for before the command ended does
+/// not count at all.
+const VERDICT_REST: TimeDelta = TimeDelta::minutes(30);
+
+/// How soon an assessment is asked for again after a refusal.
+const REFUSED_REST: TimeDelta = TimeDelta::minutes(5);
+
 /// What was asked of machines lately. It can be lost: a change is written as a difference, and one
 /// assessment more does no harm.
 #[derive(Default)]
 pub struct Rests {
     changed: BTreeMap<MachineId, DateTime<Utc>>,
-    assessed: BTreeMap<MachineId, DateTime<Utc>>,
+    /// When an assessment was asked for, and whether Azure took it on.
+    assessed: BTreeMap<MachineId, (DateTime<Utc>, bool)>,
+}
+
+impl Rests {
+    /// Tells whether an assessment may be asked for: none was that will do, or it took too long.
+    fn may_assess(&self, wanted: &Assessing, now: DateTime<Utc>) -> bool {
+        let Some((asked, is_taken)) = self.assessed.get(&wanted.machine) else {
+            return true;
+        };
+        if !is_taken {
+            return now - *asked >= REFUSED_REST;
+        }
+        match wanted.newer_than {
+            Some(ended) => *asked < ended || now - *asked >= VERDICT_REST,
+            None => now - *asked >= ASSESSMENT_REST,
+        }
+    }
 }
 
 fn kind_of(observed: &Observed, namespace: &str, id: &MachineId) -> Option<MachineKind> {
@@ -35,6 +61,7 @@ fn kind_of(observed: &Observed, namespace: &str, id: &MachineId) -> Option<Machi
 /// Writes the settings that a plan changes.
 pub(super) async fn change(
     shell: &Shell,
+    leadership: &Leadership,
     observed: &Observed,
     plan: &Plan,
     rests: &mut Rests,
@@ -52,6 +79,9 @@ pub(super) async fn change(
         };
         if rests.changed.contains_key(id) {
             continue;
+        }
+        if !leadership.may_send() {
+            return;
         }
         rests.changed.insert(id.clone(), now);
         let changed = cloud.change(change, kind).await;
@@ -79,27 +109,34 @@ pub(super) async fn change(
 /// Asks for the assessments of a plan.
 pub(super) async fn assess(
     shell: &Shell,
+    leadership: &Leadership,
     observed: &Observed,
     plan: &Plan,
     rests: &mut Rests,
     deeds: &mut Deeds,
 ) {
     let now = shell.clock.now();
-    rests.assessed.retain(|_, at| now - *at < ASSESSMENT_REST);
-    for (fleet, id) in &plan.assessments {
+    rests
+        .assessed
+        .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
+    for wanted in &plan.assessments {
+        let (fleet, id) = (&wanted.fleet, &wanted.machine);
         let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
             continue;
         };
         let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
             continue;
         };
-        if rests.assessed.contains_key(id) {
+        if !rests.may_assess(wanted, now) {
             continue;
         }
-        rests.assessed.insert(id.clone(), now);
+        if !leadership.may_send() {
+            return;
+        }
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
+        rests.assessed.insert(id.clone(), (now, asked.is_ok()));
         let outcome = if asked.is_ok() { "accepted" } else { "failed" };
         shell.telemetry.command("assess", outcome);
         if let Err(error) = asked {
@@ -111,6 +148,52 @@ pub(super) async fn assess(
             deeds
                 .notes
                 .insert((fleet.namespace.clone(), id.clone()), note);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    // tests may unwrap
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::domain::fleet::FleetKey;
+
+    #[test]
+    fn a_verdict_waits_for_no_assessment_that_was_asked_for_before_its_command_ended() {
+        let ended: DateTime<Utc> = "2026-07-18T23:00:00Z".parse().unwrap();
+        let minutes = TimeDelta::minutes;
+        // When one was asked for and taken on, when it is now, whether a verdict waits.
+        let rows = [
+            (None, 0, true, true),
+            (Some((-300, true)), 10, true, true),
+            (Some((-300, true)), 10, false, false),
+            (Some((11, true)), 20, true, false),
+            (Some((11, true)), 41, true, true),
+            (Some((11, true)), 370, false, false),
+            (Some((11, true)), 371, false, true),
+            (Some((11, false)), 15, true, false),
+            (Some((11, false)), 16, true, true),
+            (Some((11, false)), 16, false, true),
+        ];
+        let machine = crate::domain::testkit::due_vm("vm1").machine().id;
+        for (asked, now, judged, expected) in rows {
+            let mut rests = Rests::default();
+            if let Some((at, taken)) = asked {
+                let asked = (ended + minutes(at), taken);
+                rests.assessed.insert(machine.clone(), asked);
+            }
+            let wanted = Assessing {
+                fleet: FleetKey {
+                    namespace: "web".to_owned(),
+                    name: "web".to_owned(),
+                },
+                machine: machine.clone(),
+                newer_than: judged.then_some(ended),
+            };
+            let found = rests.may_assess(&wanted, ended + minutes(now));
+            assert_eq!(found, expected, "{asked:?} at {now}, judged {judged}");
         }
     }
 }

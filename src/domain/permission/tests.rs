@@ -40,7 +40,7 @@ fn each_reason_to_withhold_stands_by_itself() {
             run.quarantined = Some("step \"Flying\"".into())
         }),
         ("FleetGone", |_, fleet| fleet.uid = "another".into()),
-        ("Aborted", |run, _| run.deleting = true),
+        ("Aborted", |run, _| run.deleted_at = Some(opens())),
         ("Aborted", |_, fleet| {
             fleet.aborts.push(word(Some("2026-07"), Some("all")))
         }),

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Pass;
+use super::View;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
-use crate::domain::machine::{Health, Machine, MachineId};
+use crate::domain::machine::{Health, Machine, MachineId, MachineKind, Placement};
 use crate::domain::policy::Spread;
 use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::snapshot::ARC_SILENT_AFTER;
 
+/// The name of the cluster in which all guests stand whose cluster is not known.
+const UNKNOWN_CLUSTER: &str = "unknown";
+
 /// Returns the budget of a domain: every limit of every fleet, of sets and clusters, and those
-/// that open runs carry, against the machines that are unavailable now.
-pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
+/// that open runs carry, against the machines that are unavailable now: those that the inventory
+/// shows so, and those that were found so since.
+pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option<Budget> {
     let inventory = pass.domain.inventory.as_ref().ok()?;
     let awake: Vec<&Machine> = inventory
         .machines
@@ -36,7 +40,8 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
         .iter()
         .filter(|machine| machine.health != Health::Healthy)
         .map(|machine| machine.id.clone())
-        .chain(pass.domain.held.keys().cloned());
+        .chain(pass.domain.held.keys().cloned())
+        .chain(found_down.iter().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
     for machine in pass
         .domain
@@ -69,7 +74,7 @@ pub(super) fn budget(pass: &Pass<'_>) -> Option<Budget> {
 }
 
 /// Machines that every fleet which selects them leaves out.
-fn excluded(pass: &Pass<'_>) -> BTreeSet<MachineId> {
+fn excluded(pass: View<'_>) -> BTreeSet<MachineId> {
     let mut left_out = BTreeSet::new();
     let mut kept = BTreeSet::new();
     for outlook in pass.outlooks.values() {
@@ -95,8 +100,8 @@ fn add(ceilings: &mut BTreeMap<LimitKey, Ceiling>, ceiling: Ceiling) {
     }
 }
 
-fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
-    for (key, outlook) in &pass.outlooks {
+fn stages(pass: View<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    for (key, outlook) in pass.outlooks {
         let Some(fleet) = pass.fleet(key) else {
             continue;
         };
@@ -121,7 +126,7 @@ fn stages(pass: &Pass<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
 
 /// Groups are the domain's, not a fleet's: every machine of the namespace that bears the tag
 /// counts, whichever fleet made the rule.
-fn groups(pass: &Pass<'_>, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+fn groups(pass: View<'_>, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
     for key in pass.outlooks.keys() {
         let Some(fleet) = pass.fleet(key) else {
             continue;
@@ -160,7 +165,7 @@ fn sets(awake: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
             .availability_set
             .as_ref()
             .map(|set| LimitKey::AvailabilitySet(set.id.clone()));
-        let cluster = placement.cluster.clone().map(LimitKey::Cluster);
+        let cluster = cluster_of(machine.kind, placement).map(LimitKey::Cluster);
         for key in set.into_iter().chain(cluster) {
             sets.entry(key).or_default().insert(machine.id.clone());
         }
@@ -197,6 +202,12 @@ fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Cei
     }
 }
 
+/// Returns the cluster of an Azure Local VM; all whose cluster is not known stand in one.
+fn cluster_of(kind: MachineKind, placement: &Placement) -> Option<String> {
+    let known = placement.cluster.clone();
+    known.or_else(|| (kind == MachineKind::AzureLocalVm).then(|| UNKNOWN_CLUSTER.to_owned()))
+}
+
 /// Tells whether a limit that a run froze counts a machine of it.
 fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
     match key {
@@ -207,6 +218,6 @@ fn counts(key: &LimitKey, machine: &RunMachine) -> bool {
             .availability_set
             .as_ref()
             .is_some_and(|own| own.id == *id),
-        LimitKey::Cluster(id) => machine.placement.cluster.as_ref() == Some(id),
+        LimitKey::Cluster(id) => cluster_of(machine.kind, &machine.placement).as_ref() == Some(id),
     }
 }

@@ -1,11 +1,14 @@
 //! Grants commands to machines that wish for one: permission, order within groups, budget.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ceilings::budget;
 use super::runs::Wish;
-use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send};
+use super::{COMMANDS_PER_PASS_MAX, Note, Pass, Plan, Send, View};
+use chrono::{DateTime, Utc};
+
 use crate::domain::batch::{domain_key, group_order, waits_for};
+use crate::domain::budget::{Budget, Refusal};
 use crate::domain::command::Command;
 use crate::domain::due::Cause;
 use crate::domain::fleet::Fleet;
@@ -13,7 +16,7 @@ use crate::domain::machine::{Health, MachineId};
 use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
 use crate::domain::roster::Member;
-use crate::domain::run::{LimitKey, Run};
+use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::spread::Place;
 
 /// Grants the wishes that permission, order and budget allow, in turn; notes why for the others.
@@ -33,7 +36,7 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
         }
         return;
     }
-    let Some(mut budget) = budget(pass) else {
+    let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
     };
     sort(pass, &mut wishes);
@@ -45,14 +48,14 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
         let Some(machine) = run.terms.machines.get(&wish.machine) else {
             continue;
         };
-        let until = match allowed(pass, &run) {
+        let until = match allowed(pass.view(), &run) {
             Ok(until) => until,
             Err((reason, text)) => {
                 refuse(pass, &wish, reason, &text);
                 continue;
             }
         };
-        if let Some((reason, text)) = unfit(pass, &run, &wish.machine) {
+        if let Some((reason, text)) = unfit(pass.view(), &run, &wish.machine) {
             refuse(pass, &wish, reason, &text);
             continue;
         }
@@ -65,30 +68,10 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
             );
             continue;
         }
-        let frozen: BTreeMap<LimitKey, u32> = run
-            .terms
-            .limits
-            .iter()
-            .map(|limit| (limit.key.clone(), limit.max))
-            .collect();
-        let spread = pass.fleet(&run.fleet).map_or(run.terms.spread, |fleet| {
-            run.terms.spread.stricter(fleet.policy.spread)
-        });
-        let place = Place {
-            kind: machine.kind,
-            placement: &machine.placement,
-        };
-        if let Err(refusal) = budget.admit(&machine.id, place, spread, &frozen) {
+        if let Err(refusal) = take(pass.view(), &mut budget, &run, machine) {
             refuse(pass, &wish, "BudgetExhausted", &refusal.to_string());
             continue;
         }
-        budget.engage(
-            &machine.id,
-            &machine.name,
-            machine.kind,
-            &machine.placement,
-            spread,
-        );
         granted += 1;
         let Wish {
             run,
@@ -102,6 +85,32 @@ pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan)
             until,
         });
     }
+}
+
+/// Takes a machine of a run into the budget, if every limit and failure domain lets it.
+pub(super) fn take(
+    pass: View<'_>,
+    budget: &mut Budget,
+    run: &Run,
+    machine: &RunMachine,
+) -> Result<(), Refusal> {
+    let frozen: BTreeMap<LimitKey, u32> = run
+        .terms
+        .limits
+        .iter()
+        .map(|limit| (limit.key.clone(), limit.max))
+        .collect();
+    let spread = pass.fleet(&run.fleet).map_or(run.terms.spread, |fleet| {
+        run.terms.spread.stricter(fleet.policy.spread)
+    });
+    let place = Place {
+        kind: machine.kind,
+        placement: &machine.placement,
+    };
+    budget.admit(&machine.id, place, spread, &frozen)?;
+    let (name, kind) = (&machine.name, machine.kind);
+    budget.engage(&machine.id, name, kind, &machine.placement, spread);
+    Ok(())
 }
 
 /// Sorts wishes by their run's age, then by whose turn it is within the run.
@@ -133,10 +142,8 @@ fn sort(pass: &Pass<'_>, wishes: &mut [Wish]) {
     });
 }
 
-fn allowed(
-    pass: &Pass<'_>,
-    run: &Run,
-) -> Result<chrono::DateTime<chrono::Utc>, (&'static str, String)> {
+/// Returns until when a run may command now, or what withholds it.
+pub(super) fn allowed(pass: View<'_>, run: &Run) -> Result<DateTime<Utc>, (&'static str, String)> {
     let standing = match pass.domain.standing(run) {
         // A fleet that is found but could not be judged is not ready.
         Standing::Ready(fleet) if !pass.outlooks.contains_key(&fleet.key) => {
@@ -148,13 +155,16 @@ fn allowed(
         .outlooks
         .get(&run.fleet)
         .and_then(|outlook| outlook.rollouts.get(&run.terms.release))
-        .and_then(|rollout| rollout.halt(&run.terms.stage));
+        .and_then(|rollout| {
+            let now = rollout.halt(&run.terms.stage);
+            now.or_else(|| rollout.halt_of(&run.terms))
+        });
     permission(run, standing, halted.as_deref(), pass.now)
         .map_err(|withheld| (withheld.reason(), withheld.to_string()))
 }
 
 /// Returns what is against commanding this one machine now.
-fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, String)> {
+pub(super) fn unfit(pass: View<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, String)> {
     let outlook = pass.outlooks.get(&run.fleet)?;
     let Some(member) = outlook.roster.get(id) else {
         return Some((
@@ -164,6 +174,13 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     };
     if let Some(why) = pass.domain.held.get(id) {
         return Some(("Quarantined", format!("held: {why}")));
+    }
+    if let Some(other) = another_run(pass, run, id) {
+        return Some(("InAnotherRun", format!("run {other} names it too")));
+    }
+    if member.owner.is_some() {
+        let text = "another fleet acts on it".to_owned();
+        return Some(("OwnedByAnotherFleet", text));
     }
     if let Some(why) = &member.excluded {
         return Some(("Excluded", format!("left out: {why}")));
@@ -187,19 +204,8 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
         let text = format!("its tag {tag} is another one than when the run was made");
         return Some(("GroupChanged", text));
     }
-    if member.dormant {
-        return Some((
-            "Dormant",
-            "it is switched off or silent; it comes when it is back".into(),
-        ));
-    }
-    match &member.machine.health {
-        Health::Healthy => {}
-        Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
-        Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
-    }
-    if let Some(operation) = &member.machine.busy {
-        return Some(("Busy", format!("an operation is on it: {operation}")));
+    if let Some(why) = out_of_order(member) {
+        return Some(why);
     }
     let settles = |cause| cause == Cause::RebootOwed;
     let still_due = member.due().is_some_and(|due| {
@@ -222,9 +228,37 @@ fn unfit(pass: &Pass<'_>, run: &Run, id: &MachineId) -> Option<(&'static str, St
     Some(("GroupOrder", format!("{earlier} of its group goes first")))
 }
 
+/// Returns what is against commanding a machine in the state in which it is.
+fn out_of_order(member: &Member) -> Option<(&'static str, String)> {
+    if member.dormant {
+        let text = "it is switched off or silent; it comes when it is back";
+        return Some(("Dormant", text.to_owned()));
+    }
+    match &member.machine.health {
+        Health::Healthy => {}
+        Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
+        Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
+    }
+    let operation = member.machine.busy.as_ref()?;
+    Some(("Busy", format!("an operation is on it: {operation}")))
+}
+
+/// Returns the run that has a machine before this one: one that commands or holds it, or an older
+/// one that still plans to.
+fn another_run<'a>(pass: View<'a>, run: &Run, id: &MachineId) -> Option<&'a str> {
+    let mut open = pass.domain.runs.values().filter(|own| own.is_open());
+    open.find(|other| {
+        let is_older = (other.created_at, &other.name) < (run.created_at, &run.name);
+        let step = other.progress.get(id).map(|own| &own.step);
+        other.name != run.name
+            && step.is_some_and(|own| own.is_engaged() || (is_older && !own.is_final()))
+    })
+    .map(|other| other.name.as_str())
+}
+
 /// Returns the name of the member of one of its groups that must be done before a machine.
 fn earlier_of_its_groups<'a>(
-    pass: &'a Pass<'_>,
+    pass: View<'a>,
     run: &Run,
     fleet: &Fleet,
     member: &Member,
@@ -242,7 +276,7 @@ fn earlier_of_its_groups<'a>(
         !(blocked || left_out || down)
             && (other.due().is_none()
                 || run.terms.machines.contains_key(&other.machine.id)
-                || may_try(fleet, &pass.domain, other, pass.now))
+                || may_try(fleet, pass.domain, other, pass.now))
     };
     let is_worked_on = |other: &Member| {
         let mut open = pass.domain.runs.values().filter(|run| run.is_open());

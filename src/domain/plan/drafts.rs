@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::ceilings::budget;
+use super::terms::terms;
 use super::{Draft, HEALTH_EVERY, Note, Outlook, Pass, Plan};
-use crate::domain::batch::{Batch, Candidate, batch, in_turn};
+use crate::domain::batch::{Candidate, batch, in_turn};
 use crate::domain::budget::Budget;
 use crate::domain::due::{Action, Cause};
-use crate::domain::fleet::{Fleet, FleetKey, Mode};
+use crate::domain::fleet::{Fleet, Mode};
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Span, next_span, open_span};
 use crate::domain::rollout::{StageState, is_approved, may_try};
 use crate::domain::roster::{Member, in_open_runs};
-use crate::domain::run::{FrozenLimit, LimitKey, RUN_MACHINES_MAX, RunMachine, RunWindow, Terms};
+use crate::domain::run::{RUN_MACHINES_MAX, Terms};
 
 /// Announces runs for the fleets of a domain, oldest fleet first.
 pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
@@ -22,7 +23,7 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     if pass.domain.fresh_inventory(now).is_none() {
         return;
     }
-    let Some(mut budget) = budget(pass) else {
+    let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
     };
     for send in plan
@@ -83,28 +84,14 @@ impl Found {
     fn wake_by(&mut self, at: DateTime<Utc>) {
         self.wake_at = Some(self.wake_at.map_or(at, |own| own.min(at)));
     }
-
-    fn wait(mut self, reason: &str, message: impl Into<String>) -> Self {
-        self.waits = Some(Note::new(reason, message));
-        self
-    }
 }
 
 fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) -> Found {
     let now = pass.now;
     let mut found = Found::default();
-    if fleet.mode != Mode::Enforce {
-        return found.wait(
-            "ModeForbids",
-            "the fleet's mode is not Enforce: nothing is installed",
-        );
-    }
-    if fleet.suspended {
-        return found.wait("Suspended", "the fleet is suspended");
-    }
-    if let Some(run) = pass.domain.unreadable_runs.first() {
-        let text = format!("run {run} cannot be read: delete it once it is known what it did");
-        return found.wait("RunUnreadable", text);
+    if let Some(why) = barred(pass, fleet) {
+        found.waits = Some(why);
+        return found;
     }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
@@ -181,10 +168,54 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     let stage = &fleet.policy.stages[lead.stage];
     let size = capacity(fleet, outlook, lead, span, now);
     if let Some(batch) = batch(&free, fleet.policy.spread, size) {
-        let terms = terms(pass, fleet, &batch, &stage.name, span, name, budget);
+        let terms = terms(
+            pass,
+            fleet,
+            outlook,
+            &batch,
+            &stage.name,
+            span,
+            name,
+            budget,
+        );
         found.draft = Some(terms);
     }
     found
+}
+
+/// Returns why a fleet may have no run at all now.
+fn barred(pass: &Pass<'_>, fleet: &Fleet) -> Option<Note> {
+    let note = |reason: &str, text: &str| Some(Note::new(reason, text));
+    if fleet.mode != Mode::Enforce {
+        return note(
+            "ModeForbids",
+            "the fleet's mode is not Enforce: nothing is installed",
+        );
+    }
+    if fleet.suspended {
+        return note("Suspended", "the fleet is suspended");
+    }
+    if let Some(run) = pass.domain.unreadable_runs.first() {
+        let text = format!("run {run} cannot be read: delete it once it is known what it did");
+        return note("RunUnreadable", &text);
+    }
+    if let Some(other) = unresolved_neighbour(pass, fleet) {
+        let text = format!(
+            "fleet {other} of this namespace cannot be resolved: its limits are not known, and \
+             until they are no run is announced here"
+        );
+        return note("NeighbourUnresolved", &text);
+    }
+    None
+}
+
+/// Returns another fleet of the domain whose limits for groups are not known. They are every
+/// fleet's, so what it would have limited is left alone.
+fn unresolved_neighbour<'a>(pass: &'a Pass<'_>, fleet: &Fleet) -> Option<&'a str> {
+    let mut others = pass.domain.fleets.iter();
+    others
+        .find(|view| view.uid != fleet.uid && view.fleet.is_err())
+        .map(|view| view.key.name.as_str())
 }
 
 /// Returns the span in which a run made now may act: the open one if there is time enough left
@@ -325,6 +356,16 @@ fn is_free(fleet: &Fleet, candidate: &Candidate<'_>, budget: &Budget, found: &mu
             found.notes.insert(machine.id.clone(), note);
             false
         }
+        // A run for it would only ever wait.
+        Err(crate::domain::budget::Refusal::Full { key, max: 0, .. }) => {
+            let text = format!(
+                "{key} lets no machine be unavailable (maxUnavailable 0): nothing is done on it \
+                 until that is raised"
+            );
+            let note = Note::new("LimitIsZero", text);
+            found.notes.insert(machine.id.clone(), note);
+            false
+        }
         _ => true,
     }
 }
@@ -359,101 +400,4 @@ fn capacity(
     usize::try_from(at_once * rounds)
         .unwrap_or(RUN_MACHINES_MAX)
         .min(RUN_MACHINES_MAX)
-}
-
-fn terms(
-    pass: &Pass<'_>,
-    fleet: &Fleet,
-    batch: &Batch<'_>,
-    stage: &str,
-    span: Span,
-    window: String,
-    budget: &Budget,
-) -> Terms {
-    let ordinal = pass
-        .domain
-        .runs
-        .values()
-        .filter(|run| {
-            run.terms.fleet_uid == fleet.uid
-                && run.terms.release == batch.release
-                && run.terms.stage == stage
-        })
-        .map(|run| run.terms.ordinal)
-        .max()
-        .unwrap_or(0)
-        + 1;
-    let limits: BTreeSet<FrozenLimit> = batch
-        .members
-        .iter()
-        .flat_map(|member| budget.ceilings_of(&member.machine.id))
-        .filter(|ceiling| !is_of_another_fleet(&ceiling.key, &fleet.key))
-        .map(|ceiling| FrozenLimit {
-            key: ceiling.key.clone(),
-            max: ceiling.max,
-        })
-        .collect();
-    let published_until = batch
-        .members
-        .iter()
-        .filter_map(|member| member.due())
-        .map(|due| due.published_until)
-        .min()
-        .unwrap_or(batch.release.date());
-    Terms {
-        fleet: fleet.key.name.clone(),
-        fleet_uid: fleet.uid.clone(),
-        service_account: fleet.service_account.clone(),
-        release: batch.release,
-        kbs: batch.kbs.clone(),
-        published_until,
-        action: batch.action,
-        cause: batch.cause,
-        stage: stage.to_owned(),
-        ordinal,
-        window: RunWindow {
-            name: window,
-            start: span.start,
-            end: span.end,
-        },
-        limits: limits.into_iter().collect(),
-        spread: fleet.policy.spread,
-        health: fleet.policy.health,
-        retries: fleet.policy.failures.retries,
-        gates: fleet.policy.run_gates.clone(),
-        estimates: fleet.policy.estimates,
-        machines: batch
-            .members
-            .iter()
-            .map(|member| {
-                (
-                    member.machine.id.clone(),
-                    run_machine(fleet, &member.machine),
-                )
-            })
-            .collect(),
-    }
-}
-
-fn is_of_another_fleet(key: &LimitKey, fleet: &FleetKey) -> bool {
-    matches!(key, LimitKey::Stage { fleet: own, .. } if *own != fleet.name)
-}
-
-fn run_machine(fleet: &Fleet, machine: &Machine) -> RunMachine {
-    RunMachine {
-        id: machine.id.clone(),
-        name: machine.name.clone(),
-        kind: machine.kind,
-        incarnation: machine.incarnation.clone(),
-        placement: machine.placement.clone(),
-        groups: fleet
-            .policy
-            .groups
-            .iter()
-            .filter_map(|rule| {
-                let value = machine.tags.get(&rule.tag)?;
-                Some((rule.tag.to_ascii_lowercase(), value.to_owned()))
-            })
-            .collect(),
-    }
 }

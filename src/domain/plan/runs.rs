@@ -8,10 +8,10 @@ use crate::domain::due::Verdict;
 use crate::domain::fleet::Fleet;
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::permission::{Standing, is_aborted, last_start, open_span};
-use crate::domain::rollout::is_retried;
+use crate::domain::rollout::{failed_installs, is_retried};
 use crate::domain::roster::{Member, runs_of};
 use crate::domain::run::follow::{Next, Sight, next};
-use crate::domain::run::{Progress, Run, RunMachine, Step, is_held};
+use crate::domain::run::{DELETED_KEPT_MAX, Progress, Run, RunMachine, Step, StepReason, is_held};
 
 /// The most steps a machine takes in one pass.
 const STEPS_PER_PASS_MAX: usize = 4;
@@ -66,9 +66,15 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
                 });
             }
         }
+        let identity_gone = pass.domain.identity_gone.clone();
         let Some(own) = pass.domain.runs.get_mut(&name) else {
             continue;
         };
+        let orphaned = orphaned(own, identity_gone);
+        if orphaned.is_some() != own.orphaned.is_some() {
+            own.orphaned.clone_from(&orphaned);
+            plan.orphaned.insert(key.clone(), orphaned);
+        }
         if own.quarantined.is_none()
             && let Some(end) = Run::conclusion(&own.progress)
         {
@@ -76,7 +82,39 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
             plan.ends.insert(key, end);
         }
     }
+    abandon(pass, plan);
     wishes
+}
+
+/// Tells why the work of a run cannot be followed, if it cannot.
+fn orphaned(run: &Run, identity_gone: Option<String>) -> Option<String> {
+    let given_up = |own: &&Progress| own.reason == Some(StepReason::Orphaned);
+    let last = run.progress.values().find(given_up);
+    match last {
+        Some(own) => Some(own.message.clone()),
+        None => identity_gone.filter(|_| run.engaged().next().is_some()),
+    }
+}
+
+/// Finds the runs that are being deleted and cannot be understood: they end by themselves once
+/// nothing that they may have commanded can be under way.
+fn abandon(pass: &Pass<'_>, plan: &mut Plan) {
+    let quarantined = pass.domain.runs.values().filter(|run| run.is_open());
+    let quarantined = quarantined
+        .filter(|run| run.quarantined.is_some())
+        .filter_map(|run| Some((run.name.clone(), run.deleted_at?)));
+    let unread = pass.domain.unread_deletions.clone();
+    for (name, deleted_at) in quarantined.chain(unread) {
+        let over = deleted_at + DELETED_KEPT_MAX;
+        if pass.now >= over {
+            plan.abandoned.insert(RunKey {
+                namespace: pass.namespace.to_owned(),
+                name,
+            });
+        } else {
+            plan.wake_by(over, pass.now);
+        }
+    }
 }
 
 enum Said {
@@ -127,9 +165,14 @@ fn sight<'a>(
         .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
         .map_or(run.terms.window.end, |(span, _)| span.end);
-    let earlier = seen.map_or(0, |seen| {
+    let by_runs = seen.map_or(0, |seen| {
         earlier_attempts(pass, run, seen, fleet.zip(member))
     });
+    let shown = fleet.zip(member).map_or(0, |(fleet, member)| {
+        let failed = failed_installs(fleet, member, run.terms.release).count();
+        u32::try_from(failed).unwrap_or(u32::MAX)
+    });
+    let earlier = by_runs.max(shown.saturating_sub(progress.attempts));
     Sight {
         machine: seen,
         read_at: inventory.map_or(DateTime::UNIX_EPOCH, |own| own.at),
@@ -145,7 +188,14 @@ fn sight<'a>(
                 .iter()
                 .any(|word| word.id == machine.id && word.at >= progress.since)
         }),
-        aborted: run.deleting || gone || fleet.is_some_and(|own| is_aborted(run, Some(own))),
+        aborted: run.deleted_at.is_some()
+            || gone
+            || fleet.is_some_and(|own| is_aborted(run, Some(own))),
+        deleted_at: run.deleted_at,
+        identity_gone: pass.domain.identity_gone.is_some(),
+        retries: fleet.map_or(run.terms.retries, |own| {
+            run.terms.retries.min(own.policy.failures.retries)
+        }),
         last_start: last_start(&run.terms, until),
         earlier_attempts: earlier,
     }

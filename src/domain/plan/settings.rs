@@ -1,10 +1,10 @@
 //! What is said of machines that no run concerns, and the settings and assessments they need.
 
-use super::{ASSESSMENTS_PER_PASS_MAX, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
+use super::{ASSESSMENTS_PER_PASS_MAX, Assessing, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
 use crate::domain::due::Verdict;
 use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore};
-use crate::domain::fleet::{Fleet, FleetKey, Mode};
-use crate::domain::machine::{Health, Machine, MachineId};
+use crate::domain::fleet::{Fleet, Mode};
+use crate::domain::machine::{Health, Machine};
 use crate::domain::permission::open_span;
 use crate::domain::roster::{Member, in_open_runs};
 use crate::domain::run::{Step, StepReason};
@@ -168,7 +168,7 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
     let mine = plan
         .assessments
         .iter()
-        .filter(|(key, _)| key.namespace == pass.namespace);
+        .filter(|own| own.fleet.namespace == pass.namespace);
     let mut left = ASSESSMENTS_PER_PASS_MAX - mine.count();
     for view in &pass.domain.fleets {
         let Ok(fleet) = &view.fleet else { continue };
@@ -188,14 +188,18 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
                 && !busy.contains(id);
             if fit && left > 0 {
                 left -= 1;
-                plan.assessments.push((fleet.key.clone(), id.clone()));
+                plan.assessments.push(Assessing {
+                    fleet: fleet.key.clone(),
+                    machine: id.clone(),
+                    newer_than: None,
+                });
             }
         }
     }
 }
 
 /// Returns the machines that settled after a command and wait for an assessment newer than it.
-fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)> + 'a {
+fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = Assessing> + 'a {
     let inventory = pass.domain.inventory.as_ref().ok();
     let open = pass.domain.runs.values().filter(|run| {
         let fleet = pass
@@ -208,8 +212,8 @@ fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)>
             .map(move |(machine, progress)| (run, machine, progress))
     })
     .filter(move |(run, machine, progress)| {
-        let awaits =
-            progress.step == Step::Verifying || progress.reason == Some(StepReason::NotHealthy);
+        let unjudged = progress.step == Step::Verifying && progress.reason.is_none();
+        let awaits = unjudged || progress.reason == Some(StepReason::NotHealthy);
         let ended = progress.ended_at.unwrap_or(progress.since);
         let seen = inventory.and_then(|own| own.machines.get(&machine.id));
         awaits
@@ -220,7 +224,11 @@ fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = (FleetKey, MachineId)>
                     && seen.assessment.as_ref().is_none_or(|own| own.at < ended)
             })
     })
-    .map(|(run, machine, _)| (run.fleet.clone(), machine.id.clone()))
+    .map(|(run, machine, progress)| Assessing {
+        fleet: run.fleet.clone(),
+        machine: machine.id.clone(),
+        newer_than: Some(progress.ended_at.unwrap_or(progress.since)),
+    })
 }
 
 fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {

@@ -11,8 +11,10 @@ use crate::domain::testkit::{
 };
 
 mod degrade;
+mod frozen;
 mod grants;
 mod passes;
+mod recheck;
 mod stories;
 mod world;
 

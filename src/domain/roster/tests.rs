@@ -152,7 +152,7 @@ fn the_oldest_fleet_in_enforce_owns_a_machine_then_the_first_by_name() {
     let machine = due_vm("vm1").machine();
     let owner = |fleets: Vec<Fleet>| {
         let snapshot = snapshot(domain(fleets, [machine.clone()], opens()));
-        owners(&snapshot)
+        owners(&snapshot, opens())
             .get(&machine.id)
             .map(|own| own.name.clone())
     };

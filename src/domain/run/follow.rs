@@ -4,16 +4,20 @@
 //! wish to command. Must never grant that wish: windows, approvals and budgets are asked
 //! elsewhere, later, and again just before the command is sent.
 
+mod verdict;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Progress, Run, RunMachine, Step, StepReason, Terms};
-use crate::domain::command::Command;
-use crate::domain::due::{Action, Cause};
-use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question, Reading};
-use crate::domain::machine::{
-    Health, InstallRecord, InstallStatus, Machine, MachineKind, RebootStatus,
+use super::{
+    CORRUPT, DELETED_KEPT_MAX, MAXIMUM_DURATION_CEILING, MISSING, Progress, Run, RunMachine, Step,
+    StepReason, Terms,
 };
+use crate::domain::command::Command;
+use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question};
+use crate::domain::machine::{Health, InstallRecord, InstallStatus, Machine, MachineKind};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
+
+use self::verdict::{judge, restarted, settled_after, verifying};
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -52,6 +56,12 @@ pub struct Sight<'a> {
     pub let_go: bool,
     /// Whether the run was aborted.
     pub aborted: bool,
+    /// Since when the run is being deleted, if it is.
+    pub deleted_at: Option<DateTime<Utc>>,
+    /// Whether Azure refuses the identity, so that nothing can be asked any more.
+    pub identity_gone: bool,
+    /// How often the machine may be tried again: as the run froze it, or less.
+    pub retries: u32,
     /// When the last command may be sent: the window's end less what a command needs.
     pub last_start: DateTime<Utc>,
     /// Disruptive commands that this incarnation may have accepted for this release in earlier
@@ -125,8 +135,11 @@ pub fn next(
     now: DateTime<Utc>,
 ) -> Next {
     let terms = &run.terms;
+    if let Some(text) = given_up(machine, progress, sight, now) {
+        return skip(progress, now, StepReason::Orphaned, &text);
+    }
     match &progress.step {
-        Step::Planned => planned(terms, machine, progress, sight, now),
+        Step::Planned => planned(run, machine, progress, sight, now),
         Step::Starting => {
             let text = "the intent to command it is written; whether it was sent is not known";
             let held = progress.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), text);
@@ -136,6 +149,12 @@ pub fn next(
                 _ => Next::Become(held),
             }
         }
+        Step::Unknown | Step::Verifying | Step::NotUnderstood(_)
+            if is_gone(machine, progress, sight, now) =>
+        {
+            let text = "it is not in the inventory any more, and no command can reach it";
+            skip(progress, now, StepReason::MachineGone, text)
+        }
         Step::Unknown => unknown(terms, machine, progress, sight, now),
         Step::Running => running(terms, machine, progress, sight, now),
         Step::Verifying => verifying(terms, machine, progress, sight, now),
@@ -144,11 +163,50 @@ pub fn next(
             if sight.let_go {
                 return let_go(progress, now);
             }
+            // Whatever was commanded: it is done, and repeating it would do nothing.
+            if (word == CORRUPT || word == MISSING) && sight.is_current {
+                let text = "what was stored is lost; it has the release";
+                return skip(progress, now, StepReason::AlreadyCurrent, text);
+            }
             Next::Stay(format!(
                 "held: its step \"{word}\" is not known to this version"
             ))
         }
     }
+}
+
+/// Tells whether a machine that was commanded is gone for good: not in an inventory that is fresh
+/// and newer than anything that could still arrive.
+fn is_gone(
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> bool {
+    let over = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
+    let fresh = now - sight.read_at <= INVENTORY_AGE_MAX;
+    sight.machine.is_none() && fresh && sight.read_at >= over
+}
+
+/// Tells why a machine of a run that is being deleted is followed no longer: by now nothing that
+/// was sent to it can be under way, and nobody can say how it ended.
+fn given_up(
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Option<String> {
+    let deleted_at = sight.deleted_at.filter(|_| !progress.step.is_final())?;
+    if now >= deleted_at + DELETED_KEPT_MAX {
+        let hours = DELETED_KEPT_MAX.num_hours();
+        return Some(format!(
+            "its run was deleted {hours} h ago, and its end was not seen"
+        ));
+    }
+    let over = late_horizon(machine.kind) + MAXIMUM_DURATION_CEILING;
+    let since = progress.intent_at.unwrap_or(progress.since);
+    (sight.identity_gone && progress.step.is_engaged() && now >= since + over)
+        .then(|| "the identity is gone, and its end was not seen".to_owned())
 }
 
 fn skip(progress: &Progress, now: DateTime<Utc>, why: StepReason, text: &str) -> Next {
@@ -169,12 +227,13 @@ fn let_go(progress: &Progress, now: DateTime<Utc>) -> Next {
 }
 
 fn planned(
-    terms: &Terms,
+    run: &Run,
     machine: &RunMachine,
     progress: &Progress,
     sight: &Sight<'_>,
     now: DateTime<Utc>,
 ) -> Next {
+    let _terms = &run.terms;
     if sight.aborted {
         return skip(
             progress,
@@ -222,8 +281,23 @@ fn planned(
         };
         return skip(progress, now, why, text);
     }
+    ready(run, progress, sight, now)
+}
+
+/// Says whether a planned machine whose turn has come may wish for its command.
+fn ready(run: &Run, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) -> Next {
+    let terms = &run.terms;
     if sight.machine.is_none() {
         return Next::Stay("not seen, and the inventory is too old to say that it is gone".into());
+    }
+    if progress.attempts == 0
+        && let Some(record) = sight.machine.and_then(|seen| unaccounted(run, seen))
+    {
+        let text = format!(
+            "install {} began on it since the run was made, and the run knows nothing of it",
+            record.activity
+        );
+        return skip(progress, now, StepReason::ForeignRun, &text);
     }
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
@@ -231,14 +305,15 @@ fn planned(
     if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
         return Next::Stay(format!("refused, tried again soon: {}", progress.message));
     }
-    if sight.earlier_attempts + progress.attempts > terms.retries {
+    if sight.earlier_attempts + progress.attempts > sight.retries {
         let text = "it was tried as often as the policy allows";
         return fail(progress, now, StepReason::InstallFailed, text);
     }
     Next::Command(progress.command.unwrap_or_else(|| terms.first_command()))
 }
 
-fn late_horizon(kind: MachineKind) -> TimeDelta {
+/// Returns how long after its intent a command may still arrive.
+pub fn late_horizon(kind: MachineKind) -> TimeDelta {
     match kind {
         MachineKind::AzureVm => LATE_HORIZON_VM,
         MachineKind::ArcServer | MachineKind::AzureLocalVm => LATE_HORIZON_ARC,
@@ -297,7 +372,12 @@ fn unknown(
                 .is_some_and(|seen| seen.health == Health::Healthy);
             if sources_are_newer && answers {
                 let text = "no source shows the command, past the time it could still arrive";
-                return skip(progress, now, StepReason::NeverArrived, text);
+                // It is as good as refused: the attempt counts no more.
+                let never = Progress {
+                    attempts: progress.attempts.saturating_sub(1),
+                    ..progress.clone()
+                };
+                return skip(&never, now, StepReason::NeverArrived, text);
             }
             Next::Stay(format!(
                 "no trace of the command yet; looked for until {horizon}"
@@ -332,6 +412,17 @@ pub fn unsent(progress: &Progress, now: DateTime<Utc>, text: &str) -> Progress {
         refusals: progress.refusals,
         ..refused(progress, now, text)
     }
+}
+
+/// Returns an install that began after a run was made and that may have been its own, though its
+/// log says that it commanded nothing: somebody else's, or of a log that was lost or restored.
+fn unaccounted<'a>(run: &Run, machine: &'a Machine) -> Option<&'a InstallRecord> {
+    let of_run = |record: &&InstallRecord| {
+        let mut named = record.installed.iter().chain(&record.failed).peekable();
+        named.peek().is_none() || named.any(|kb| run.terms.kbs.contains(kb))
+    };
+    let since = |record: &&InstallRecord| record.started >= run.created_at;
+    machine.installs.iter().filter(since).find(of_run)
 }
 
 /// Returns the install that belongs to the machine's command: another one than was seen before
@@ -426,196 +517,12 @@ fn running(
     }
 }
 
-fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
-    if !outcome.status.is_final() {
-        return no_end(progress, now, "how the restart ended is not known yet");
-    }
-    if outcome.status == InstallStatus::Failed {
-        let text = outcome.error.as_deref().unwrap_or("the restart failed");
-        return fail(progress, now, StepReason::RebootOwed, text);
-    }
-    Next::Become(Progress {
-        ended_at: Some(now),
-        ..progress.at(Step::Verifying, now, None, "restarted; settling")
-    })
-}
-
 fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {
     if now - progress.since < NO_END_AFTER {
         return Next::Stay(text.to_owned());
     }
     let text = "the command was accepted and shows no end";
     Next::Become(progress.at(Step::Unknown, now, Some(StepReason::NoEnd), text))
-}
-
-fn judge(
-    terms: &Terms,
-    machine: &RunMachine,
-    progress: &Progress,
-    outcome: &Outcome,
-    ended_at: DateTime<Utc>,
-    sight: &Sight<'_>,
-    now: DateTime<Utc>,
-) -> Next {
-    let foreign: Vec<String> = outcome
-        .installed
-        .iter()
-        .filter(|kb| !terms.kbs.contains(kb))
-        .map(ToString::to_string)
-        .collect();
-    if !foreign.is_empty() {
-        let text = format!("the install also put {} on the machine", foreign.join(", "));
-        return fail(progress, now, StepReason::ForeignContent, &text);
-    }
-    if !outcome.status.is_final() {
-        return no_end(progress, now, "how the command ended is not known yet");
-    }
-    if !matches!(
-        outcome.status,
-        InstallStatus::Succeeded | InstallStatus::Warnings
-    ) {
-        let why = if outcome.window_exceeded {
-            StepReason::OutOfTime
-        } else {
-            StepReason::InstallFailed
-        };
-        let text = outcome.error.as_deref().unwrap_or("the install failed");
-        return fail(progress, now, why, text);
-    }
-    let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
-    let only_a_reboot = terms.cause == Cause::RebootOwed;
-    if !installed && !only_a_reboot && !sight.is_current {
-        if progress
-            .intent_at
-            .is_none_or(|intent| sight.read_at < intent)
-        {
-            return no_end(
-                progress,
-                now,
-                "installed nothing; a newer inventory is awaited",
-            );
-        }
-        let text = "the install ended well and installed nothing";
-        return fail(progress, now, StepReason::NothingInstalled, text);
-    }
-    match outcome.reboot {
-        RebootStatus::NotNeeded | RebootStatus::Completed => Next::Become(Progress {
-            ended_at: Some(ended_at),
-            ..progress.at(Step::Verifying, now, None, "installed; settling")
-        }),
-        RebootStatus::Required | RebootStatus::Failed => {
-            owed(terms, machine.kind, progress, sight, now)
-        }
-        RebootStatus::Started | RebootStatus::Unknown => {
-            no_end(progress, now, "installed; its reboot is awaited")
-        }
-    }
-}
-
-/// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
-/// its own; a hotpatch run commands no reboot, and Azure Resource Manager has no restart for Arc
-/// servers (azure.md §2): there a Finish in the next window settles it.
-fn owed(
-    terms: &Terms,
-    kind: MachineKind,
-    progress: &Progress,
-    sight: &Sight<'_>,
-    now: DateTime<Utc>,
-) -> Next {
-    let tried = sight.earlier_attempts + progress.attempts;
-    let may_restart = terms.action == Action::Baseline
-        && kind != MachineKind::ArcServer
-        && progress.command == Some(Command::Finish)
-        && tried <= terms.retries;
-    if !may_restart {
-        let text = "installed, but its reboot is still owed";
-        return fail(progress, now, StepReason::RebootOwed, text);
-    }
-    Next::Become(Progress {
-        command: Some(Command::Restart),
-        request: None,
-        intent_at: None,
-        operation: None,
-        ended_at: None,
-        ..progress.at(
-            Step::Planned,
-            now,
-            Some(StepReason::RebootOwed),
-            "its reboot is owed",
-        )
-    })
-}
-
-fn settled_after(
-    reading: &Reading,
-    machine: Option<&Machine>,
-    intent: Option<DateTime<Utc>>,
-) -> bool {
-    reading.health == Health::Healthy
-        && reading.busy.is_none()
-        && matches!((reading.reboot_word(machine), intent),
-            (Some(word), Some(intent)) if !word.pending && word.at >= intent)
-}
-
-fn verifying(
-    terms: &Terms,
-    machine: &RunMachine,
-    progress: &Progress,
-    sight: &Sight<'_>,
-    now: DateTime<Utc>,
-) -> Next {
-    let found = progress.ended_at.unwrap_or(progress.since);
-    let recorded = sight
-        .machine
-        .filter(|_| !is_another_life(machine, sight))
-        .and_then(|seen| our_record(progress, seen))
-        .filter(|record| record.status.is_final())
-        .map(|record| record.modified);
-    let ended = recorded.map_or(found, |own| own.min(found));
-    let late = now - ended >= terms.health.unknown_after;
-    let hold = |text: &str| {
-        if late {
-            let why = Some(StepReason::NotHealthy);
-            return Next::Become(progress.at(Step::Unknown, now, why, text));
-        }
-        Next::Stay(text.to_owned())
-    };
-    let Some(Answer::Reading(reading)) = sight.answer else {
-        return hold("it settles before it is judged");
-    };
-    if now - ended < terms.health.settle {
-        return Next::Stay("it settles before it is judged".to_owned());
-    }
-    if reading.incarnation != machine.incarnation {
-        let text = "another machine bears its resource id now";
-        return skip(progress, now, StepReason::Recreated, text);
-    }
-    match &reading.health {
-        Health::Healthy => {}
-        Health::Unhealthy(why) => return hold(&format!("not healthy again: {why}")),
-        Health::Unknown(why) => return hold(&format!("its health is not known: {why}")),
-    }
-    // Resource Health is not in the reading, only in the inventory.
-    if let Some(Health::Unhealthy(why) | Health::Unknown(why)) =
-        sight.machine.map(|seen| &seen.health)
-    {
-        return hold(&format!("not healthy by the inventory: {why}"));
-    }
-    if let Some(operation) = &reading.busy {
-        return hold(&format!("an operation is on it: {operation}"));
-    }
-    match reading.reboot_word(sight.machine) {
-        Some(word) if word.at < ended => hold("no assessment since the command ended"),
-        None => hold("whether it still owes a reboot is not known"),
-        Some(word) if word.pending => owed(terms, machine.kind, progress, sight, now),
-        Some(_) => {
-            let text = match terms.action {
-                Action::Hotpatch => "hotpatched, healthy, no reboot",
-                Action::Baseline => "installed, rebooted if it had to, healthy",
-            };
-            Next::Become(progress.at(Step::Succeeded, now, None, text))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,17 +13,13 @@ use crate::api::run::{HotpatchRunStatus, MAX_ATTEMPTS, RunMachineStatus};
 use crate::domain::command::{Command, RequestId};
 use crate::domain::evidence::Operation;
 use crate::domain::machine::MachineId;
-use crate::domain::run::{Progress, Step, StepReason, Terms};
+use crate::domain::run::{CORRUPT, MISSING, Progress, Step, StepReason, Terms};
 use crate::record::words;
-
-/// The step of a machine whose entry contradicts itself.
-const CORRUPT: &str = "Corrupt";
-/// The step of a machine whose entry is gone.
-const MISSING: &str = "Missing";
 
 /// Reads where each machine of the terms stands.
 pub(super) fn progress(
     status: &HotpatchRunStatus,
+    is_logged: bool,
     terms: &Terms,
     created_at: DateTime<Utc>,
     doubts: &mut Doubts,
@@ -40,7 +36,7 @@ pub(super) fn progress(
             )),
         }
     }
-    let is_fresh = is_fresh(status);
+    let is_fresh = !is_logged && is_fresh(status);
     let read = |id: &MachineId| match entries.get(id).map(Vec::as_slice) {
         Some([entry]) => one(entry, terms, created_at),
         Some([entry, ..]) => held(
@@ -69,12 +65,11 @@ pub(super) fn progress(
         .collect()
 }
 
-/// Tells whether the operator never wrote this status; other controllers may have set their
-/// conditions.
+/// Tells whether the operator never wrote this log: a leader may have raised its epoch, and other
+/// controllers may have set their conditions.
 fn is_fresh(status: &HotpatchRunStatus) -> bool {
     let ours = |kind: &str| conditions::find("HotpatchRun", kind).is_some();
     status.machines.is_empty()
-        && status.epoch == 0
         && status.started_at.is_none()
         && status.completed_at.is_none()
         && status.counts.is_none()
@@ -266,5 +261,7 @@ fn is_of_skipped(reason: &StepReason) -> bool {
             | StepReason::AlreadyCurrent
             | StepReason::NeverArrived
             | StepReason::LetGo
+            | StepReason::ForeignRun
+            | StepReason::Orphaned
     )
 }

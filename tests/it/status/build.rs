@@ -9,7 +9,7 @@ use hotpatch_operator::domain::due::{
     Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule,
 };
 use hotpatch_operator::domain::fleet::{
-    Fleet, FleetKey, FleetSelector, FleetWindow, HotpatchWhen, Mode, Word,
+    Fleet, FleetKey, FleetScope, FleetSelector, FleetWindow, HotpatchWhen, Mode, Wants, Word,
 };
 use hotpatch_operator::domain::machine::{
     Agent, Assessment, Edition, Facts, Generation, Health, Image, Incarnation, InstallRecord,
@@ -301,7 +301,8 @@ pub(crate) fn run(names: &[&str], steps: &[(Step, Option<StepReason>)]) -> Run {
         terms: terms(machines),
         end: Run::conclusion(&progress),
         progress,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::new(),
         epoch: 1,
         quarantined: None,
@@ -330,6 +331,8 @@ fn terms(machines: BTreeMap<MachineId, RunMachine>) -> Terms {
         spread: policy.spread,
         health: policy.health,
         retries: 1,
+        max_failed: Some(2),
+        failed_per_release: false,
         gates: Vec::new(),
         estimates: policy.estimates,
         machines,
@@ -411,11 +414,18 @@ impl Scene {
             key: key(),
             uid: "fleet-uid".to_owned(),
             created_at: at("2025-01-01T00:00:00Z"),
+            wants: self.fleet.as_ref().ok().map(|own| Wants {
+                mode: own.mode,
+                scope: FleetScope::default(),
+                selector: own.selector.clone(),
+            }),
             fleet: self.fleet.clone(),
         };
         Domain {
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
+            unread_deletions: BTreeMap::new(),
+            identity_gone: None,
             fleets: vec![view],
             runs: self
                 .runs

@@ -155,7 +155,7 @@ fn a_run_that_ends_well_is_told_as_complete() {
     let end = moved(&start, &[("a", Step::Succeeded, None)]);
     assert_eq!(words(&run_events(&start, &end)), ["Normal RunComplete"]);
     let mut aborted = start.clone();
-    aborted.deleting = true;
+    aborted.deleted_at = Some(aborted.created_at);
     assert_eq!(words(&run_events(&start, &aborted)), ["Warning RunAborted"]);
     let mut strange = start.clone();
     strange.quarantined = Some("field x".to_owned());

@@ -11,7 +11,9 @@ use hotpatch_operator::api::run::HotpatchRunStatus;
 use hotpatch_operator::api::{HotpatchRun, time};
 use hotpatch_operator::domain::due::Action;
 use hotpatch_operator::domain::run::{Run, RunEnd, Step, StepReason, Terms};
-use hotpatch_operator::record::{FINALIZER, request_id, run_name, run_object, run_status};
+use hotpatch_operator::record::{
+    ANNOTATION_LOGGED, FINALIZER, request_id, run_name, run_object, run_status,
+};
 use hotpatch_operator::validate::{Declared, Found, run, runs};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use proptest::prelude::*;
@@ -49,7 +51,7 @@ fn stored(run: &Run, now: DateTime<Utc>) -> HotpatchRun {
     object.metadata.name = Some(run.name.clone());
     object.metadata.uid = Some(run.uid.clone());
     object.metadata.creation_timestamp = Some(time::to_k8s(run.created_at));
-    object.metadata.deletion_timestamp = run.deleting.then(|| time::to_k8s(now));
+    object.metadata.deletion_timestamp = run.deleted_at.map(time::to_k8s);
     let gate = |gate: &String| Condition {
         type_: gate.clone(),
         status: "True".to_owned(),
@@ -134,14 +136,9 @@ fn a_machine_without_an_entry_is_held_once_anything_was_written() {
     let own = example(Step::Running);
     let object = stored(&own, at("2026-10-17T21:00:00Z"));
     let whole = serde_json::to_value(object.status.as_ref().unwrap()).unwrap();
-    // Each field alone shows that the status was written.
-    for field in [
-        "epoch",
-        "startedAt",
-        "counts",
-        "observedGeneration",
-        "conditions",
-    ] {
+    // Each field alone shows that the status was written; the epoch does not, which a leader raises
+    // in every run that it takes over.
+    for field in ["startedAt", "counts", "observedGeneration", "conditions"] {
         let mut status = json!({});
         status[field] = whole[field].clone();
         let mut object = object.clone();
@@ -158,6 +155,24 @@ fn a_machine_without_an_entry_is_held_once_anything_was_written() {
                 progress.attempts > own.terms.retries,
                 "no further try is left"
             );
+        }
+    }
+}
+
+#[test]
+fn a_run_without_any_status_is_held_if_it_bears_the_mark_of_one_that_was_logged() {
+    let own = example(Step::Planned);
+    let mut object = stored(&own, at("2026-10-17T21:00:00Z"));
+    for status in [None, Some(json!({})), Some(json!({"epoch": 7}))] {
+        object.status = status.map(|own| serde_json::from_value(own).unwrap());
+        object.metadata.annotations = None;
+        let fresh = run(&object).unwrap();
+        assert!(fresh.progress.values().all(|own| own.step == Step::Planned));
+        let marks = [(ANNOTATION_LOGGED.to_owned(), "true".to_owned())];
+        object.metadata.annotations = Some(marks.into());
+        for progress in run(&object).unwrap().progress.values() {
+            assert_eq!(progress.step, Step::NotUnderstood("Missing".to_owned()));
+            assert!(progress.attempts > own.terms.retries);
         }
     }
 }
@@ -345,7 +360,7 @@ fn conditions_tell_how_far_a_run_has_come() {
         ..all(Step::Planned)
     };
     let leaving = Run {
-        deleting: true,
+        deleted_at: Some(at("2026-10-17T21:30:00Z")),
         ..all(Step::Running)
     };
     let strange = {

@@ -189,6 +189,8 @@ impl World {
             answers: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
+            unread_deletions: BTreeMap::new(),
+            identity_gone: None,
         };
         domain.answers = questions(&domain, self.now)
             .into_iter()
@@ -248,7 +250,7 @@ impl World {
                 "a name is used twice"
             );
         }
-        for (_, id) in &plan.assessments {
+        for id in plan.assessments.iter().map(|own| &own.machine) {
             let machine = self.machines.get_mut(id).unwrap();
             assess(machine, self.now);
             lines.push(format!("{} is assessed", id.name()));

@@ -1,13 +1,16 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use super::*;
-use crate::domain::evidence::{Operation, PollStyle};
-use crate::domain::machine::{Incarnation, Power};
+use crate::domain::due::{Action, Cause};
+use crate::domain::evidence::{Operation, PollStyle, Reading};
+use crate::domain::machine::{Incarnation, Power, RebootStatus};
 use crate::domain::testkit::{
     BASELINE_KB, Builder, Placed, arc, closes, due_vm, fleet, hours, kb, local, minutes, opens,
     run, working,
 };
 
+mod deletion;
+mod failing;
 mod product;
 mod records;
 
@@ -23,6 +26,8 @@ struct Case {
     is_current: bool,
     let_go: bool,
     aborted: bool,
+    deleted_at: Option<DateTime<Utc>>,
+    identity_gone: bool,
     earlier_attempts: u32,
     now: DateTime<Utc>,
 }
@@ -50,6 +55,8 @@ fn case(machine: Builder, step: Step, reason: Option<StepReason>) -> Case {
         is_current: false,
         let_go: false,
         aborted: false,
+        deleted_at: None,
+        identity_gone: false,
         earlier_attempts: 0,
         now,
     }
@@ -101,6 +108,9 @@ impl Case {
             is_current: self.is_current,
             let_go: self.let_go,
             aborted: self.aborted,
+            deleted_at: self.deleted_at,
+            identity_gone: self.identity_gone,
+            retries: self.run.terms.retries,
             last_start: self.last_start,
             earlier_attempts: self.earlier_attempts,
         };
@@ -297,7 +307,7 @@ fn an_outcome_is_judged_by_content_then_status_then_reboot() {
         ("stay", Succeeded, Reboot::Unknown, &[BASELINE_KB]),
         ("Failed/NothingInstalled", Succeeded, Reboot::NotNeeded, &[]),
         (
-            "Failed/ForeignContent",
+            "Verifying/ForeignContent",
             Succeeded,
             Reboot::Completed,
             &[BASELINE_KB, OTHER],
@@ -347,7 +357,7 @@ fn nothing_installed_is_success_only_where_the_release_is_there_or_only_a_reboot
         ))
     };
     let running = || vm_at(Step::Running).answered(nothing());
-    assert_eq!(running().word(), "Failed/NothingInstalled");
+    assert_eq!(running().word(), "Verifying/NothingInstalled");
     assert_eq!(
         running().with(|own| own.is_current = true).word(),
         "Verifying"
@@ -378,7 +388,7 @@ fn a_result_without_an_install_waits_for_the_record() {
     let failed = bare(InstallStatus::Failed, RebootStatus::Unknown);
     assert_eq!(
         vm_at(Step::Running).answered(failed).word(),
-        "Failed/InstallFailed"
+        "Verifying/InstallFailed"
     );
 }
 
@@ -470,7 +480,7 @@ fn a_restart_is_followed_by_its_operation_or_by_the_machine_itself_and_never_rep
         restarting()
             .answered(ended(bare(InstallStatus::Failed)))
             .word(),
-        "Failed/RebootOwed"
+        "Verifying/RebootOwed"
     );
     assert_eq!(
         restarting()

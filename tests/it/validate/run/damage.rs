@@ -2,7 +2,7 @@
 
 use hotpatch_operator::api::HotpatchRun;
 use hotpatch_operator::domain::run::{Run, Step};
-use hotpatch_operator::validate::run;
+use hotpatch_operator::validate::{Declared, Found, run, runs};
 use serde_json::{Value, json};
 
 use super::strategy::example;
@@ -93,7 +93,7 @@ fn gained(good: &Run, read: &Run) -> Option<String> {
     if !read.gates_open.is_subset(&good.gates_open) {
         return Some("an open gate".to_owned());
     }
-    let same = read.terms == good.terms && read.deleting == good.deleting;
+    let same = read.terms == good.terms && read.deleted_at == good.deleted_at;
     (!same).then(|| "other terms".to_owned())
 }
 
@@ -270,4 +270,21 @@ fn an_epoch_below_nothing_quarantines_the_run() {
         read.quarantined.as_deref(),
         Some("status.epoch -1 is below 0")
     );
+}
+
+#[test]
+fn a_machine_that_the_spec_lost_and_the_log_still_names_is_held() {
+    let now = at("2026-10-17T21:00:00Z");
+    let good = stored(&example(Step::Running), now);
+    let (mut lost, id) = (good.clone(), good.spec.machines[0].id.clone());
+    lost.spec.machines.remove(0);
+    let of = |object: HotpatchRun| Declared {
+        runs: vec![Found::Object(object.into())],
+        ..Declared::default()
+    };
+    assert_eq!(runs(&of(good)).1, []);
+    let (read, held) = runs(&of(lost));
+    assert!(read.values().all(|own| own.quarantined.is_some()));
+    let machines: Vec<&str> = held[0].machines.iter().map(|own| own.as_str()).collect();
+    assert_eq!(machines, [id.to_lowercase()]);
 }

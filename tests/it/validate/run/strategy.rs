@@ -173,7 +173,8 @@ fn terms() -> impl Strategy<Value = Terms> {
     );
     let machines = vec(machine(), 1..6);
     let health = (seconds(), seconds());
-    let how = (health, 0_u32..=5, gates(), (seconds(), seconds()), machines);
+    let failures = (0_u32..=5, proptest::option::of(0_u32..=250), any::<bool>());
+    let how = (health, failures, gates(), (seconds(), seconds()), machines);
     (what, how).prop_map(|(what, how)| {
         let ((fleet, stage), release, kbs, action, cause, ordinal, window, limits, spread) = what;
         let ((settle, unknown_after), retries, gates, (baseline, reserve), machines) = how;
@@ -197,7 +198,9 @@ fn terms() -> impl Strategy<Value = Terms> {
                 settle,
                 unknown_after,
             },
-            retries,
+            retries: retries.0,
+            max_failed: retries.1,
+            failed_per_release: retries.1.is_some() && retries.2,
             gates,
             estimates: Estimates { baseline, reserve },
             machines: machines
@@ -265,31 +268,34 @@ pub(super) fn a_run() -> impl Strategy<Value = Run> {
     let rest = (
         created,
         vec(progress(), 6),
-        any::<[bool; 3]>(),
+        any::<[bool; 4]>(),
         0_i64..1_000,
     );
-    (terms(), rest).prop_map(|(terms, (created, steps, [deleting, open, ends], epoch))| {
-        let progress: BTreeMap<MachineId, Progress> =
-            terms.machines.keys().cloned().zip(steps).collect();
-        let gates = terms.gates.iter().filter(|_| open);
-        let gates_open = gates.map(|gate| gate.condition.clone()).collect();
-        Run {
-            fleet: FleetKey {
-                namespace: "shop".to_owned(),
-                name: terms.fleet.clone(),
-            },
-            name: run_name(&terms),
-            uid: "0a1b2c3d".to_owned(),
-            created_at: DateTime::from_timestamp(created, 0).unwrap(),
-            end: Run::conclusion(&progress).filter(|_| ends),
-            terms,
-            progress,
-            deleting,
-            gates_open,
-            epoch,
-            quarantined: None,
-        }
-    })
+    (terms(), rest).prop_map(
+        |(terms, (created, steps, [deleting, open, ends, orphaned], epoch))| {
+            let progress: BTreeMap<MachineId, Progress> =
+                terms.machines.keys().cloned().zip(steps).collect();
+            let gates = terms.gates.iter().filter(|_| open);
+            let gates_open = gates.map(|gate| gate.condition.clone()).collect();
+            Run {
+                fleet: FleetKey {
+                    namespace: "shop".to_owned(),
+                    name: terms.fleet.clone(),
+                },
+                name: run_name(&terms),
+                uid: "0a1b2c3d".to_owned(),
+                created_at: DateTime::from_timestamp(created, 0).unwrap(),
+                end: Run::conclusion(&progress).filter(|_| ends),
+                terms,
+                progress,
+                deleted_at: deleting.then(|| DateTime::from_timestamp(created + 60, 0).unwrap()),
+                orphaned: orphaned.then(|| "denied".to_owned()),
+                gates_open,
+                epoch,
+                quarantined: None,
+            }
+        },
+    )
 }
 
 fn example_machine(number: u32) -> (MachineId, RunMachine) {
@@ -343,6 +349,8 @@ fn example_terms() -> Terms {
             unknown_after: TimeDelta::hours(2),
         },
         retries: 1,
+        max_failed: Some(2),
+        failed_per_release: false,
         gates: vec![RunGate {
             condition: "example.com/Drained".to_owned(),
             announce_before: TimeDelta::minutes(30),
@@ -370,7 +378,8 @@ pub(super) fn example(step: Step) -> Run {
         progress: all.map(|id| (id, at_step(&step))).collect(),
         terms,
         end: None,
-        deleting: false,
+        deleted_at: None,
+        orphaned: None,
         gates_open: BTreeSet::from(["example.com/Drained".to_owned()]),
         epoch: 3,
         quarantined: None,

@@ -111,16 +111,18 @@ fn only_a_planned_machine_wishes_for_a_command() {
 }
 
 #[test]
-fn attempts_are_counted_and_given_back_only_by_a_sure_refusal() {
+fn attempts_are_counted_and_given_back_only_by_a_sure_refusal_or_proof_of_absence() {
     for (case, _) in steps() {
         for (name, answer) in answers(&case) {
             let case = case.clone().with(|own| own.answer = answer);
             let Next::Become(after) = case.next() else {
                 continue;
             };
-            let given_back = u32::from(after.reason == Some(StepReason::Refused));
+            let refused = after.reason == Some(StepReason::Refused);
+            let given_back = u32::from(refused);
+            let never_arrived = after.reason == Some(StepReason::NeverArrived);
             assert_eq!(
-                after.attempts + given_back,
+                after.attempts + u32::from(refused || never_arrived),
                 case.progress.attempts,
                 "{name}"
             );

@@ -37,7 +37,7 @@ fn a_restart_leaves_no_install_record() {
 fn a_final_record_ends_the_command_without_another_question() {
     let rows = [
         (InstallStatus::Succeeded, "Verifying", false),
-        (InstallStatus::Failed, "Failed/InstallFailed", false),
+        (InstallStatus::Failed, "Verifying/InstallFailed", false),
         (InstallStatus::InProgress, "stay", true),
         (InstallStatus::Unknown, "stay", true),
     ];
