@@ -178,7 +178,7 @@ async fn the_objects_of_a_type_go_with_its_definition() {
     assert!(!going["metadata"]["deletionTimestamp"].is_null());
     let mut other = widget;
     other["metadata"] = json!({"name": "b"});
-    assert_eq!(post(&sim, widgets, other).await.code, 405);
+    assert_eq!(post(&sim, widgets, other).await.code, 403);
     let freed = json!({"metadata": {"finalizers": null}});
     patch(&sim, &format!("{widgets}/a"), MERGE, freed)
         .await
