@@ -92,15 +92,7 @@ pub(crate) fn type_info(spec: &Value) -> Result<TypeInfo, Vec<Cause>> {
     let names = &spec["names"];
     let plural = text(names, "plural", "spec.names.plural", &mut causes);
     let kind = text(names, "kind", "spec.names.kind", &mut causes);
-    let namespaced = match spec["scope"].as_str() {
-        Some("Namespaced") => true,
-        Some("Cluster") => false,
-        _ => {
-            let allowed = ["Cluster", "Namespaced"].map(str::to_owned);
-            causes.push(Cause::unsupported("spec.scope", &spec["scope"], &allowed));
-            false
-        }
-    };
+    let namespaced = is_namespaced(&spec["scope"], &mut causes);
     let list = spec["versions"]
         .as_array()
         .map(Vec::as_slice)
@@ -156,6 +148,14 @@ pub(crate) fn type_info(spec: &Value) -> Result<TypeInfo, Vec<Cause>> {
         unconditional_update: false,
         create_on_update: false,
     })
+}
+
+fn is_namespaced(scope: &Value, causes: &mut Vec<Cause>) -> bool {
+    if !matches!(scope.as_str(), Some("Namespaced" | "Cluster")) {
+        let allowed = ["Cluster", "Namespaced"].map(str::to_owned);
+        causes.push(Cause::unsupported("spec.scope", scope, &allowed));
+    }
+    scope == "Namespaced"
 }
 
 fn text(value: &Value, field: &str, path: &str, causes: &mut Vec<Cause>) -> String {

@@ -108,6 +108,9 @@ impl Outcome {
     }
 }
 
+/// Namespaces that nobody may delete (k8s.io/apiserver, `plugin/namespace/lifecycle`).
+const KEPT_NAMESPACES: [&str; 3] = ["default", "kube-system", "kube-public"];
+
 /// Deletes an object or starts its deletion. The caller settles what follows.
 pub(crate) fn delete(
     state: &mut State,
@@ -120,14 +123,9 @@ pub(crate) fn delete(
         return Err(ApiError::not_found(info, &key.name));
     };
     check_preconditions(info, key, &old, options)?;
-    if info.builtin == Some(Builtin::Namespace)
-        && ["default", "kube-system", "kube-public"].contains(&key.name.as_ref())
-    {
-        return Err(ApiError::forbidden(
-            info,
-            &key.name,
-            "this namespace may not be deleted",
-        ));
+    if info.builtin == Some(Builtin::Namespace) && KEPT_NAMESPACES.contains(&key.name.as_ref()) {
+        let why = "this namespace may not be deleted";
+        return Err(ApiError::forbidden(info, &key.name, why));
     }
     let mut new = Value::clone(&old);
     let mut finalizers: Vec<String> = meta::finalizers(&old)

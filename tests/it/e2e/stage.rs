@@ -327,7 +327,7 @@ impl Deeds {
 }
 
 /// Tells whether an instant lies in one of the examples' windows of July 2025: Thursday after
-/// Patch Tuesday, 21:00 to 03:00 in Berlin, and Saturday, 22:00 to 06:00 (two hours earlier in UTC).
+/// Patch Tuesday, 21:00 to 03:00 in Berlin, and Saturday, 22:00 to 06:00. UTC is two hours earlier.
 pub(super) fn is_in_window(at: DateTime<Utc>) -> bool {
     let openings = [
         ("2025-07-10T19:00:00Z", TimeDelta::hours(6)),

@@ -38,6 +38,9 @@ fn merge_map(shape: &Shape, live: &Value, config: &Value) -> Value {
     Value::Object(out)
 }
 
+/// The elements of a list by their keys.
+type Elements<'a> = BTreeMap<Arc<str>, &'a Value>;
+
 /// Merges element by element: shared elements follow the order of the configuration, others stay
 /// where they are.
 fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
@@ -61,14 +64,9 @@ fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
     let mut merged: BTreeSet<&Arc<str>> = BTreeSet::new();
     let mut out = Vec::with_capacity(left.len().max(right.len()));
     let (mut l, mut r) = (0, 0);
-    let join = |step: &Option<Arc<str>>, fallback: &Value| {
-        join(
-            shape.items(),
-            step.as_ref(),
-            (&by_left, &by_right),
-            fallback,
-        )
-    };
+    let both = (&by_left, &by_right);
+    let join =
+        |step: &Option<Arc<str>>, other: &Value| join(shape.items(), step.as_ref(), both, other);
     while l < left.len() || r < right.len() {
         let (left_step, right_step) = (left_steps.get(l), right_steps.get(r));
         let in_config = |step: &Option<Arc<str>>| {
@@ -117,7 +115,7 @@ fn merge_list(shape: &Shape, live: &Value, config: &Value) -> Value {
 fn join(
     items: &Shape,
     step: Option<&Arc<str>>,
-    (left, right): (&BTreeMap<Arc<str>, &Value>, &BTreeMap<Arc<str>, &Value>),
+    (left, right): (&Elements<'_>, &Elements<'_>),
     fallback: &Value,
 ) -> Value {
     let found = step.and_then(|step| Some((left.get(step)?, right.get(step)?)));
