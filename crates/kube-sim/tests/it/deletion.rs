@@ -247,10 +247,7 @@ async fn a_deleted_crd_takes_its_objects_along() {
             .create(&PostParams::default(), &widget("new", 1))
             .await,
     );
-    assert_eq!(
-        (refused.code, refused.reason.as_str()),
-        (403, "Forbidden")
-    );
+    assert_eq!((refused.code, refused.reason.as_str()), (403, "Forbidden"));
     let none = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     widgets(&sim)
         .patch("held", &PatchParams::default(), &none)

@@ -152,10 +152,7 @@ async fn transition_rules_see_the_old_value() {
     let refused = status(widgets(&sim).patch("a", &params, &other).await);
     let cause = &refused.details.unwrap().causes[0];
     assert_eq!(cause.field, "spec.serial");
-    assert_eq!(
-        cause.message,
-        "Invalid value: \"s2\": serial cannot change"
-    );
+    assert_eq!(cause.message, "Invalid value: \"s2\": serial cannot change");
 }
 
 #[tokio::test(start_paused = true)]
