@@ -12,19 +12,25 @@ mod world;
 
 mod access;
 mod apply;
+mod apply_lists;
 mod builtins;
 mod collection;
+mod defaults;
 mod deletion;
+mod discovery;
+mod metadata;
 mod namespaces;
 mod objects;
 mod paging;
 mod patches;
+mod rule_values;
 mod rules;
 mod selectors;
 mod serving;
 mod shapes;
 mod types;
 mod updates;
+mod watch_options;
 mod watches;
 
 use std::pin::Pin;
@@ -75,19 +81,25 @@ fn all_cases() -> Vec<&'static Case> {
     [
         access::CASES,
         apply::CASES,
+        apply_lists::CASES,
         builtins::CASES,
         collection::CASES,
+        defaults::CASES,
         deletion::CASES,
+        discovery::CASES,
+        metadata::CASES,
         namespaces::CASES,
         objects::CASES,
         paging::CASES,
         patches::CASES,
+        rule_values::CASES,
         rules::CASES,
         selectors::CASES,
         serving::CASES,
         shapes::CASES,
         types::CASES,
         updates::CASES,
+        watch_options::CASES,
         watches::CASES,
     ]
     .into_iter()
