@@ -78,7 +78,7 @@ fn execute(command: &[OsString], assets: &Assets, plane: Option<&ControlPlane>) 
         .kill_on_drop(true);
     if let Some(plane) = plane {
         run.env("HOTPATCH_E2E_KUBECONFIG", plane.kubeconfig());
-        run.env("HOTPATCH_CONTRACT_KUBECONFIG", plane.kubeconfig());
+        run.env("CONTRACT_KUBECONFIG", plane.kubeconfig());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 /// Bound of what a report shows of one answer.
 const SHOWN_BYTES: usize = 4000;
 
-/// What is stated by a case that cannot be tried on a server.
-pub(super) const SKIPPED: &str = "(skipped)";
-
 /// An answer that is not as stated.
 #[derive(Debug)]
 pub(super) struct Differs {
@@ -30,16 +27,6 @@ impl Differs {
         Self {
             wanted: "an answer".to_owned(),
             answer: text.to_string(),
-        }
-    }
-}
-
-impl Differs {
-    /// Leaves the case out, with the reason.
-    pub(super) fn skipped(why: &str) -> Self {
-        Self {
-            wanted: SKIPPED.to_owned(),
-            answer: why.to_owned(),
         }
     }
 }

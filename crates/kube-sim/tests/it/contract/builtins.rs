@@ -164,7 +164,10 @@ async fn an_events_namespace_is_its_subjects(w: World) -> Outcome {
 }
 
 async fn a_new_events_subject_may_be_elsewhere(w: World) -> Outcome {
-    let about = |namespace: &str| json!({"regarding": {"kind": "ConfigMap", "name": "a", "namespace": namespace}});
+    let about = |namespace: &str| {
+        let regarding = json!({"kind": "ConfigMap", "name": "a", "namespace": namespace});
+        json!({"regarding": regarding})
+    };
     let refused = w.post(w.of(EVENTS, "events"), event(&w, about(""))).await?;
     let message = "Invalid value: \"\": does not match event.namespace";
     let cause = ("FieldValueInvalid", "involvedObject.namespace", message);
@@ -369,7 +372,7 @@ async fn a_config_map_key_must_be_legal(w: World) -> Outcome {
 
 async fn a_service_account_is_kept(w: World) -> Outcome {
     let body = json!({
-        "metadata": {"name": "s", "annotations": {"azure.workload.identity/client-id": "c"}},
+        "metadata": {"name": "s", "annotations": {"identity.example.com/client-id": "c"}},
         "automountServiceAccountToken": false,
     });
     let made = w.post(w.core("serviceaccounts"), body).await?;
@@ -377,7 +380,7 @@ async fn a_service_account_is_kept(w: World) -> Outcome {
         201,
         json!({
             "kind": "ServiceAccount", "automountServiceAccountToken": false,
-            "metadata": {"annotations": {"azure.workload.identity/client-id": "c"}},
+            "metadata": {"annotations": {"identity.example.com/client-id": "c"}},
         }),
     )?;
     Ok(())

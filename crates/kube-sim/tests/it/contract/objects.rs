@@ -165,8 +165,8 @@ async fn a_create_of_another_version_is_refused(w: World) -> Outcome {
 async fn a_custom_object_needs_kind_and_version(w: World) -> Outcome {
     let body = json!({"apiVersion": format!("{}/v1", w.group), "metadata": {"name": "a"}});
     let refused = w.post(w.custom("gadgets"), body).await?;
-    let wanted = "~^the object provided is unrecognized \\(must be of type Gadget\\): Object 'Kind' \
-                  is missing in '\\{\"apiVersion\":.*'";
+    let wanted = "~^the object provided is unrecognized \\(must be of type Gadget\\): Object \
+                  'Kind' is missing in '\\{\"apiVersion\":.*'";
     refused.refused(400, "BadRequest", wanted, json!(null))?;
     let body = json!({"kind": "Gadget", "metadata": {"name": "a"}});
     let refused = w.post(w.custom("gadgets"), body).await?;

@@ -176,7 +176,9 @@ async fn a_json_patch_must_be_a_list(w: World) -> Outcome {
     let refused = w
         .patch(JSON_PATCH, w.map("a"), json!({"op": "add"}))
         .await?;
-    refused.refused(400, "BadRequest", "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp", json!(null))?;
+    let message = "error decoding patch: json: cannot unmarshal object into Go value of type \
+                   []handlers.jsonPatchOp";
+    refused.refused(400, "BadRequest", message, json!(null))?;
     Ok(())
 }
 
@@ -266,7 +268,10 @@ async fn a_strategic_patch_merges_maps(w: World) -> Outcome {
 }
 
 async fn a_strategic_patch_merges_lists_with_a_key(w: World) -> Outcome {
-    let solid = |name: &str| json!({"apiVersion": "no.such.group.dev/v1", "kind": "None", "name": name, "uid": name});
+    let solid = |name: &str| {
+        let group = "no.such.group.dev/v1";
+        json!({"apiVersion": group, "kind": "None", "name": name, "uid": name})
+    };
     let meta = json!({"name": "a", "ownerReferences": [solid("u1"), solid("u2")]});
     w.make_map(meta, "1").await?;
     let mut changed = solid("u2");

@@ -44,7 +44,8 @@ async fn a_value_of_the_wrong_type_is_refused(w: World) -> Outcome {
                 (
                     "FieldValueTypeInvalid",
                     "spec.size",
-                    "Invalid value: \"string\": spec.size in body must be of type integer: \"string\"",
+                    "Invalid value: \"string\": spec.size in body \
+                     must be of type integer: \"string\"",
                 ),
                 UNCHECKED,
             ],
@@ -73,7 +74,8 @@ async fn a_value_of_the_wrong_type_is_refused(w: World) -> Outcome {
                 (
                     "FieldValueTypeInvalid",
                     "spec.word",
-                    "Invalid value: \"integer\": spec.word in body must be of type string: \"integer\"",
+                    "Invalid value: \"integer\": spec.word in body \
+                     must be of type string: \"integer\"",
                 ),
                 UNCHECKED,
             ],
@@ -84,7 +86,8 @@ async fn a_value_of_the_wrong_type_is_refused(w: World) -> Outcome {
                 (
                     "FieldValueTypeInvalid",
                     "spec.nested",
-                    "Invalid value: \"array\": spec.nested in body must be of type object: \"array\"",
+                    "Invalid value: \"array\": spec.nested in body \
+                     must be of type object: \"array\"",
                 ),
                 UNCHECKED,
             ],
@@ -95,7 +98,8 @@ async fn a_value_of_the_wrong_type_is_refused(w: World) -> Outcome {
                 (
                     "FieldValueTypeInvalid",
                     "spec.steps",
-                    "Invalid value: \"object\": spec.steps in body must be of type array: \"object\"",
+                    "Invalid value: \"object\": spec.steps in body \
+                     must be of type array: \"object\"",
                 ),
                 UNCHECKED,
             ],
@@ -212,7 +216,8 @@ async fn a_value_of_the_wrong_format_is_refused(w: World) -> Outcome {
                 (
                     "FieldValueTypeInvalid",
                     "spec.when",
-                    "Invalid value: \"noon\": spec.when in body must be of type date-time: \"noon\"",
+                    "Invalid value: \"noon\": spec.when in body \
+                     must be of type date-time: \"noon\"",
                 ),
                 UNCHECKED,
             ],

@@ -35,8 +35,6 @@ pub(super) struct World {
     pub group: String,
     /// The simulator behind it, absent for a real server.
     pub sim: Option<KubeSim>,
-    /// Where a real server's etcd answers its JSON gateway, when known.
-    pub etcd: Option<String>,
 }
 
 /// The kinds of patch bodies.
