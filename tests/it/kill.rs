@@ -1,6 +1,9 @@
 //! The operator's own binary, killed with -9 in the very instant in which Azure gets a command,
 //! and started again: what then happens is counted at the emulated machines.
 
+// tests may unwrap
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;

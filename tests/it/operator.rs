@@ -1,5 +1,8 @@
 //! The operator as a process of its own.
 
+// tests may unwrap
+#![allow(clippy::unwrap_used)]
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -267,13 +267,16 @@ fn succeed(command: &mut Command) -> String {
     said
 }
 
+/// From when a machine was down, and until when.
+type Down = (DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// What the machines went through, by what Azure saw.
 #[derive(Debug, Default)]
 pub(super) struct Deeds {
     /// Accepted commands to install, by machine.
     pub(super) installs: BTreeMap<String, u32>,
     /// Reboots of our commands, by machine, each with its end.
-    pub(super) reboots: BTreeMap<String, Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>>,
+    pub(super) reboots: BTreeMap<String, Vec<Down>>,
     /// Reboots of anybody else.
     pub(super) foreign: u32,
 }
@@ -313,9 +316,7 @@ impl Deeds {
         let chosen = || self.reboots.iter().filter(|(id, _)| is_chosen(id));
         let spans: Vec<_> = chosen().flat_map(|(_, own)| own).collect();
         let down_at = |at: DateTime<Utc>| {
-            let is_down = |(from, to): &&&(DateTime<Utc>, Option<DateTime<Utc>>)| {
-                *from <= at && to.is_none_or(|to| at < to)
-            };
+            let is_down = |(from, to): &&&Down| *from <= at && to.is_none_or(|to| at < to);
             spans.iter().filter(is_down).count()
         };
         spans

@@ -124,10 +124,9 @@ async fn a_create_must_not_name_a_resource_version(w: World) -> Outcome {
 async fn a_create_in_another_namespace_than_the_urls_is_refused(w: World) -> Outcome {
     let body = json!({"metadata": {"name": "a", "namespace": "default"}});
     let refused = w.post(w.core("configmaps"), body).await?;
-    let message = format!(
-        "the namespace of the provided object does not match the namespace sent on the request"
-    );
-    refused.refused(400, "BadRequest", &message, json!(null))?;
+    let message =
+        "the namespace of the provided object does not match the namespace sent on the request";
+    refused.refused(400, "BadRequest", message, json!(null))?;
     Ok(())
 }
 
