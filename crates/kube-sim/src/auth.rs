@@ -1,6 +1,6 @@
 //! Who calls, and whether they may: bearer tokens and RBAC, both off until
-//! [`crate::KubeSim::require_auth`]. Impersonation, client certificates and webhooks are no part
-//! of it.
+//! [`crate::KubeSim::require_auth`]. Impersonation of users and groups is part of it; client
+//! certificates, webhooks, and impersonated uids and extras are not.
 
 pub(crate) mod rbac;
 pub(crate) mod reviews;
@@ -8,7 +8,7 @@ pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
 
-use http::{Method, header, request::Parts};
+use http::{HeaderValue, Method, header, request::Parts};
 
 use crate::path::{self, Query, ResourcePath, Route};
 use crate::registry::qualified;
@@ -67,11 +67,54 @@ pub(crate) fn guard(state: &State, parts: &Parts) -> Result<User, ApiError> {
     if !state.auth.required {
         return Ok(user);
     }
+    let user = impersonated(state, user, parts)?;
     let asked = attributes(parts);
     if allowed(state, &user, &asked).is_some() {
         return Ok(user);
     }
     Err(refused(&user, &asked))
+}
+
+/// The user whom a caller plays, where it plays one and may (k8s.io/apiserver
+/// `filters/impersonation`).
+fn impersonated(state: &State, user: User, parts: &Parts) -> Result<User, ApiError> {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let Some(name) = parts.headers.get("impersonate-user").map(text) else {
+        return Ok(user);
+    };
+    let groups = parts.headers.get_all("impersonate-group");
+    let mut groups: Vec<String> = groups.iter().map(text).collect();
+    let played = |resource: &str, name: &String| Attributes::Resource {
+        verb: "impersonate".to_owned(),
+        group: String::new(),
+        resource: resource.to_owned(),
+        subresource: String::new(),
+        namespace: String::new(),
+        name: name.clone(),
+    };
+    let mut asked = vec![played("users", &name)];
+    asked.extend(groups.iter().map(|group| played("groups", group)));
+    for own in &asked {
+        if allowed(state, &user, own).is_none() {
+            return Err(refused(&user, own));
+        }
+    }
+    let account = name.strip_prefix("system:serviceaccount:");
+    if let Some((namespace, _)) = account.and_then(|own| own.split_once(':'))
+        && groups.is_empty()
+    {
+        groups.push("system:serviceaccounts".to_owned());
+        groups.push(format!("system:serviceaccounts:{namespace}"));
+    }
+    if name != "system:anonymous" && !groups.iter().any(|own| own == AUTHENTICATED) {
+        groups.push(AUTHENTICATED.to_owned());
+    }
+    Ok(User {
+        name,
+        uid: String::new(),
+        groups,
+        credential: None,
+    })
 }
 
 fn authenticate(state: &State, parts: &Parts) -> Result<User, ApiError> {

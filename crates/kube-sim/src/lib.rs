@@ -14,7 +14,7 @@
 //!
 //! - CBOR bodies (415) and answers in protobuf: every client also reads JSON;
 //! - admission webhooks, conversion webhooks and aggregated API servers: nothing to call out to;
-//! - impersonation, client certificates, aggregation of cluster roles, and RBAC's check against
+//! - client certificates, aggregation of cluster roles, and RBAC's check against
 //!   escalation: whoever sets up a simulation decides who may do what;
 //! - controllers besides garbage collection, namespaces, and CRD names; these run inside the
 //!   request that causes them, so no intermediate state of theirs is ever seen;

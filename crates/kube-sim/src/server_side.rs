@@ -75,13 +75,13 @@ fn check_identity(target: &Target, config: &Value) -> Result<(), ApiError> {
     if api_version == target.version().api_version && kind == target.info.kind {
         return Ok(());
     }
-    let api_version = if api_version.is_empty() {
-        "/"
+    let group_version = if api_version.contains('/') {
+        api_version.to_owned()
     } else {
-        api_version
+        format!("/{api_version}")
     };
     Err(ApiError::bad_request(format!(
-        "invalid object type: {api_version}, Kind={kind}"
+        "invalid object type: {group_version}, Kind={kind}"
     )))
 }
 

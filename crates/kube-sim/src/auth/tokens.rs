@@ -57,7 +57,7 @@ pub(crate) fn issue(
     let expires = now + Duration::seconds(seconds);
     let number = state.auth.issued.len() as u64;
     let id = Uuid::new_v5(&TOKEN_SPACE, &number.to_be_bytes());
-    let token = format!("kube-sim-{}-{id}", number + 1);
+    let token = format!("kube-sim.{}.{id}", number + 1);
     let issued = Issued {
         namespace: namespace.to_owned(),
         account: account.to_owned(),
@@ -161,7 +161,7 @@ pub(crate) fn user_of(
             format!("system:serviceaccounts:{namespace}"),
             AUTHENTICATED.to_owned(),
         ],
-        credential: token.rsplit_once("kube-sim-").map(|(_, id)| id.to_owned()),
+        credential: token.rsplit_once('.').map(|(_, id)| id.to_owned()),
     };
     Ok((user, good))
 }

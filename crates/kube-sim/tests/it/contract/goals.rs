@@ -15,19 +15,6 @@ pub(super) const NON_GOALS: &[(&str, &str)] = &[
 
 /// Cases that the simulator does not meet yet. Temporary: every entry is work to do.
 pub(super) const PENDING: &[&str] = &[
-    "access: a token is issued for a service account",
-    "access: a token speaks for its account",
-    "access: a wrong token is unauthorized",
-    "access: a role allows what it names",
-    "access: a role can be limited to a name",
-    "access: a cluster role bound in a namespace is limited to it",
-    "access: a refusal says who wanted what",
-    "access: a refusal of a cluster resource says so",
-    "access: a refusal of a subresource says so",
-    "access: a subject access review answers",
-    "access: a self subject access review answers",
-    "access: an administrator may do all",
-    "apply: an apply must be of the kind",
     "builtins: an event has two faces",
     "builtins: a core event is seen as the new one",
     "builtins: an event must be complete",
