@@ -205,20 +205,17 @@ fn validate_event(new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
         for (field, value) in new.as_object().into_iter().flatten() {
             let free = ["metadata", "series", "kind", "apiVersion"].contains(&field.as_str());
             if !free && old.get(field) != Some(value) {
-                causes.push(Cause::invalid(field.as_str(), value, "field is immutable"));
+                let field = if field == "note" { "message" } else { field };
+                causes.push(Cause::invalid(field, value, "field is immutable"));
             }
         }
         return;
     }
     let text = |field: &str| new[field].as_str().unwrap_or_default();
     let namespace = new["regarding"]["namespace"].as_str().unwrap_or_default();
-    let wanted = if namespace.is_empty() {
-        "default"
-    } else {
-        namespace
-    };
     let own = meta::text(new, "namespace");
-    if own != wanted && !(namespace.is_empty() && own == "kube-system") {
+    // An event with a time of its own may speak of another namespace, but of one it must.
+    if namespace.is_empty() && !["default", "kube-system"].contains(&own) {
         let detail = "does not match event.namespace";
         let value = &new["regarding"]["namespace"];
         causes.push(Cause::invalid("involvedObject.namespace", value, detail));
@@ -244,8 +241,7 @@ fn validate_event(new: &Value, old: Option<&Value>, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid(
             "type",
             &Value::from(""),
-            "has invalid value: must be Normal \
-            or Warning",
+            &format!("has invalid value: {}", text("type")),
         ));
     }
     if text("note").len() > EVENT_NOTE_BYTES {

@@ -122,10 +122,10 @@ pub(crate) fn validate(object: &Value, causes: &mut Vec<Cause>) {
 
 fn validate_owners(owners: &Value, causes: &mut Vec<Cause>) {
     let mut controllers = 0;
-    for (at, owner) in owners.as_array().into_iter().flatten().enumerate() {
+    for owner in owners.as_array().into_iter().flatten() {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if owner[field].as_str().unwrap_or_default().is_empty() {
-                let path = format!("metadata.ownerReferences[{at}].{field}");
+                let path = format!("metadata.ownerReferences.{field}");
                 causes.push(Cause::invalid(path, &Value::from(""), "must not be empty"));
             }
         }
@@ -146,7 +146,9 @@ pub(crate) fn validate_name(name: &str, label: bool, causes: &mut Vec<Cause>) {
         dns_subdomain(name)
     };
     if !valid {
-        let detail = if label {
+        let detail = if label && name.contains('.') {
+            "must not contain dots"
+        } else if label {
             "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \
              '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or \
              '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"

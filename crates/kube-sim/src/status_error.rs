@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::registry::TypeInfo;
+use crate::registry::{Builtin, TypeInfo};
 
 const NO_SUCH_PATH: &str = "the server could not find the requested resource";
 
@@ -240,7 +240,12 @@ impl ApiError {
     }
 
     pub(crate) fn invalid(info: &TypeInfo, name: &str, causes: Vec<Cause>) -> Self {
-        Self::invalid_kind(&info.group, &info.kind, name, causes)
+        // Events are validated as the core group's, by whichever door they come.
+        let group = match info.builtin {
+            Some(Builtin::Event) => "",
+            _ => info.group.as_str(),
+        };
+        Self::invalid_kind(group, &info.kind, name, causes)
     }
 
     /// Field errors of an object of any kind.
