@@ -102,7 +102,7 @@ async fn the_finalize_door_alone_changes_the_finalizers_of_a_namespace() {
     made["spec"]["finalizers"] = json!(["a.b/c"]);
     let kept = put(&sim, at, made).await.good();
     assert_eq!(kept["spec"]["finalizers"], json!(["kubernetes"]));
-    assert_eq!(get(&sim, &format!("{at}/finalize")).await.code, 403);
+    assert_eq!(get(&sim, &format!("{at}/finalize")).await.code, 405);
     let mut other = get(&sim, at).await.good();
     other["spec"]["finalizers"] = json!(["kubernetes", "a.b/c"]);
     let changed = put(&sim, &format!("{at}/finalize"), other).await.good();
