@@ -270,8 +270,8 @@ impl Place {
             (pages, bytes) = (pages + 1, bytes + answer.len());
             seen += found["items"].as_array().unwrap().len();
             match found["metadata"]["continue"].as_str() {
-                Some(token) => next = token.to_owned(),
-                None => break,
+                Some(token) if !token.is_empty() => next = token.to_owned(),
+                _ => break,
             }
         }
         assert_eq!(seen, count);
