@@ -21,7 +21,7 @@ use super::world::{CRDS, World};
 use super::{Case, all_cases, fixtures};
 
 /// Bound of one case.
-const CASE_LIMIT: Duration = Duration::from_secs(90);
+const CASE_LIMIT: Duration = Duration::from_secs(240);
 /// Cases under way at once on a real server.
 const AT_ONCE: usize = 8;
 

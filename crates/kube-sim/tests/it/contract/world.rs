@@ -18,7 +18,7 @@ const LINE_WAIT: Duration = Duration::from_secs(15);
 /// How long a watch must stay silent to count as silent.
 const SILENCE: Duration = Duration::from_millis(700);
 /// How long a case waits for a controller.
-const CONTROLLER_WAIT: Duration = Duration::from_secs(45);
+const CONTROLLER_WAIT: Duration = Duration::from_secs(150);
 /// How often it looks meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
