@@ -58,7 +58,7 @@ impl Server {
     /// watches, pass in real time here.
     ///
     /// # Errors
-    /// [`Error`] where the address is not loopback or cannot be had.
+    /// [`enum@Error`] where the address is not loopback or cannot be had.
     pub fn bind(sim: KubeSim, address: SocketAddr) -> Result<Serving, Error> {
         if !address.ip().is_loopback() {
             return Err(Error::NotLoopback(address));
