@@ -104,7 +104,8 @@ struct Arena {
     clock: CallerClock,
     striker: Arc<Mutex<Striker>>,
     fit: BTreeSet<String>,
-    kube_served: Serving,
+    /// Serves until the arena is gone.
+    _kube_served: Serving,
     azure_served: Served,
     folder: PathBuf,
     lives: u32,
@@ -146,7 +147,7 @@ impl Arena {
             clock,
             striker,
             fit,
-            kube_served,
+            _kube_served: kube_served,
             folder,
             lives: 0,
             found: BTreeMap::new(),
@@ -254,7 +255,6 @@ impl Drop for Arena {
     fn drop(&mut self) {
         drop(self.operator.take());
         self.azure.clear_hooks();
-        let _ = self.kube_served.addr();
         if std::thread::panicking() {
             eprintln!("the operator's log is kept in {}", self.folder.display());
         } else {
