@@ -15,9 +15,12 @@
 //! `act/runs.rs`, settings, assessments and announcements are left out (the second run is
 //! announced by time).
 
+mod answers;
 mod checks;
 mod fingerprint;
 mod fleet;
+mod lag;
+mod lead;
 mod nature;
 mod oracle;
 mod replica;

@@ -4,15 +4,14 @@
 //! everybody else may act and the process may die. What is decided is asked of the domain.
 
 use super::checks::{Broken, commit, send};
+use super::lag::hidden;
 use super::oracle::{self, Ask, Planned, Sight};
 use super::state::{
     At, ENTRIES, Entry, Holder, Line, MACHINE_OF, Machine, Pc, Post, RUN_OF, RUNS, Replica, Reply,
     State, Word, bit, bits, entries_of,
 };
 use super::steps::{Action, Next};
-use super::values::{SECOND_RUN, reason_number};
 use super::{Flaw, Model};
-use crate::domain::run::StepReason;
 
 /// Beats that a lease holds. A beat is the longest request with its margin (`lease.rs`).
 pub(super) const DURATION: u8 = 2;
@@ -44,15 +43,15 @@ impl Turn<'_> {
         }
     }
 
-    fn own(&mut self) -> &mut Replica {
+    pub(super) fn own(&mut self) -> &mut Replica {
         &mut self.state.replicas[self.who]
     }
 
-    fn is(&self, flaw: Flaw) -> bool {
+    pub(super) fn is(&self, flaw: Flaw) -> bool {
         self.model.flaw == Some(flaw)
     }
 
-    fn done(self, action: Action, broken: Option<Broken>) -> Next {
+    pub(super) fn done(self, action: Action, broken: Option<Broken>) -> Next {
         Next {
             action,
             state: self.state,
@@ -66,7 +65,7 @@ impl Turn<'_> {
     }
 
     /// Renews by compare-and-swap (`lease.rs`, `renew`).
-    fn renew(&mut self) -> bool {
+    pub(super) fn renew(&mut self) -> bool {
         if self.has_lease() {
             self.state.lease.age = 0;
             self.own().age = 0;
@@ -74,78 +73,6 @@ impl Turn<'_> {
         }
         self.own().holds = false;
         false
-    }
-
-    /// `lease.rs`, `acquire`.
-    pub(super) fn acquire(mut self) -> Option<Next> {
-        let lease = &mut self.state.lease;
-        let (quiet, found_none) = match lease.holder {
-            Holder::Missing => (0, true),
-            Holder::Nobody => (0, false),
-            Holder::Dead | Holder::Replica(_) if lease.age >= DURATION => (QUIET, false),
-            Holder::Dead | Holder::Replica(_) => return None,
-        };
-        lease.epoch = if found_none { 1 } else { lease.epoch + 1 };
-        lease.holder = Holder::Replica(self.who as u8);
-        lease.age = 0;
-        let epoch = lease.epoch;
-        let own = self.own();
-        (own.holds, own.epoch, own.age) = (true, epoch, 0);
-        (own.quiet, own.found_none, own.pc) = (quiet, found_none, Pc::Raise);
-        let action = Action::Acquire(self.who);
-        Some(self.done(action, None))
-    }
-
-    /// `controller/mod.rs`, `take_over`: the runs are listed, the lease's epoch is raised.
-    pub(super) fn raise(mut self) -> Next {
-        let highest = self.state.epochs.into_iter().max().unwrap_or(0);
-        if self.renew() {
-            let epoch = self.state.lease.epoch.max(highest + 1);
-            self.state.lease.epoch = epoch;
-            let waits = !self.is(Flaw::SkipWait);
-            let own = self.own();
-            own.epoch = epoch;
-            if own.found_none && highest > 0 && waits {
-                own.quiet = DURATION + QUIET;
-            }
-            if !waits {
-                own.quiet = 0;
-            }
-            own.found_none = false;
-            own.pc = Pc::Fence(0);
-        } else {
-            self.own().pc = Pc::Standby;
-        }
-        let action = Action::Raise(self.who);
-        self.done(action, None)
-    }
-
-    /// `act/fence.rs`, `raise`: of one run; a conflict is read and written again, unless a later
-    /// leader owns it by now.
-    pub(super) fn fence(mut self, run: usize) -> Next {
-        let epoch = self.own().epoch;
-        let is_there = run == 0 || self.state.hour >= SECOND_RUN;
-        let is_open = !bits(entries_of(run)).all(|own| self.state.entries[own].step.is_final());
-        let mut broken = None;
-        let is_due = is_there && is_open && self.state.epochs[run] != epoch;
-        let is_later = is_due && self.state.epochs[run] > epoch;
-        if is_later && !self.is(Flaw::FenceBackwards) {
-            self.own().stand_by();
-            let action = Action::Fence(self.who, run);
-            return self.done(action, None);
-        }
-        if is_due && !self.is(Flaw::IgnoreEpoch) {
-            let entries = self.state.entries;
-            broken = commit(&mut self.state, self.who, run, &entries);
-        }
-        let own = self.own();
-        own.pc = match (run + 1 < RUNS, own.quiet) {
-            (true, _) => Pc::Fence(run as u8 + 1),
-            (false, 0) => Pc::Rest,
-            (false, _) => Pc::Quiet,
-        };
-        let action = Action::Fence(self.who, run);
-        self.done(action, broken)
     }
 
     /// `controller/mod.rs`, `pass`: `observe` and `plan`. None where the pass would do nothing.
@@ -316,7 +243,7 @@ impl Turn<'_> {
         self.settle(number, after);
     }
 
-    fn settle(&mut self, number: usize, after: Entry) {
+    pub(super) fn settle(&mut self, number: usize, after: Entry) {
         let own = self.own();
         own.work[number] = after;
         own.intents &= !bit(number);
@@ -324,7 +251,7 @@ impl Turn<'_> {
         own.reply = Reply::None;
     }
 
-    fn after_send(&mut self) {
+    pub(super) fn after_send(&mut self) {
         let own = self.own();
         own.pc = match own.intents {
             0 => after_record(own, 0),
@@ -363,7 +290,7 @@ impl Turn<'_> {
         self.done(action, broken)
     }
 
-    fn post(&mut self, number: usize) {
+    pub(super) fn post(&mut self, number: usize) {
         let own = self.own();
         own.term = DURATION.saturating_sub(own.age);
         let work = own.work[number];
@@ -373,91 +300,6 @@ impl Turn<'_> {
             request: work.request,
             sent: self.state.hour,
         };
-    }
-
-    /// `act/send.rs`, `outcome`: the answer is there.
-    pub(super) fn answer(mut self, number: usize) -> Option<Next> {
-        let before = self.own().work[number];
-        let after = match self.own().reply {
-            Reply::None => return None,
-            Reply::Refused => oracle::sure_refusal(number, &before, self.state.hour),
-            Reply::Accepted => Entry {
-                step: At::Running,
-                since: self.state.hour,
-                operation: true,
-                reason: 0,
-                ..before
-            },
-        };
-        self.settle(number, after);
-        self.after_send();
-        let action = Action::Answer(self.who, number);
-        Some(self.done(action, None))
-    }
-
-    /// The same: Azure answers 429.
-    pub(super) fn throttled(mut self, number: usize) -> Next {
-        self.state.left.throttled -= 1;
-        self.state.posts[number] = Post::default();
-        let before = self.own().work[number];
-        let after = oracle::sure_refusal(number, &before, self.state.hour);
-        self.settle(number, after);
-        self.after_send();
-        let action = Action::Throttled(self.who, number);
-        self.done(action, None)
-    }
-
-    /// The same: no answer in time.
-    pub(super) fn no_answer(mut self, number: usize) -> Next {
-        let is_fault = self.state.posts[number].count > 0 || self.own().reply != Reply::None;
-        self.state.left.lost -= u8::from(is_fault);
-        let action = Action::NoAnswer(self.who, number, is_fault);
-        if self.is(Flaw::RetryOnTimeout) {
-            let budget = self.model.bounds.budget;
-            let broken = send(&self.state, self.who, number, budget);
-            self.post(number);
-            self.own().reply = Reply::None;
-            return self.done(action, broken);
-        }
-        let before = self.own().work[number];
-        let after = Entry {
-            step: At::Unknown,
-            since: self.state.hour,
-            reason: reason_number(&StepReason::OutcomeUnknown),
-            ..before
-        };
-        self.settle(number, after);
-        self.after_send();
-        self.done(action, None)
-    }
-
-    /// `act/runs.rs`, `record`: over our own intents only, after a conflict as well.
-    pub(super) fn record(mut self, run: usize) -> Next {
-        let own = self.state.replicas[self.who];
-        let is_fresh = own.fresh & bit(run) != 0;
-        let is_ours = self.state.epochs[run] <= own.epoch || self.is(Flaw::IgnoreEpoch);
-        let mut broken = None;
-        if self.is(Flaw::BlindOutcome) || (is_fresh && is_ours) {
-            broken = commit(&mut self.state, self.who, run, &own.work);
-        } else if is_ours {
-            let mut found = self.state.entries;
-            let mut finds = false;
-            for number in bits(own.committed & entries_of(run)) {
-                let stored = &mut found[number];
-                if stored.step == At::Starting && stored.request == own.asked[number] {
-                    *stored = own.work[number];
-                    finds = true;
-                }
-            }
-            if finds {
-                broken = commit(&mut self.state, self.who, run, &found);
-            }
-        }
-        let own = self.own();
-        own.touched &= !bit(run);
-        own.pc = after_record(own, run + 1);
-        let action = Action::Record(self.who, run);
-        self.done(action, broken)
     }
 }
 
@@ -496,7 +338,7 @@ fn after_intent(own: &mut Replica, run: usize) -> Pc {
 }
 
 /// Returns what follows the outcomes of runs from `run` on.
-fn after_record(own: &mut Replica, run: usize) -> Pc {
+pub(super) fn after_record(own: &mut Replica, run: usize) -> Pc {
     match bits(own.touched).find(|next| *next >= run) {
         Some(next) => Pc::Record(next as u8),
         None => rest(own),
@@ -536,33 +378,4 @@ impl Replica {
             ..Self::default()
         };
     }
-}
-
-/// Returns a machine as a source shows it that lags: nothing of this hour.
-fn hidden(machine: Machine, hour: u8) -> Machine {
-    use super::state::{Install, Job, Record};
-    let mut shown = machine;
-    for own in &mut shown.records {
-        if own.install != Install::None && own.started == hour {
-            *own = Record::default();
-        } else if own.changed == hour && own.install != Install::None {
-            own.install = Install::InProgress;
-            own.changed = own.started;
-        }
-    }
-    let runs = shown
-        .records
-        .iter()
-        .any(|own| own.install == Install::InProgress);
-    if machine.job != Job::Idle && machine.since < hour {
-        return shown;
-    }
-    let has = |install| shown.records.iter().any(|own| own.install == install);
-    if machine.since == hour {
-        shown.job = if runs { Job::Installs } else { Job::Idle };
-        shown.is_current = has(Install::Completed) || has(Install::Owed);
-        shown.owes = has(Install::Owed) && !has(Install::Completed);
-        shown.since = 0;
-    }
-    shown
 }

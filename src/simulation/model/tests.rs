@@ -69,7 +69,7 @@ fn planted(flaw: Flaw) -> (Bounds, &'static str) {
         }
         Flaw::ForgetIntents => (calm, "budget"),
         Flaw::TrustAbsence => (lost, "attempts"),
-        Flaw::IgnoreTime => (paused, "evidence"),
+        Flaw::IgnoreTime => (paused, "alone"),
         Flaw::ForgetCrash => (killed, "attempts"),
         Flaw::SkipLook => {
             let bounds = Bounds {
