@@ -211,7 +211,7 @@ pub fn unavailable(world: &World, namespace: &str) -> BTreeSet<String> {
         .filter(|(name, _)| name.0 == namespace && !world.deleted_runs.contains(*name))
         .flat_map(|(_, run)| engaged(run))
         .collect();
-    machines.extend(world.open_commands().map(|own| own.machine.clone()));
+    machines.extend(world.known_commands().map(|own| own.machine.clone()));
     let seen = |since: DateTime<Utc>| world.now - since > world.seen_after;
     machines.extend(
         world

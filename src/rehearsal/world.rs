@@ -257,6 +257,13 @@ impl World {
         self.open.iter().map(|index| &self.sent[*index])
     }
 
+    /// Returns the commands that run still and that the operator can know of: one that the network
+    /// delayed or doubled shows only by what it does.
+    pub fn known_commands(&self) -> impl Iterator<Item = &Sent> {
+        self.open_commands()
+            .filter(|own| own.arrival == Arrival::InTime)
+    }
+
     /// Returns the run of a command.
     pub fn run_of(&self, sent: &Sent) -> Option<&Arc<HotpatchRun>> {
         self.runs.get(sent.run.as_ref()?)

@@ -15,7 +15,7 @@ use crate::rehearsal::population::Population;
 use crate::rehearsal::weather::RetryAfter;
 
 /// How long after the end of all faults the fleet has to become current.
-const CALM_DAYS: i64 = 6;
+const CALM_DAYS: i64 = 3;
 
 /// The most things that people and clouds do.
 const ACTS_MAX: usize = 8;
