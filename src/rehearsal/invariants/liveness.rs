@@ -1,5 +1,7 @@
 //! Liveness: at the end every machine is current or says what stands in its way.
 
+use chrono::TimeDelta;
+
 use super::{Fault, Invariant};
 use crate::domain::release::Catalogue;
 use crate::rehearsal::facts::Facts;
@@ -55,9 +57,10 @@ pub(crate) fn is_current(world: &World, facts: &Facts) -> bool {
     let Some(latest) = catalogue.latest_effective(track, world.now) else {
         return false;
     };
-    // Off the track the same fixes come with the standard update of the day, or a later one.
+    // Off the track the same fixes come with the standard update of the day, or a later one; out of
+    // band they came a day before the hotpatch (2025-10-23 and 24, one build).
     let standard = catalogue.latest_standard(track, world.now);
-    let standard = standard.filter(|own| own.date >= latest.id.date());
+    let standard = standard.filter(|own| own.date + TimeDelta::days(1) >= latest.id.date());
     let kbs = [latest.effective_kb(), standard.map(|own| own.kb)];
     let has = |truth: &Truth| {
         let mut kbs = kbs.iter().flatten().map(|kb| kb.number().to_string());

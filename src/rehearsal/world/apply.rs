@@ -12,7 +12,7 @@ use crate::api::HotpatchRun;
 use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
 use crate::rehearsal::shelf::Name;
-use crate::rehearsal::truth::{Cause, Install, Reboot, Sent, Truth, cause_of, request_of};
+use crate::rehearsal::truth::{Install, Reboot, Sent, Truth, cause_of, request_of};
 use crate::rehearsal::weather::Arrival;
 
 impl World {
@@ -146,6 +146,15 @@ impl World {
             }
             _ => self.change(effect, &operator),
         }
+        match &effect.what {
+            // What ran on a machine ends with it.
+            What::Deleted | What::Recreated => self.end_on(effect, |_| true),
+            // A hung guest that somebody starts has had its restart.
+            What::BecameHealthy => {
+                self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+            }
+            _ => {}
+        }
     }
 
     fn change(&mut self, effect: &Effect, operator: &str) {
@@ -255,15 +264,19 @@ impl World {
             .find(|own| own.machine == effect.machine_id);
         let Some(reboot) = last else { return };
         reboot.ended = Some(effect.at);
-        if let Cause::Command(Some(request)) = &reboot.cause {
-            let request = request.clone();
-            let restart = self.open_commands().any(|own| {
-                own.call.operation == CallOperation::Restart
-                    && own.call.client_request_id.as_ref() == Some(&request)
-            });
-            if restart {
-                self.end(&request, effect.at);
-            }
+        self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+    }
+
+    /// Ends the commands of a machine that can no longer be under way.
+    fn end_on(&mut self, effect: &Effect, which: impl Fn(&Sent) -> bool) {
+        let own = |index: &usize| {
+            let sent = &self.sent[*index];
+            sent.machine == effect.machine_id && which(sent)
+        };
+        let over: Vec<usize> = self.open.iter().copied().filter(own).collect();
+        for index in over {
+            self.sent[index].ended = Some(effect.at);
+            self.open.remove(&index);
         }
     }
 
