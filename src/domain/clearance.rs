@@ -10,6 +10,7 @@ use super::enrolment::{CLAIM_TAG, Claim, ClaimIdentity};
 use super::evidence::Reading;
 use super::machine::{Connection, Health, InstallStatus, Machine, MachineKind, Power};
 use super::run::RunMachine;
+use crate::planted::{self, Bug};
 
 /// How old the read may be when the command is sent.
 pub const READING_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
@@ -93,7 +94,7 @@ pub fn clearance(
     own: &ClaimIdentity,
     now: DateTime<Utc>,
 ) -> Result<(), Withdrawn> {
-    if reading.incarnation != planned.incarnation {
+    if reading.incarnation != planned.incarnation && !planted::is(Bug::WrongIncarnation) {
         return Err(Withdrawn::Recreated);
     }
     if let Some(date) = reading.server_date {
@@ -115,10 +116,13 @@ pub fn clearance(
             return Err(Withdrawn::NotHealthy(why.clone()));
         }
     }
-    if let Some(what) = &reading.busy {
+    if let Some(what) = &reading.busy
+        && !planted::is(Bug::SkipLook)
+    {
         return Err(Withdrawn::Busy(what.clone()));
     }
-    if let Some(last) = &reading.last_activity {
+    let last_activity = reading.last_activity.as_ref();
+    if let Some(last) = last_activity.filter(|_| !planted::is(Bug::SkipLook)) {
         if matches!(
             last.status,
             InstallStatus::InProgress | InstallStatus::Unknown
