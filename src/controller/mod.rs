@@ -329,7 +329,7 @@ impl Controller {
     fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {
         let now = self.shell.clock.now();
         let pause = (wake_at - now).to_std().unwrap_or(FOLLOW_UP).max(FOLLOW_UP);
-        let pause = planted::pick(Bug::NeverWake, pause, Duration::MAX / 4);
+        let pause = planted::pick(Bug::NeverWake, pause, Duration::from_secs(1 << 30));
         Instant::now() + if soon { FOLLOW_UP } else { pause }
     }
 
