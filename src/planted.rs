@@ -51,7 +51,7 @@ bugs! {
     SkipRenewal "intent" "The lease is not renewed between intent and command.";
     AnotherRequestId "intent" "The command carries another request id than its intent.";
     RetryOnTimeout "intent" "A command without an answer is sent again at once.";
-    WakeAndSend "intent" "A leader that stood still sends what it had in hand when it wakes.";
+    WakeAndSend "intent" "Nothing is asked once more just before a command: a leader that wakes up sends.";
     SkipQuiet "fence" "A new leader does not wait until the old one's commands have arrived.";
     ForgetEpochs "fence" "A new leader does not raise the epochs of the runs that it takes over.";
     SameEpoch "fence" "A new leader takes the lease without a higher epoch.";

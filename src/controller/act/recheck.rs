@@ -15,7 +15,6 @@ use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, Recheck, RunKey};
 use crate::domain::run::Run;
 use crate::domain::snapshot::Domain;
-use crate::planted::{self, Bug};
 use crate::validate::{self, Found};
 
 /// The questions of one pass. What is known is gathered anew only when something changed.
@@ -62,8 +61,7 @@ impl<'a> Asking<'a> {
             self.gathered.clear();
         }
         let newest = newest(self.mirrors, key, work.get(key));
-        let is_gone = newest.is_none_or(|run| run.epoch > epoch);
-        if is_gone && !planted::is(Bug::WakeAndSend) {
+        if newest.is_none_or(|run| run.epoch > epoch) {
             return Err(Note {
                 reason: "RunGone".to_owned(),
                 message: "the run is gone, or a later leader owns it".to_owned(),

@@ -193,9 +193,11 @@ async fn put(
 ) -> Result<HotpatchRun, kube::Error> {
     let mut wanted = object.clone();
     wanted.status = Some(run_status(object.status.as_ref(), run, shell.clock.now()));
-    let version = &mut wanted.metadata.resource_version;
-    version.take_if(|_| planted::is(Bug::WriteBlind));
     let api = api(&shell.kube, &run.fleet.namespace);
+    wanted.metadata.resource_version = match planted::is(Bug::WriteBlind) {
+        false => object.resource_version(),
+        true => api.get(&run.name).await?.resource_version(),
+    };
     let params = PostParams::default();
     let stored = api.replace_status(&run.name, &params, &wanted).await?;
     mirrors.runs.wrote(&stored);

@@ -62,7 +62,11 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::RepostAfterGone => of("Azure forgets operations", slow, forgotten),
         Bug::SkipEvidence => of("dies after the first command", Setting::default, died),
         Bug::WakeAndSend => of("stands still after a renewal", Setting::default, woken),
-        Bug::WriteBlind => of("a log is late", Setting::default, late_log),
+        Bug::WriteBlind => of(
+            "stands still before its intents",
+            Setting::default,
+            late_log,
+        ),
         Bug::SkipQuiet => of("dies before its first log", Setting::default, heir),
         Bug::SameEpoch | Bug::ForgetEpochs => {
             of("dies with a command under way", || Setting::wide(1), second)
@@ -296,7 +300,7 @@ fn woken(own: &mut Rehearsal, places: Places) -> LocalBoxFuture<'_, bool> {
 
 fn late_log(own: &mut Rehearsal, places: Places) -> LocalBoxFuture<'_, bool> {
     async move {
-        own.gate.stop_at(places.intent, Side::Before, STOPPED);
+        own.gate.stop_at(places.mark, Side::After, STOPPED);
         own.join();
         until(own, 5 * 24, |world| is_over(world, BASELINE)).await
     }

@@ -1,5 +1,6 @@
 //! What scenes are made of: a small or large population, manifests, and things that go wrong.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,6 +24,14 @@ pub(super) const JUNE: &str = "2025-06-10T16:00:00Z";
 
 /// The hour before the baseline of July 2025.
 pub(super) const JULY: &str = "2025-07-08T16:00:00Z";
+
+/// How often it is looked whether a checker has found something.
+const SLICE_HOURS: i64 = 3;
+
+thread_local! {
+    /// The checker that is waited for.
+    pub(super) static AWAITED: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
 
 /// What a scene begins with.
 pub(super) struct Setting {
@@ -121,12 +130,26 @@ pub(super) async fn until(
     mut is_reached: impl FnMut(&World) -> bool,
 ) -> bool {
     let limit = own.now() + TimeDelta::hours(hours);
-    own.run_until(|world, _| is_reached(world), limit).await == Ended::Reached
+    while own.now() < limit && !is_found(own) {
+        let slice = limit.min(own.now() + TimeDelta::hours(SLICE_HOURS));
+        match own.run_until(|world, _| is_reached(world), slice).await {
+            Ended::Reached => return true,
+            Ended::TimeUp => {}
+            Ended::Killed | Ended::Stopped => return false,
+        }
+    }
+    false
 }
 
 pub(super) async fn pass_hours(own: &mut Rehearsal, hours: i64) {
-    let limit = own.now() + TimeDelta::hours(hours);
-    own.run_until(|_, _| false, limit).await;
+    until(own, hours, |_| false).await;
+}
+
+/// Tells whether the checker that is waited for has found something: the rest tells nothing more.
+fn is_found(own: &Rehearsal) -> bool {
+    let awaited = AWAITED.get();
+    let mut found = own.violations().into_iter();
+    awaited.is_some_and(|name| found.any(|own| own.invariant == name))
 }
 
 /// Tells whether all work is done.
@@ -185,8 +208,8 @@ pub(super) fn is_install(request: &http::Request<bytes::Bytes>) -> bool {
 pub(super) struct Places {
     /// The first write of a run's log.
     pub(super) log: u64,
-    /// The write of the first intents.
-    pub(super) intent: u64,
+    /// The mark that comes before the write of the first intents.
+    pub(super) mark: u64,
     /// The renewal of the lease between them and the command.
     pub(super) renewal: u64,
 }
@@ -208,7 +231,7 @@ impl Places {
         assert!(log[install - 2].contains("/status"), "{}", log[install - 2]);
         Self {
             log: first as u64 + 1,
-            intent: install as u64 - 1,
+            mark: install as u64 - 2,
             renewal: install as u64,
         }
     }

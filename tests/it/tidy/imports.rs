@@ -1,5 +1,5 @@
 //! Imports run one way: cli → rehearsal → controller → {telemetry, validate, record, status} →
-//! azure → {domain, api} → nothing.
+//! azure → {domain, api} → nothing; the switch of planted bugs lies below them all.
 
 use super::source::{Finding, Source, names, tree};
 use super::{fires, none};
@@ -15,7 +15,12 @@ struct Layer {
 }
 
 /// The whole architecture. `*` is everything.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 11] = [
+    Layer {
+        module: "planted",
+        modules: &[],
+        crates: &["std"],
+    },
     Layer {
         module: "api",
         modules: &[],
@@ -31,7 +36,7 @@ const LAYERS: [Layer; 10] = [
     },
     Layer {
         module: "domain",
-        modules: &[],
+        modules: &["planted"],
         crates: &["std", "chrono", "csv", "serde", "thiserror"],
     },
     Layer {
@@ -51,7 +56,7 @@ const LAYERS: [Layer; 10] = [
     },
     Layer {
         module: "azure",
-        modules: &["domain"],
+        modules: &["domain", "planted"],
         crates: &[
             "std",
             "bytes",
@@ -92,6 +97,7 @@ const LAYERS: [Layer; 10] = [
             "api",
             "azure",
             "domain",
+            "planted",
             "record",
             "status",
             "telemetry",
@@ -119,6 +125,7 @@ const LAYERS: [Layer; 10] = [
             "azure",
             "controller",
             "domain",
+            "planted",
             "record",
             "status",
             "telemetry",
