@@ -41,7 +41,7 @@ impl Invariant for Evidence {
             };
             let taken_back = after
                 .iter()
-                .find(|new| new.id == own.id && new.request_id.as_ref() != Some(request));
+                .find(|new| new.id == own.id && is_taken_back(own, new));
             let Some(new) = taken_back else {
                 continue;
             };
@@ -59,6 +59,12 @@ impl Invariant for Evidence {
         }
         Ok(checks)
     }
+}
+
+/// Tells whether a command is not waited for any more as if it had never been accepted.
+fn is_taken_back(before: &RunMachineStatus, after: &RunMachineStatus) -> bool {
+    let never = matches!(after.reason.as_deref(), Some("NeverArrived" | "Refused"));
+    after.request_id != before.request_id || (never && after.step != before.step)
 }
 
 /// Checks that a command arrives while the log still waits for it.

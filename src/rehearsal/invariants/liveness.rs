@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Fault, Invariant};
-use crate::api::HotpatchRun;
+use crate::api::fleet::Mode;
+use crate::api::request::Verb;
+use crate::api::{HotpatchFleet, HotpatchRun};
 use crate::domain::release::Catalogue;
 use crate::rehearsal::facts::Facts;
 use crate::rehearsal::limits::engaged;
@@ -33,16 +35,14 @@ impl Invariant for Liveness {
     fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
         let mut checks = 0;
         for facts in world.facts.values() {
-            let selected = world
-                .fleets
-                .all()
-                .any(|(_, fleet)| facts.is_selected(&fleet.spec.selector));
-            if !selected || !world.machines.get(&facts.id).is_some_and(|own| own.exists) {
+            let mut fleets = world.fleets.all();
+            let is_wanted = fleets.any(|(name, fleet)| wants(world, name, fleet, facts));
+            if !is_wanted || !world.machines.get(&facts.id).is_some_and(|own| own.exists) {
                 continue;
             }
             checks += 1;
             let reasons = reasons(world, facts);
-            if let Some(over) = stale_wait(world, facts, &reasons) {
+            if let Some(over) = stale_wait(world, facts) {
                 let text = "the newest release, or a window that is still to come";
                 let found = format!("it waits for a window that closed {over}");
                 return Err(Fault::on(&facts.id, text, found));
@@ -70,10 +70,21 @@ impl Invariant for Liveness {
     }
 }
 
-/// Tells since when the window is over that a machine is said to wait for, if it is over for so
-/// long that a later pass must have seen it.
-fn stale_wait(world: &World, facts: &Facts, reasons: &[String]) -> Option<DateTime<Utc>> {
-    if is_current(world, facts) || reasons != ["AwaitsWindow"] {
+/// Tells whether a fleet selects a machine and is to act on it. Where a person said stop, to a whole
+/// fleet, the fleet is the blocker and says so itself.
+fn wants(world: &World, name: &Name, fleet: &HotpatchFleet, facts: &Facts) -> bool {
+    let is_paused = world.requests.all().any(|(own, request)| {
+        let spec = &request.spec;
+        own.0 == name.0 && spec.verb == Verb::Pause && spec.fleet_ref.name == name.1
+    });
+    let acts = fleet.spec.mode == Mode::Enforce && !fleet.spec.suspend && !is_paused;
+    acts && facts.is_selected(&fleet.spec.selector)
+}
+
+/// Tells since when the window is over that the fleet of a machine is said to wait for, if it is
+/// over for so long that a later pass must have seen it.
+fn stale_wait(world: &World, facts: &Facts) -> Option<DateTime<Utc>> {
+    if is_current(world, facts) || facts.unfit.is_some() {
         return None;
     }
     let mut fleets = world.fleets.all().map(|(_, fleet)| fleet);

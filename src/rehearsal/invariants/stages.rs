@@ -90,7 +90,8 @@ fn proven(
                 format!("{} of it", entry.step),
             ));
         }
-        let since = entry.since.filter(|_| entry.step == "Succeeded");
+        let ended = entry.ended_at.or(entry.since);
+        let since = ended.filter(|_| entry.step == "Succeeded");
         if let Some(since) = since.filter(|since| sent.at < *since + soak) {
             let text = format!("stage {stage} to soak until {}", since + soak);
             return Err(Fault::on(&sent.machine, text, "a command"));

@@ -482,7 +482,7 @@ async fn request(own: &mut Rehearsal, verb: &str) -> bool {
     });
     let request = serde_json::from_value(request).unwrap();
     let made = requests.create(&PostParams::default(), &request).await;
-    pass_hours(own, 6).await;
+    pass_hours(own, 30).await;
     is_sent && made.is_ok()
 }
 
@@ -501,7 +501,7 @@ fn deleted(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
         let runs: Api<HotpatchRun> = Api::namespaced(own.kube.client(), NAMESPACE);
         let params = DeleteParams::default();
         let gone = runs.delete(&run.unwrap_or_default().1, &params).await;
-        pass_hours(own, 6).await;
+        pass_hours(own, 48).await;
         is_sent && gone.is_ok()
     }
     .boxed_local()
