@@ -8,6 +8,7 @@ pub mod domain;
 pub mod planted;
 pub mod record;
 pub mod rehearsal;
+pub mod simulation;
 pub mod status;
 pub mod telemetry;
 pub mod validate;

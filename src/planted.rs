@@ -132,7 +132,7 @@ pub fn pick<T>(bug: Bug, right: T, wrong: T) -> T {
 }
 
 /// Does some work with a bug planted in this thread, or with none; whatever was planted before
-/// stands again afterwards, also after a panic.
+/// stands again afterwards, also after a panic. Without the feature nothing is planted.
 #[cfg(feature = "planted-bugs")]
 pub fn with<T>(bug: Option<Bug>, work: impl FnOnce() -> T) -> T {
     struct Back(Option<Bug>);
@@ -145,12 +145,16 @@ pub fn with<T>(bug: Option<Bug>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Does some work; without the feature nothing is planted.
+#[cfg(not(feature = "planted-bugs"))]
+#[inline(always)]
+pub fn with<T>(_: Option<Bug>, work: impl FnOnce() -> T) -> T {
+    work()
+}
+
 /// Does some work that no bug may spoil: the judgement of the checkers, which share the calendar
 /// with the operator.
 #[inline(always)]
 pub fn without<T>(work: impl FnOnce() -> T) -> T {
-    #[cfg(feature = "planted-bugs")]
-    return with(None, work);
-    #[cfg(not(feature = "planted-bugs"))]
-    work()
+    with(None, work)
 }

@@ -1,5 +1,5 @@
-//! Imports run one way: cli → rehearsal → controller → {telemetry, validate, record, status} →
-//! azure → {domain, api} → nothing; the switch of planted bugs lies below them all.
+//! Imports run one way: cli → simulation → rehearsal → controller → {telemetry, validate, record,
+//! status} → azure → {domain, api} → nothing; the switch of planted bugs lies below them all.
 
 use super::source::{Finding, Source, names, tree};
 use super::{fires, none};
@@ -15,7 +15,7 @@ struct Layer {
 }
 
 /// The whole architecture. `*` is everything.
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
     Layer {
         module: "planted",
         modules: &[],
@@ -152,6 +152,23 @@ const LAYERS: [Layer; 11] = [
             "tower",
             "tracing",
             "uuid",
+        ],
+    },
+    Layer {
+        module: "simulation",
+        modules: &["api", "controller", "domain", "planted", "rehearsal"],
+        crates: &[
+            "std",
+            "azure_sim",
+            "chrono",
+            "fastrand",
+            "kube",
+            "kube_sim",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
         ],
     },
     Layer {
