@@ -50,8 +50,8 @@ bugs! {
     DropIntent "intent" "The intent is not written before the command is sent.";
     SkipRenewal "intent" "The lease is not renewed between intent and command.";
     AnotherRequestId "intent" "The command carries another request id than its intent.";
-    RetryOnTimeout "intent" "A command without an answer is sent again at once.";
-    WakeAndSend "intent" "Nothing is asked once more just before a command: a leader that wakes up sends.";
+    RetryOnTimeout "alone" "A command without an answer is sent again at once.";
+    WakeAndSend "intent" "Nothing is asked again just before a command: a leader that wakes sends.";
     SkipQuiet "fence" "A new leader does not wait until the old one's commands have arrived.";
     ForgetEpochs "fence" "A new leader does not raise the epochs of the runs that it takes over.";
     SameEpoch "fence" "A new leader takes the lease without a higher epoch.";
@@ -61,7 +61,6 @@ bugs! {
     AmbiguousIsRefusal "evidence" "A lost answer is taken for a refusal.";
     EarlyHorizon "evidence" "No trace in the log counts at once, before it could be there.";
     RepostAfterGone "evidence" "An operation that Azure forgot is taken for one that never was.";
-    SkipLook "alone" "What the last look shows to be under way on the machine is ignored.";
     ByClassification "pinned" "Installs name classifications instead of KBs.";
     RebootAlways "pinned" "A Finish reboots always, not only where a reboot is owed.";
     WrongIncarnation "pinned" "A machine created again under its old id is commanded.";

@@ -120,10 +120,11 @@ pub(super) fn install_body(what: &str, order: &InstallOrder) -> Result<Value, Er
         ));
     }
     let numbers: Vec<String> = order.kbs.iter().map(|kb| kb.number().to_string()).collect();
+    let day = order.published_until.format("%Y-%m-%d");
     let pinned = || {
         json!({
             "kbNumbersToInclude": numbers,
-            "maxPatchPublishDate": format!("{}T23:59:59Z", order.published_until.format("%Y-%m-%d")),
+            "maxPatchPublishDate": format!("{day}T23:59:59Z"),
         })
     };
     let mut windows = match planted::is(Bug::ByClassification) {

@@ -116,13 +116,10 @@ pub fn clearance(
             return Err(Withdrawn::NotHealthy(why.clone()));
         }
     }
-    if let Some(what) = &reading.busy
-        && !planted::is(Bug::SkipLook)
-    {
+    if let Some(what) = &reading.busy {
         return Err(Withdrawn::Busy(what.clone()));
     }
-    let last_activity = reading.last_activity.as_ref();
-    if let Some(last) = last_activity.filter(|_| !planted::is(Bug::SkipLook)) {
+    if let Some(last) = &reading.last_activity {
         if matches!(
             last.status,
             InstallStatus::InProgress | InstallStatus::Unknown

@@ -216,7 +216,7 @@ fn settings_difference(
             .filter(|on| *on != now.periodic_assessment),
         hotpatch: desired.hotpatch.filter(|on| *on != now.hotpatch),
         reboot: reboot.filter(|setting| *setting != now.reboot),
-        bypass: planted::pick(Bug::ForeignSetting, None, Some(true)),
+        bypass: planted::pick(Bug::ForeignSetting, None, Some(false)),
     }
 }
 

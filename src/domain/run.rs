@@ -383,15 +383,12 @@ impl Run {
     /// Tells how the run ends, once every machine is done with.
     pub fn conclusion(progress: &BTreeMap<MachineId, Progress>) -> Option<RunEnd> {
         let is_done = progress.values().all(|own| own.step.is_final());
-        if !is_done || planted::is(Bug::NeverConclude) {
-            return None;
-        }
         let failed = progress.values().any(|own| own.step == Step::Failed);
-        Some(if failed {
-            RunEnd::Failed
-        } else {
-            RunEnd::Complete
-        })
+        let end = match failed {
+            true => RunEnd::Failed,
+            false => RunEnd::Complete,
+        };
+        (is_done && !planted::is(Bug::NeverConclude)).then_some(end)
     }
 }
 

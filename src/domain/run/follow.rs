@@ -500,14 +500,7 @@ fn running(
             }
             judge(terms, machine, progress, outcome, now, sight, now)
         }
-        Some(Answer::Operation(OperationState::Gone)) if planted::is(Bug::RepostAfterGone) => {
-            Next::Become(unsent(progress, now, "never was"))
-        }
-        Some(Answer::Operation(OperationState::Gone)) => Next::Become(Progress {
-            operation: None,
-            message: "Azure forgot the operation; its traces on the machine are followed".into(),
-            ..progress.clone()
-        }),
+        Some(Answer::Operation(OperationState::Gone)) => forgotten(progress, now),
         Some(Answer::Reading(reading))
             if progress.command == Some(Command::Restart)
                 && reading.incarnation == machine.incarnation
@@ -520,6 +513,17 @@ fn running(
         }
         _ => no_end(progress, now, "the command runs"),
     }
+}
+
+fn forgotten(progress: &Progress, now: DateTime<Utc>) -> Next {
+    let text = "Azure forgot the operation; its traces on the machine are followed";
+    let followed = Progress {
+        operation: None,
+        message: text.to_owned(),
+        ..progress.clone()
+    };
+    let unsent = unsent(progress, now, text);
+    Next::Become(planted::pick(Bug::RepostAfterGone, followed, unsent))
 }
 
 fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {

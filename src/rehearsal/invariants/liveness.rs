@@ -70,7 +70,7 @@ impl Invariant for Liveness {
     }
 }
 
-/// Tells whether a fleet selects a machine and is to act on it. Where a person said stop, to a whole
+/// Tells whether a fleet selects a machine and is to act on it. Where a person said stop to a whole
 /// fleet, the fleet is the blocker and says so itself.
 fn wants(world: &World, name: &Name, fleet: &HotpatchFleet, facts: &Facts) -> bool {
     let is_paused = world.requests.all().any(|(own, request)| {

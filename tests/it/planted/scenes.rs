@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use azure_sim::{Assumptions, Fault, Health};
+use azure_sim::{Fault, Health};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use hotpatch_operator::api::{HotpatchRequest, HotpatchRun};
@@ -72,7 +72,6 @@ pub(super) fn scene(bug: Bug) -> Scene {
             of("dies with a command under way", || Setting::wide(1), second)
         }
         Bug::SkipFreshness => of("a watch is late", Setting::default, late_watch),
-        Bug::SkipLook => of("somebody installs", lagging, busy),
         Bug::WrongIncarnation => of("created again before the look", Setting::default, recreated),
         Bug::UnknownIsHealthy => of("health is unknown", || Setting::wide(1), sick),
         Bug::OwnGroupOnly => of("two fleets, one group", two_fleets, baseline),
@@ -121,16 +120,6 @@ fn slow() -> Setting {
     let mut policy = policy(6);
     policy["spec"]["estimates"] = json!({"baseline": "40m"});
     with(policy)
-}
-
-fn lagging() -> Setting {
-    Setting {
-        assumptions: Assumptions {
-            graph_lag_minutes: 10,
-            ..Assumptions::default()
-        },
-        ..Setting::default()
-    }
 }
 
 fn two_fleets() -> Setting {
@@ -351,24 +340,6 @@ fn late_watch(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
             }
         });
         until(own, 5 * 24, |world| is_over(world, BASELINE)).await
-    }
-    .boxed_local()
-}
-
-fn busy(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
-    async {
-        // The window opens at six; the inventory is ten minutes behind.
-        own.run_until(|_, _| false, at("2025-07-09T17:57:00Z"))
-            .await;
-        let sent = own.look(|world| world.sent.len());
-        own.run_until(|_, _| false, at("2025-07-09T17:57:00Z"))
-            .await;
-        for name in ["canary-0", "shop-1", "shop-2", "file-1"] {
-            let id = id_of(own, name);
-            own.azure.foreign_install(&id, None);
-        }
-        pass_hours(own, 12).await;
-        sent == 0
     }
     .boxed_local()
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use azure_sim::{Assumptions, Fault};
+use azure_sim::Fault;
 use chrono::{DateTime, TimeDelta, Utc};
 use hotpatch_operator::rehearsal::population::Population;
 use hotpatch_operator::rehearsal::world::World;
@@ -40,7 +40,6 @@ pub(super) struct Setting {
     pub(super) window: String,
     pub(super) fleets: Vec<Value>,
     pub(super) is_large: bool,
-    pub(super) assumptions: Assumptions,
 }
 
 impl Default for Setting {
@@ -51,7 +50,6 @@ impl Default for Setting {
             window: NIGHTS.to_owned(),
             fleets: vec![fleet()],
             is_large: false,
-            assumptions: Assumptions::default(),
         }
     }
 }
@@ -73,7 +71,6 @@ impl Setting {
         if self.is_large {
             own.population = Population::demo();
         }
-        own.assumptions = self.assumptions.clone();
         own.replay = "make planted".to_owned();
         Rehearsal::new(own).await.unwrap()
     }

@@ -313,6 +313,7 @@ fn a_machine_that_is_let_go_of_and_keeps_its_claim_is_found() {
 fn a_run_that_lingers_and_a_wait_for_a_window_that_is_over_are_found() {
     for (hours, is_fine) in [(10, true), (20, false)] {
         let mut tale = Tale::new();
+        tale.world.facts.clear();
         tale.world.now += TimeDelta::hours(hours);
         tale.invariants.at_end(&tale.world);
         let found = tale
