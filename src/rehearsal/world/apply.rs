@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Intent, Lease, World, Write};
+use super::{Intent, Lease, Taken, World, Write};
 use crate::api::HotpatchRun;
 use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
@@ -91,6 +91,7 @@ impl World {
         let holder = lease["spec"]["holderIdentity"]
             .as_str()
             .filter(|own| !own.is_empty());
+        self.pass_on(holder);
         let epoch = lease["metadata"]["annotations"][EPOCH_ANNOTATION].as_str();
         self.lease = Lease {
             holder: holder.map(str::to_owned),
@@ -102,6 +103,20 @@ impl World {
         if let Some(holder) = self.lease.holder.clone() {
             self.renew(Some(&holder));
         }
+    }
+
+    /// Notes that the lease passes to another holder, if it does.
+    fn pass_on(&mut self, holder: Option<&str>) {
+        let new = holder.filter(|own| self.lease.holder.as_deref() != Some(own));
+        let Some(holder) = new else { return };
+        let known = self.taken.as_ref().map(|own| own.holder.as_str());
+        self.leaders += u32::from(known != Some(holder));
+        self.taken = Some(Taken {
+            holder: holder.to_owned(),
+            at: self.now,
+            is_given_up: self.lease.holder.is_none(),
+            epoch_before: self.epoch_known,
+        });
     }
 
     pub(super) fn renew(&mut self, holder: Option<&str>) {
