@@ -5,6 +5,7 @@ pub mod demo;
 pub mod run;
 pub mod serve;
 pub mod simulate;
+mod whole;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
