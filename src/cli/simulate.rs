@@ -28,7 +28,8 @@ pub struct Options {
     /// Writes the operator's own log beside the story of one seed: a filter like that of RUST_LOG.
     #[arg(long, requires = "seed")]
     log: Option<String>,
-    /// Tries, in one small rollout, everything of a kind, instead of seeds.
+    /// Tries, in one small rollout, everything of a kind, instead of seeds: `faults` (each request
+    /// with each fault), `deaths` (each two), `commands` (each late, or doubled).
     #[arg(long, conflicts_with_all = ["seed", "twice"])]
     every: Option<Kind>,
     /// Tries only this one of them, and tells its story.
