@@ -388,7 +388,10 @@ fn a_command_on_a_machine_that_has_the_release_is_found() {
         activity: "r1".to_owned(),
         by: caller("r1"),
     };
+    // So long ago that an assessment has shown it.
+    tale.at -= TimeDelta::hours(27);
     tale.effect("a", installed);
+    tale.at += TimeDelta::hours(27);
     tale.ended("a", "r1");
     tale.step("a", "Planned", "");
     tale.command("a", "r2");
