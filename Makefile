@@ -4,7 +4,7 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test e2e sweep kill check fmt lint doc crds
+.PHONY: help demo test e2e sweep kill check fmt lint doc crds roles
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
@@ -49,3 +49,6 @@ doc: ## Builds the documentation; a broken link is an error
 crds: ## Writes crds/ and the chart's copies from src/api
 	$(CARGO) run --quiet --locked -- crds --dir crds
 	$(CARGO) run --quiet --locked -- crds --dir charts/hotpatch-operator/files/crds
+
+roles: ## Writes roles/ from the calls to Azure
+	$(CARGO) run --quiet --locked -- roles --dir roles

@@ -11,11 +11,13 @@ use super::eligibility::{self, Blocker};
 use super::machine::{Facts, Licence, Machine, MachineId, PatchMode, RebootSetting, Settings};
 
 mod claim;
+mod let_go;
 mod readback;
 #[cfg(test)]
 mod tests;
 
 pub use claim::{CLAIM_BYTES_MAX, Claim, ClaimError, ClaimIdentity, Earlier, UID_BYTES_MAX};
+pub use let_go::{Kept, Wanted, let_go};
 pub use readback::{Enrolled, Pending, enrolled};
 
 /// The Azure tag that carries a [`Claim`] on a machine.

@@ -6,6 +6,7 @@ mod documents;
 mod graph;
 mod operations;
 mod refusals;
+mod release;
 mod script;
 mod sim;
 mod writes;

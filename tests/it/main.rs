@@ -11,6 +11,7 @@ mod kill;
 mod operator;
 mod protocol;
 mod rehearsal;
+mod rights;
 mod served;
 mod status;
 mod telemetry;
