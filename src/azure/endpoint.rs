@@ -6,6 +6,7 @@ use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use super::error::Error;
+use crate::planted::{self, Bug};
 
 /// The longest address that is accepted, in bytes (ARM's poll addresses reach 4 KB,
 /// azure.md §6).
@@ -182,7 +183,9 @@ impl Token {
             .to_str()
             .ok()
             .and_then(|value| value.strip_prefix("Bearer "));
-        secret.map_or_else(String::new, |secret| text.replace(secret, "(token)"))
+        secret.map_or_else(String::new, |secret| {
+            text.replace(secret, planted::pick(Bug::TellToken, "(token)", secret))
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use super::enrolment::{CLAIM_TAG, Claim, ClaimIdentity};
 use super::evidence::Reading;
 use super::machine::{Connection, Health, InstallStatus, Machine, MachineKind, Power};
 use super::run::RunMachine;
+use crate::planted::{self, Bug};
 
 /// How old the read may be when the command is sent.
 pub const READING_AGE_MAX: TimeDelta = TimeDelta::seconds(60);
@@ -93,7 +94,7 @@ pub fn clearance(
     own: &ClaimIdentity,
     now: DateTime<Utc>,
 ) -> Result<(), Withdrawn> {
-    if reading.incarnation != planned.incarnation {
+    if reading.incarnation != planned.incarnation && !planted::is(Bug::WrongIncarnation) {
         return Err(Withdrawn::Recreated);
     }
     if let Some(date) = reading.server_date {

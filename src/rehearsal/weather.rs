@@ -94,6 +94,9 @@ pub enum Fault {
 pub trait Weather: Send {
     /// Returns what becomes of a request. Asked once for each, in order.
     fn meet(&mut self, passing: &Passing<'_>) -> Fault;
+
+    /// Notes that a process started again after a death.
+    fn reborn(&mut self) {}
 }
 
 /// How a command came to Azure.
@@ -118,6 +121,8 @@ struct Strays {
     late: BTreeSet<String>,
     copies: BTreeMap<String, u32>,
     seen: BTreeSet<String>,
+    /// Paths of requests that arrive now and whose answers nobody hears.
+    unheard: Vec<String>,
 }
 
 impl Astray {
@@ -133,6 +138,18 @@ impl Astray {
     /// Notes that a command will arrive once more than it was sent.
     pub(super) fn doubles(&self, request: &str) {
         *self.strays().copies.entry(request.to_owned()).or_default() += 1;
+    }
+
+    /// Notes that nobody hears the answer to the request that arrives now.
+    pub(super) fn is_not_heard(&self, path: &str) {
+        self.strays().unheard.push(path.to_owned());
+    }
+
+    /// Tells whether somebody hears the answer to a request that was just answered.
+    pub(super) fn was_heard(&self, path: &str) -> bool {
+        let unheard = &mut self.strays().unheard;
+        let found = unheard.iter().position(|own| own == path);
+        found.map(|at| unheard.swap_remove(at)).is_none()
     }
 
     /// Tells how a command came that just arrived.
@@ -174,14 +191,16 @@ mod tests {
 
     #[test]
     fn commands_are_installs_restarts_and_run_commands() {
-        let passing = |to, method, path| Passing {
-            number: 1,
-            to,
-            is_effect: true,
-            is_watch: false,
-            method,
-            path,
-        };
+        fn passing<'a>(to: To, method: &'a str, path: &'a str) -> Passing<'a> {
+            Passing {
+                number: 1,
+                to,
+                is_effect: true,
+                is_watch: false,
+                method,
+                path,
+            }
+        }
         let vm = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/a";
         let cases = [
             (To::Azure, "POST", format!("{vm}/installPatches"), true),
@@ -191,8 +210,9 @@ mod tests {
             (To::Azure, "PATCH", vm.to_owned(), false),
             (To::Kube, "POST", "/api/v1/restart".to_owned(), false),
         ];
-        for (to, method, path, expected) in cases {
-            assert_eq!(passing(to, method, &path).is_command(), expected, "{path}");
+        for (to, method, path, expected) in &cases {
+            let found = passing(*to, method, path).is_command();
+            assert_eq!(found, *expected, "{path}");
         }
     }
 }

@@ -9,6 +9,8 @@ mod crds;
 mod e2e;
 mod kill;
 mod operator;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod protocol;
 mod rehearsal;
 mod rights;

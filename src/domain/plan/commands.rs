@@ -18,6 +18,7 @@ use crate::domain::rollout::may_try;
 use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::spread::Place;
+use crate::planted::{self, Bug};
 
 /// Grants the wishes that permission, order and budget allow, in turn; notes why for the others.
 pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan) {
@@ -109,7 +110,9 @@ pub(super) fn take(
     };
     budget.admit(&machine.id, place, spread, &frozen)?;
     let (name, kind) = (&machine.name, machine.kind);
-    budget.engage(&machine.id, name, kind, &machine.placement, spread);
+    if !planted::is(Bug::ForgetIntents) {
+        budget.engage(&machine.id, name, kind, &machine.placement, spread);
+    }
     Ok(())
 }
 
