@@ -72,13 +72,33 @@ fn granted() -> BTreeSet<String> {
 fn the_roles_grant_what_the_client_uses_and_nothing_else() {
     let used = plays::everything_that_is_used();
     let granted = granted();
-    let missing: Vec<&String> = used.difference(&granted).collect();
-    let idle: Vec<&String> = granted.difference(&used).collect();
+    let (missing, idle) = compare(&used, &granted);
     assert!(
         missing.is_empty() && idle.is_empty(),
         "used and not granted: add the call to src/azure/rights/ and run `make roles`: \
          {missing:#?}\ngranted and never used: take it out there: {idle:#?}"
     );
+}
+
+/// Returns what is used without being granted, and what is granted and never used.
+fn compare<'a>(
+    used: &'a BTreeSet<String>,
+    granted: &'a BTreeSet<String>,
+) -> (Vec<&'a String>, Vec<&'a String>) {
+    let missing = used.difference(granted).collect();
+    (missing, granted.difference(used).collect())
+}
+
+#[test]
+fn a_missing_right_and_an_idle_one_are_both_found() {
+    let set = |all: &[&str]| all.iter().map(|own| (*own).to_owned()).collect();
+    let granted: BTreeSet<String> = granted();
+    let mut used = granted.clone();
+    used.remove("microsoft.compute/virtualmachines/restart/action");
+    used.extend::<BTreeSet<String>>(set(&["microsoft.compute/virtualmachines/delete"]));
+    let (missing, idle) = compare(&used, &granted);
+    assert_eq!(missing, ["microsoft.compute/virtualmachines/delete"]);
+    assert_eq!(idle, ["microsoft.compute/virtualmachines/restart/action"]);
 }
 
 /// Puts down the actions of every request that an emulated Azure gets.
