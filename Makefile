@@ -4,11 +4,11 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test e2e sweep kill planted check fmt lint doc crds roles
+.PHONY: help demo test e2e sweep kill planted check fmt lint doc crds roles probe-azure
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -55,3 +55,6 @@ crds: ## Writes crds/ and the chart's copies from src/api
 
 roles: ## Writes roles/ from the calls to Azure
 	$(CARGO) run --quiet --locked -- roles --dir roles
+
+probe-azure: ## Asks a live tenant what the emulator assumes; only reads (ARGS="--subscription ID --token-file F")
+	$(CARGO) run --quiet --locked -- probe-azure $(ARGS)

@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod demo;
+pub mod probe_azure;
 pub mod release;
 pub mod roles;
 pub mod run;
@@ -37,6 +38,9 @@ enum Verb {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Asks a live tenant how Azure behaves where its documents are silent, and says which
+    /// assumption of the emulator to pin. Only reads; refuses in CI.
+    ProbeAzure(probe_azure::Options),
     /// Puts back the settings that machines had before a fleet changed them, from the claim on
     /// each. Needs no cluster; writes only with --yes.
     Release(Box<release::Options>),
@@ -62,6 +66,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(options) => demo::main(&options),
         Verb::Simulate(options) => simulate::main(&options),
         Verb::Crds { dir } => print_or_write(dir, crds::print, crds::files),
+        Verb::ProbeAzure(options) => probe_azure::main(&options),
         Verb::Release(options) => release::main(&options),
         Verb::Roles { dir } => print_or_write(dir, roles::print, roles::files),
     }

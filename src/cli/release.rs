@@ -4,7 +4,7 @@
 //! a person's `--yes`, and never touches a machine that another cluster claims.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +74,7 @@ pub struct Released {
 
 /// Why nothing could be done.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error("{0} is no resource id of a machine")]
     Machine(String),
     #[error("cannot reach Azure: {0}")]
@@ -87,32 +87,32 @@ enum Error {
 
 /// Runs the verb: exit code 1 where something stays that was asked for.
 pub fn main(options: &Options) -> ExitCode {
+    on_runtime(async {
+        let released = work(options).await.map_err(|error| error.to_string())?;
+        print!("{}", released.text);
+        Ok(if released.kept + released.failed == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    })
+}
+
+/// Runs a verb that speaks to Azure over HTTPS.
+pub(super) fn on_runtime(work: impl Future<Output = Result<ExitCode, String>>) -> ExitCode {
     // Only one provider is ever installed here; a second try finds the same.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => Err(format!("cannot start: {error}")),
     };
-    match runtime.block_on(work(options)) {
-        Ok(released) => {
-            print!("{}", released.text);
-            if released.kept + released.failed == 0 {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::FAILURE
+    })
 }
 
 async fn work(options: &Options) -> Result<Released, Error> {
@@ -138,21 +138,30 @@ async fn work(options: &Options) -> Result<Released, Error> {
         subscriptions,
         management_groups,
     };
-    let cloud = cloud(options)?;
+    let cloud = reach(
+        &options.token_file,
+        &options.arm_endpoint,
+        options.arm_ca_file.as_deref(),
+    )?;
     let now = Clock::Wall.now();
     Ok(release(&cloud, &scope, &wanted, options.yes, now).await?)
 }
 
-fn cloud(options: &Options) -> Result<Cloud, Error> {
+/// Makes the cloud that a token file's identity sees at an endpoint.
+pub(super) fn reach(
+    token_file: &Path,
+    arm_endpoint: &str,
+    arm_ca_file: Option<&Path>,
+) -> Result<Cloud, Error> {
     let bad = |error: &dyn std::fmt::Display| Error::Reach(error.to_string());
-    let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
-    let trusted = match &options.arm_ca_file {
+    let endpoint = Endpoint::parse(arm_endpoint).map_err(|error| bad(&error))?;
+    let trusted = match arm_ca_file {
         None => None,
         Some(path) => Some(std::fs::read(path).map_err(|error| bad(&error))?),
     };
     let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
     let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
-    let token = run::token(&options.token_file)?;
+    let token = run::token(token_file)?;
     Ok(Cloud::new(Arc::new(transport), endpoint, token))
 }
 
@@ -250,7 +259,7 @@ fn said(change: &Change) -> String {
 }
 
 /// Reads the machines, waiting where Resource Graph says so.
-async fn inventory(
+pub(super) async fn inventory(
     cloud: &Cloud,
     scope: &Scope,
     now: DateTime<Utc>,

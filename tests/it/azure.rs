@@ -5,6 +5,7 @@
 mod documents;
 mod graph;
 mod operations;
+mod probe;
 mod refusals;
 mod release;
 mod script;
