@@ -8,6 +8,7 @@ pub mod roles;
 pub mod run;
 pub mod serve;
 pub mod simulate;
+mod whole;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

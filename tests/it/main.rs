@@ -15,6 +15,7 @@ mod protocol;
 mod rehearsal;
 mod rights;
 mod served;
+mod simulation;
 mod status;
 mod telemetry;
 mod tidy;
