@@ -13,7 +13,7 @@ KILLS ?= 300
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
