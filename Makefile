@@ -9,11 +9,11 @@ SEEDS ?= 10000
 STRIDE ?= 1
 KILLS ?= 300
 
-.PHONY: help demo test e2e sim sim-long sweep kill planted check fmt lint doc crds
+.PHONY: help demo test e2e sim sim-long sweep kill planted check fmt lint doc crds roles probe-azure
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -68,3 +68,9 @@ doc: ## Builds the documentation; a broken link is an error
 crds: ## Writes crds/ and the chart's copies from src/api
 	$(CARGO) run --quiet --locked -- crds --dir crds
 	$(CARGO) run --quiet --locked -- crds --dir charts/hotpatch-operator/files/crds
+
+roles: ## Writes roles/ from the calls to Azure
+	$(CARGO) run --quiet --locked -- roles --dir roles
+
+probe-azure: ## Asks a live tenant what the emulator assumes; only reads (ARGS="--subscription ID --token-file F")
+	$(CARGO) run --quiet --locked -- probe-azure $(ARGS)

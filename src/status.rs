@@ -8,6 +8,7 @@
 //! `Ready`, `Reconciling` and `Stalled` speak of the operator doing its work, never of patch
 //! state: whatever a rollout does, they stay as they are.
 
+mod authority;
 mod events;
 mod halt;
 mod hindrance;
@@ -50,6 +51,8 @@ pub enum Access<'a> {
         action: &'a str,
         /// What Azure said.
         message: &'a str,
+        /// Which role file grants it and what is left without it; empty where nobody knows.
+        cure: &'a str,
     },
     /// No token was issued.
     Unauthorised {

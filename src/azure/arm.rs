@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Token};
 use super::error::{Error, bounded};
+use super::rights::{self, Right};
 use super::transport::{Transport, TransportError};
 use super::wire::error::Envelope;
 use crate::domain::command::RequestId;
@@ -38,6 +39,8 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The action that the request needs.
+    needs: Option<&'static Right>,
 }
 
 impl Reply {
@@ -213,6 +216,7 @@ impl Arm {
                 .headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        let needs = rights::of_request(request.method().as_str(), request.uri().path());
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
@@ -220,6 +224,7 @@ impl Arm {
                     status: head.status,
                     headers: head.headers,
                     body,
+                    needs,
                 })
             }
             Err(TransportError::AnswerLost(why)) if effect == Effect::Write => {
@@ -265,7 +270,7 @@ impl Arm {
         match reply.status.as_u16() {
             401 => Error::Unauthorised { what },
             403 => Error::Denied {
-                action: what,
+                action: reply.needs.map_or(what, |right| right.action.to_owned()),
                 message,
             },
             404 => Error::NotFound { what },

@@ -3,6 +3,8 @@
 //! Holds no secret and no whole body: every text in it is bounded. Must never call an outcome
 //! certain that is not: [`Error::is_sure_refusal`] is what keeps a command from being sent twice.
 
+use super::rights;
+
 /// The longest text of Azure's that an error carries, in characters.
 pub const TEXT_CHARS_MAX: usize = 300;
 
@@ -24,9 +26,10 @@ pub enum Error {
         what: String,
     },
     /// The identity lacks the right (403).
-    #[error("{action} was denied: {message}")]
+    #[error("{action} was denied: {message}{}", cured(action))]
     Denied {
-        /// What was denied.
+        /// The action of Azure Resource Manager that was denied, or what was asked for where no
+        /// action is known.
         action: String,
         /// Azure's words.
         message: String,
@@ -116,6 +119,13 @@ impl Error {
             what: what.to_owned(),
             why: bounded(&why.into()),
         }
+    }
+}
+
+fn cured(action: &str) -> String {
+    match rights::cure(action).as_str() {
+        "" => String::new(),
+        cure => format!("; {cure}"),
     }
 }
 

@@ -20,6 +20,7 @@ mod progress;
 mod read;
 mod read_as;
 mod resources;
+pub mod rights;
 mod row;
 mod tables;
 pub mod transport;

@@ -2,6 +2,9 @@
 
 pub mod crds;
 pub mod demo;
+pub mod probe_azure;
+pub mod release;
+pub mod roles;
 pub mod run;
 pub mod serve;
 pub mod simulate;
@@ -36,6 +39,18 @@ enum Verb {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Asks a live tenant how Azure behaves where its documents are silent, and says which
+    /// assumption of the emulator to pin. Only reads; refuses in CI.
+    ProbeAzure(probe_azure::Options),
+    /// Puts back the settings that machines had before a fleet changed them, from the claim on
+    /// each. Needs no cluster; writes only with --yes.
+    Release(Box<release::Options>),
+    /// Prints the Azure roles that the operator needs, as `az role definition create` takes them.
+    Roles {
+        /// Writes one file a role, and what each action is for, into this folder instead.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Returns the long help of a verb; none where there is no such verb.
@@ -51,16 +66,24 @@ pub fn main() -> ExitCode {
         Verb::Run(options) => run::main(*options),
         Verb::Demo(options) => demo::main(&options),
         Verb::Simulate(options) => simulate::main(&options),
-        Verb::Crds { dir } => print_crds(dir),
+        Verb::Crds { dir } => print_or_write(dir, crds::print, crds::files),
+        Verb::ProbeAzure(options) => probe_azure::main(&options),
+        Verb::Release(options) => release::main(&options),
+        Verb::Roles { dir } => print_or_write(dir, roles::print, roles::files),
     }
 }
 
-fn print_crds(dir: Option<PathBuf>) -> ExitCode {
+/// Prints one text, or writes files into a folder.
+fn print_or_write(
+    dir: Option<PathBuf>,
+    print: fn() -> String,
+    files: fn() -> Vec<(String, String)>,
+) -> ExitCode {
     let Some(dir) = dir else {
-        print!("{}", crds::print());
+        print!("{}", print());
         return ExitCode::SUCCESS;
     };
-    for (name, text) in crds::files() {
+    for (name, text) in files() {
         let path = dir.join(name);
         if let Err(error) = std::fs::write(&path, text) {
             eprintln!("cannot write {}: {error}", path.display());

@@ -91,7 +91,7 @@ enum LogFormat {
 
 /// Why the controller does not run.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(super) enum Error {
     #[error("cannot read {path}: {source}")]
     Read {
         path: String,
@@ -309,7 +309,8 @@ fn cloud(options: &Options, leap: Option<&Leap>, telemetry: &Telemetry) -> Resul
     Ok(Cloud::new(Arc::new(metered), endpoint, token))
 }
 
-fn token(path: &Path) -> Result<Token, Error> {
+/// Reads a token from a file.
+pub(super) fn token(path: &Path) -> Result<Token, Error> {
     let source = |source| Error::Read {
         path: path.display().to_string(),
         source,

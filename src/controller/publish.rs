@@ -21,6 +21,7 @@ use super::events::Emitter;
 use super::mirror::Mirror;
 use super::observe::{Access, Memory, Mirrors, Observed};
 use crate::api::{BaselinePolicy, HotpatchFleet};
+use crate::azure::{Error, rights};
 use crate::domain::plan::{Plan, RunKey};
 use crate::domain::run::Run;
 use crate::domain::snapshot::Domain;
@@ -327,6 +328,7 @@ async fn fleet(
         .map(ToString::to_string)
         .collect();
     let refusal = match shown.access {
+        Access::Failed(Error::Denied { action, .. }) => rights::cure(action),
         Access::Failed(error) => error.to_string(),
         _ => String::new(),
     };
@@ -355,12 +357,13 @@ async fn fleet(
 }
 
 fn access_of<'a>(access: &'a Access, refusal: &'a str) -> status::Access<'a> {
-    use crate::azure::Error;
     match access {
         Access::Unknown => status::Access::Unknown,
-        Access::Failed(Error::Denied { action, message }) => {
-            status::Access::Denied { action, message }
-        }
+        Access::Failed(Error::Denied { action, message }) => status::Access::Denied {
+            action,
+            message,
+            cure: refusal,
+        },
         Access::Failed(Error::Unauthorised { .. }) => {
             status::Access::Unauthorised { message: refusal }
         }

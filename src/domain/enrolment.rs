@@ -12,11 +12,13 @@ use super::machine::{Facts, Licence, Machine, MachineId, PatchMode, RebootSettin
 use crate::planted::{self, Bug};
 
 mod claim;
+mod let_go;
 mod readback;
 #[cfg(test)]
 mod tests;
 
 pub use claim::{CLAIM_BYTES_MAX, Claim, ClaimError, ClaimIdentity, Earlier, UID_BYTES_MAX};
+pub use let_go::{Kept, Wanted, let_go};
 pub use readback::{Enrolled, Pending, enrolled};
 
 /// The Azure tag that carries a [`Claim`] on a machine.

@@ -3,6 +3,7 @@
 //! Everything here is a function of its arguments; `now` is passed in. Controller, CLI and
 //! forecast ask the same functions.
 
+pub mod authority;
 pub mod batch;
 pub mod budget;
 pub mod calendar;

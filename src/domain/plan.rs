@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
+use super::authority::ForeignClaim;
 use super::command::Command;
 use super::enrolment::Change;
 use super::evidence::Question;
@@ -162,6 +163,8 @@ impl Note {
 pub struct Outlook {
     /// Its machines.
     pub roster: Roster,
+    /// Claims on its machines that are not its own.
+    pub foreign_claims: BTreeMap<MachineId, ForeignClaim>,
     /// The releases that concern it, oldest first.
     pub rollouts: BTreeMap<ReleaseId, Rollout>,
     /// One note for each machine.

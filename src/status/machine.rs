@@ -4,14 +4,15 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::hindrance::{WaitsFor, waits_for};
-use super::text;
 use super::told::Told;
+use super::{authority, text};
 use crate::api::fleet::MachineRecords;
 use crate::api::machine::{
     AvailabilityDomains, HotpatchMachineStatus, LastRun, MAX_MACHINE_GROUPS, MAX_REASONS,
     PatchSettings,
 };
 use crate::api::schema::MAX_MESSAGE;
+use crate::domain::authority::ForeignClaim;
 use crate::domain::due::{Action, Verdict, WaitReason};
 use crate::domain::enrolment::{Enrolled, enrolled};
 use crate::domain::fleet::Fleet;
@@ -45,6 +46,8 @@ pub struct MachineInput<'a> {
     pub note: &'a Note,
     /// The last run that named it, and where it stands there.
     pub run: Option<(&'a Run, &'a Progress)>,
+    /// Whose claim it bears, if it is not the fleet's.
+    pub foreign_claim: Option<ForeignClaim>,
     /// The status that the record has.
     pub previous: Option<&'a HotpatchMachineStatus>,
     /// `metadata.generation` of the record.
@@ -100,6 +103,7 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
         fleet,
         member,
         note,
+        foreign_claim,
         previous,
         generation,
         ..
@@ -113,7 +117,7 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
     tell_enrolled(member, note, &mut told);
     tell_current(member, note, &mut told);
     let health = tell_healthy(member, &mut told);
-    tell_authority(member, &mut told);
+    authority::tell_machine(member, foreign_claim, &mut told);
     let stage = member
         .stage
         .and_then(|place| fleet.policy.stages.get(place));
@@ -268,32 +272,6 @@ fn tell_healthy(member: &Member, told: &mut Told<'_>) -> &'static str {
             told.say(NAME, "Unknown", "NotKnown", why);
             "Unknown"
         }
-    }
-}
-
-fn tell_authority(member: &Member, told: &mut Told<'_>) {
-    const NAME: &str = "SoleAuthority";
-    let settings = &member.machine.settings;
-    if member.owner.is_some() {
-        told.say(
-            NAME,
-            "False",
-            "OtherAuthority",
-            "An older fleet acts on it.",
-        );
-    } else if settings.patch_mode == PatchMode::AutomaticByPlatform
-        && matches!(
-            settings.reboot,
-            RebootSetting::IfRequired | RebootSetting::Always
-        )
-    {
-        let text = "Azure's own patching may install and reboot: patchMode is \
-                    AutomaticByPlatform and rebootSetting is not Never.";
-        told.say(NAME, "False", "OtherAuthority", text);
-    } else {
-        let text = "Maintenance configurations, policy assignments and policies in the guest are \
-                    not read by this version.";
-        told.say(NAME, "Unknown", "NotChecked", text);
     }
 }
 

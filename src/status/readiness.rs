@@ -94,11 +94,18 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
             let text = "A token was issued, and Azure refuses nothing that the mode needs.";
             told.say(NAME, "True", "Valid", text);
         }
-        Access::Denied { action, message } => {
-            let text = format!(
+        Access::Denied {
+            action,
+            message,
+            cure,
+        } => {
+            let mut text = format!(
                 "Azure refuses {action}: {message}. Assign a role that has this action on the \
                  scope of the fleet."
             );
+            if !cure.is_empty() {
+                text = format!("{text} {cure}.");
+            }
             told.say(NAME, "False", "RightsMissing", text);
         }
         Access::Unauthorised { message } => {

@@ -6,11 +6,10 @@ use std::collections::BTreeSet;
 use super::hindrance::{WaitsFor, waits_for};
 use super::picture::{Judged, Picture};
 use super::told::Told;
-use super::{FleetInput, halt, text};
+use super::{FleetInput, authority, halt, text};
 use crate::api::fleet::MachineRecords;
 use crate::domain::due::Verdict;
 use crate::domain::fleet::{Fleet, Mode, Word};
-use crate::domain::machine::{PatchMode, RebootSetting};
 use crate::domain::release::ReleaseId;
 
 /// What is said of everything that needs the machines.
@@ -36,7 +35,7 @@ pub(super) fn tell(input: &FleetInput<'_>, picture: Option<&Picture<'_>>, told: 
     };
     tell_enrolled(picture, told);
     tell_compliant(picture, told);
-    tell_authority(picture, told);
+    authority::tell_fleet(picture, told);
     tell_halted(input, picture, told);
     tell_complete(input, picture, told);
 }
@@ -172,46 +171,6 @@ fn tell_compliant(picture: &Picture<'_>, told: &mut Told<'_>) {
         );
         told.say(NAME, "True", "Compliant", text);
     }
-}
-
-fn tell_authority(picture: &Picture<'_>, told: &mut Told<'_>) {
-    const NAME: &str = "SoleAuthority";
-    let others = picture
-        .machines
-        .iter()
-        .filter(|own| own.member.owner.is_some())
-        .count();
-    if others > 0 {
-        let text = format!(
-            "An older fleet acts on {} of this one.",
-            text::machines(others)
-        );
-        told.say(NAME, "False", "OtherFleet", text);
-        return;
-    }
-    let staging: Vec<&str> = picture
-        .eligible()
-        .filter(|own| {
-            let settings = &own.member.machine.settings;
-            settings.patch_mode == PatchMode::AutomaticByPlatform
-                && matches!(
-                    settings.reboot,
-                    RebootSetting::IfRequired | RebootSetting::Always
-                )
-        })
-        .map(|own| own.member.machine.name.as_str())
-        .collect();
-    if !staging.is_empty() {
-        let text = format!(
-            "Azure's own patching may install and reboot {}.",
-            text::names(&staging)
-        );
-        told.say(NAME, "False", "PlatformStaging", text);
-        return;
-    }
-    let text = "Nothing was found in patch settings and among fleets; maintenance configurations, \
-                policy assignments and policies in the guest are not read by this version.";
-    told.say(NAME, "Unknown", "NotChecked", text);
 }
 
 fn tell_halted(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told<'_>) {

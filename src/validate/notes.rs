@@ -62,8 +62,8 @@ pub fn unsupported(
             (
                 fleet.on_release == OnRelease::Restore,
                 "spec.onRelease",
-                "Restore puts settings back when a machine leaves the fleet, not when the fleet \
-                 is deleted",
+                "Restore puts settings back when a machine leaves the fleet; after the fleet is \
+                 deleted, `hotpatch-operator release` does",
             ),
         ]);
     }

@@ -5,7 +5,9 @@
 mod documents;
 mod graph;
 mod operations;
+mod probe;
 mod refusals;
+mod release;
 mod script;
 mod sim;
 mod writes;

@@ -13,6 +13,7 @@ mod operator;
 mod planted;
 mod protocol;
 mod rehearsal;
+mod rights;
 mod served;
 mod simulation;
 mod status;

@@ -38,7 +38,7 @@ pub(super) async fn records(
 ) {
     let api: Api<HotpatchMachine> = Api::namespaced(shell.kube.clone(), &key.namespace);
     let mut kept = BTreeSet::new();
-    let mut refused = false;
+    let mut refused = false; // What refuses one refuses all: a namespace that goes, a quota.
     let runs = last_runs(shown.domain, key);
     let Some(Ok(valid)) = shown
         .domain
@@ -85,7 +85,6 @@ pub(super) async fn records(
                         Arc::new(object)
                     }
                     Err(error) => {
-                        // What refuses one refuses all: a namespace that is being deleted, a quota.
                         refused = true;
                         tracing::info!(machine = %name, %error, "no record could be made");
                         continue;
@@ -98,6 +97,7 @@ pub(super) async fn records(
             member,
             note,
             run: runs.get(&member.machine.id).copied(),
+            foreign_claim: outlook.foreign_claims.get(&member.machine.id).copied(),
             previous: object.status.as_ref(),
             generation: object.metadata.generation,
         };

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::{Outlook, Pass};
+use crate::domain::authority::foreign_claim;
+use crate::domain::enrolment::ClaimIdentity;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::release::ReleaseId;
@@ -26,8 +28,18 @@ pub(super) fn outlooks(
     fleets
         .filter_map(|view| view.fleet.as_ref().ok())
         .map(|fleet| {
+            let roster = roster(fleet, inventory, owners, &snapshot.catalogue, now);
+            let own = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid).ok();
+            let foreign_claims = roster
+                .values()
+                .filter_map(|member| {
+                    let claim = foreign_claim(&member.machine, own.as_ref()?)?;
+                    Some((member.machine.id.clone(), claim))
+                })
+                .collect();
             let outlook = Outlook {
-                roster: roster(fleet, inventory, owners, &snapshot.catalogue, now),
+                roster,
+                foreign_claims,
                 rollouts: BTreeMap::new(),
                 notes: BTreeMap::new(),
                 waits: None,

@@ -50,6 +50,30 @@ async fn statuses_mean_the_same_for_reads_and_commands_below_500() {
 }
 
 #[tokio::test]
+async fn a_refusal_names_the_action_and_the_role_file_that_grants_it() {
+    let cases = [
+        (
+            install(error(403, "AuthorizationFailed")).await,
+            "Microsoft.Compute/virtualMachines/installPatches/action",
+            "roles/hotpatch-install-and-restart.json",
+        ),
+        (
+            read(error(403, "AuthorizationFailed")).await,
+            "Microsoft.Compute/virtualMachines/read",
+            "roles/hotpatch-read.json",
+        ),
+    ];
+    for (found, wanted, file) in cases {
+        let Error::Denied { action, .. } = &found else {
+            panic!("{found:?}");
+        };
+        assert_eq!(action, wanted);
+        let text = found.to_string();
+        assert!(text.contains(file) && text.contains("without it"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_error_is_passing_for_a_read_and_a_riddle_for_a_command() {
     for status in [408, 500, 502, 503, 504] {
         let found = read(error(status, "Down")).await;

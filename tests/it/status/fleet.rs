@@ -1,8 +1,9 @@
 //! The status of a fleet: kstatus, conditions, counts, releases, and that it rests.
 
 use hotpatch_operator::api::fleet::{FleetCounts, MachineRecords};
+use hotpatch_operator::domain::enrolment::CLAIM_TAG;
 use hotpatch_operator::domain::fleet::{ExcludedMachine, Mode};
-use hotpatch_operator::domain::machine::{Health, Machine, PatchMode, Power, RebootSetting};
+use hotpatch_operator::domain::machine::{Health, Machine, PatchMode, Power, RebootSetting, Tags};
 use hotpatch_operator::domain::policy::{ApprovalRule, Limit};
 use hotpatch_operator::domain::run::{Step, StepReason};
 use hotpatch_operator::domain::window::Exclusion;
@@ -16,7 +17,24 @@ use super::{assert_in_table, told};
 const DENIED: Access<'_> = Access::Denied {
     action: "x/read",
     message: "403",
+    cure: "roles/x.json grants it",
 };
+
+/// A scene in which every machine is changed.
+fn with_machines(change: fn(&mut Machine)) -> Scene {
+    Scene::new().with(|own| own.machines.as_mut().unwrap().iter_mut().for_each(change))
+}
+
+fn claim(machine: &mut Machine, text: &str) {
+    machine.tags = Tags::new(
+        machine
+            .tags
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain([(CLAIM_TAG.to_owned(), text.to_owned())]),
+    );
+}
+
 const READY: &str = "True/Working False/UpToDate False/NotStalled";
 
 fn changed(mut machine: Machine, change: impl FnOnce(&mut Machine)) -> Machine {
@@ -354,6 +372,36 @@ fn windows_and_the_rest() -> Vec<Case> {
             "False/BudgetNothing",
         ),
         (Scene::new(), "SoleAuthority", "Unknown/NotChecked"),
+        (
+            with_machines(|own| own.settings.reboot = RebootSetting::IfRequired),
+            "SoleAuthority",
+            "False/PlatformStaging",
+        ),
+        (
+            with_machines(|own| own.settings.bypass = true),
+            "SoleAuthority",
+            "False/MaintenanceConfiguration",
+        ),
+        (
+            with_machines(|own| own.settings.patch_mode = PatchMode::AutomaticByOs),
+            "SoleAuthority",
+            "False/GuestPolicy",
+        ),
+        (
+            with_machines(|own| claim(own, "v1 c=elsewhere f=theirs")),
+            "SoleAuthority",
+            "False/OtherCluster",
+        ),
+        (
+            with_machines(|own| claim(own, "v1 c=cluster f=theirs")),
+            "SoleAuthority",
+            "False/OtherFleet",
+        ),
+        (
+            with_machines(|own| claim(own, "v9 what")),
+            "SoleAuthority",
+            "Unknown/NotVisible",
+        ),
         (Scene::new(), "ObjectivesMet", "Unknown/NotReported"),
         (Scene::new(), "NotYetSupported", "False/AllSupported"),
         (

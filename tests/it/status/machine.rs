@@ -39,6 +39,7 @@ fn record(
         member: &member,
         note: &note,
         run: run.map(|run| (run, &run.progress[&machine_id])),
+        foreign_claim: None,
         previous: None,
         generation: Some(1),
     };
@@ -161,6 +162,7 @@ fn groups_are_shown_by_tag_and_value() {
         member: &member,
         note: &note,
         run: None,
+        foreign_claim: None,
         previous: None,
         generation: None,
     };

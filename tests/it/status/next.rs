@@ -53,6 +53,7 @@ fn situations_of_the_operator() -> Vec<(&'static str, Scene, &'static str)> {
                 own.access = Access::Denied {
                     action: "x/installPatches/action",
                     message: "403",
+                    cure: "",
                 };
             }),
             "Waits for a role assignment: Azure refuses x/installPatches/action.",

@@ -83,7 +83,12 @@ const ONLY: [Only; 10] = [
     },
     Only {
         call: "cloud.change(",
-        at: SENDS,
+        at: &[
+            "src/controller/act/",
+            "src/azure/",
+            "src/cli/release.rs",
+            "crates/",
+        ],
         cure: SENDS_CURE,
     },
     Only {
