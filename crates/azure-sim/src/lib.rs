@@ -13,6 +13,7 @@
 //! Nothing here knows who calls: no Kubernetes, no operator.
 
 mod activity;
+pub mod assumptions;
 mod effects;
 mod engine;
 mod fault;
@@ -39,6 +40,9 @@ pub mod serve;
 mod shapes;
 mod sim;
 mod spec;
+mod strike;
+pub mod switchboard;
+mod throttle;
 mod views;
 mod world;
 mod writes;
@@ -59,4 +63,5 @@ pub use spec::{
     ArcSpec, DEFAULT_RESOURCE_GROUP, DEFAULT_SUBSCRIPTION, GuestSpec, LicenceState, LocalSpec,
     PatchLevel, VmSpec,
 };
+pub use throttle::Buckets;
 pub use views::{Health, MachineKind, MachineView};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::releases::Release;
+use crate::throttle::Buckets;
 
 /// Chooses how an emulated Azure behaves; every field has a default.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Options {
     /// Invents monthly releases by the calendar rule from the end of the history through this
     /// date, with KB numbers from [`crate::INVENTED_KB_FIRST`] on.
     pub invent_releases_through: Option<NaiveDate>,
+    /// Whether Azure's limits hold. Default: no.
+    pub buckets: Buckets,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             unverified_rows_are_real: false,
             extra_releases: Vec::new(),
             invent_releases_through: None,
+            buckets: Buckets::default(),
         }
     }
 }
@@ -165,6 +169,8 @@ pub struct Timings {
     pub reboot_given_up_minutes: u32,
     /// How long the result of an ended operation can be polled.
     pub operation_kept_minutes: u32,
+    /// How many seconds a client is asked to wait between two polls.
+    pub poll_after_seconds: u32,
 }
 
 impl Default for Timings {
@@ -183,6 +189,7 @@ impl Default for Timings {
             vm_queue_minutes: 90,
             reboot_given_up_minutes: 60,
             operation_kept_minutes: 24 * 60,
+            poll_after_seconds: 15,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::machine::Machine;
 use crate::operations::Operation;
 use crate::options::{Minutes, Options};
 use crate::releases::History;
+use crate::throttle::Throttle;
 
 /// Something that happens at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
     pub(crate) zones: BTreeMap<(String, String), [u8; 3]>,
+    /// What is left of Azure's limits.
+    pub(crate) throttle: Throttle,
     events: BTreeMap<(DateTime<Utc>, u64), Event>,
     dirty: BTreeSet<String>,
     rng: fastrand::Rng,
@@ -87,6 +90,7 @@ impl World {
             graph: GraphHistory::default(),
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
+            throttle: Throttle::default(),
             events: BTreeMap::new(),
             dirty: BTreeSet::new(),
             counter: 0,
@@ -169,6 +173,11 @@ impl World {
             let machine = self.machines.get(&key).cloned();
             self.graph.record(&key, self.now, lag, machine);
         }
+    }
+
+    /// Gives the seconds that a client is asked to wait between polls.
+    pub(crate) fn poll_after(&self) -> String {
+        self.options.timings.poll_after_seconds.to_string()
     }
 
     pub(crate) fn graph_lag(&self) -> TimeDelta {

@@ -1,6 +1,7 @@
 //! Routes requests to what answers them. Must never hold state or let time pass.
 
 mod activity;
+mod charge;
 mod compute;
 mod hybrid;
 mod insight;
@@ -9,11 +10,13 @@ mod licence;
 mod local;
 mod operate;
 mod polling;
+mod refuse;
 mod reply;
 pub(crate) mod request;
 mod resource_graph;
 mod run_command;
 pub(crate) mod settings;
+mod spoil;
 mod tags;
 
 use ::http::{Request, Response};
@@ -21,23 +24,89 @@ use bytes::Bytes;
 
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
+use crate::strike::Strike;
+use crate::switchboard::Seen;
 use crate::world::World;
 
 /// What a handler gives back.
 pub(crate) type Answer = Result<Reply, ArmError>;
 
 /// Answers one request.
-pub(crate) fn route(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
+///
+/// What befalls it befalls it at the door: a refused call is not handled, and leaves no trace.
+pub(crate) fn route(
+    world: &mut World,
+    request: &Request<Bytes>,
+    strike: &Strike,
+) -> Response<Bytes> {
     let mut call = Call::read(world, request);
-    let answer = admit(world, &mut call).and_then(|()| dispatch(world, &mut call));
+    call.bends.clone_from(&strike.bends);
+    let answer = match strike.refusal {
+        Some(which) => Err(refuse::refusal(which, world.now)),
+        None => admit(world, &mut call)
+            .and_then(|()| charge::charge(world, &mut call))
+            .and_then(|()| dispatch(world, &mut call)),
+    };
     let status = match &answer {
         Ok(reply) => reply.status,
         Err(error) => error.status,
     };
     activity::note(world, &call, status);
     activity::note_refusal(world, &call, answer.as_ref().err());
+    let answer = match strike.error_after {
+        Some(status) => Err(refuse::server_error(status)),
+        None => answer,
+    };
     let reply = answer.unwrap_or_else(ArmError::into_reply);
     reply.write(&call, world.now)
+}
+
+/// Reads a request as the switchboard looks at it.
+pub(crate) fn seen(world: &World, request: &Request<Bytes>) -> Seen {
+    let path = request.uri().path().to_lowercase();
+    let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (machine, region, is_poll) = match segments.as_slice() {
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            _,
+            _,
+            _,
+            ..,
+        ] => {
+            let key = format!("/{}", segments[..8].join("/"));
+            let found = world.machines.get(&key);
+            let region = found.map(|own| own.location.to_lowercase());
+            (Some(key), region, false)
+        }
+        [
+            "subscriptions",
+            _,
+            "providers",
+            _,
+            "locations",
+            place,
+            _,
+            id,
+        ] => {
+            let operation = world.operations.get(*id);
+            let machine = operation.map(|own| own.machine.clone());
+            (machine, Some((*place).to_owned()), true)
+        }
+        _ => (None, None, false),
+    };
+    let is_graph = segments.starts_with(&["providers", "microsoft.resourcegraph"]);
+    Seen {
+        method: request.method().to_string(),
+        machine,
+        region,
+        is_poll,
+        is_graph,
+        path,
+    }
 }
 
 /// Checks what every call must carry: a token and an api-version.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::effects::{Actor, CallOperation};
 use crate::http::reply::ArmError;
+use crate::strike::Bends;
 use crate::world::World;
 
 /// Where clients find the emulator when they send no Host header.
@@ -39,6 +40,10 @@ pub(crate) struct Call {
     pub(crate) operation: Option<String>,
     /// Its name in the Activity Log, for calls that act or write.
     pub(crate) activity_name: Option<&'static str>,
+    /// What is answered otherwise than it is.
+    pub(crate) bends: Bends,
+    /// The headers that tell what is left of the limits; none while no limit holds.
+    pub(crate) rates: Vec<(&'static str, String)>,
 }
 
 impl Call {
@@ -77,6 +82,8 @@ impl Call {
             note: None,
             operation: None,
             activity_name: None,
+            bends: Bends::default(),
+            rates: Vec::new(),
         }
     }
 
@@ -124,6 +131,28 @@ impl Call {
             client_request_id: self.client_request_id.clone(),
             operation_id: operation_id.to_owned(),
         }
+    }
+
+    /// Gives the subscription its path names.
+    pub(crate) fn subscription(&self) -> Option<String> {
+        match self.segments.as_slice() {
+            [first, sub, ..] if first == "subscriptions" => Some(sub.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives the headers that tell what is left of the limits. While none holds, ARM's are
+    /// those of somebody who begins.
+    pub(crate) fn rates(&self) -> Vec<(&'static str, String)> {
+        if !self.rates.is_empty() {
+            return self.rates.clone();
+        }
+        let (name, left) = if self.method == "GET" {
+            ("x-ms-ratelimit-remaining-subscription-reads", "249")
+        } else {
+            ("x-ms-ratelimit-remaining-subscription-writes", "199")
+        };
+        vec![(name, left.to_owned())]
     }
 
     pub(crate) fn api_version(&self) -> &str {

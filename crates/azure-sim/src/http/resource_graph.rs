@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::graph::tables::Table;
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
+use crate::http::spoil;
 use crate::kql;
 use crate::machine::Machine;
 use crate::world::World;
@@ -22,27 +23,35 @@ pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
     if call.method != "POST" {
         return Err(ArmError::method_not_allowed());
     }
+    let (remaining, resets) = quota(world, &call.caller)?;
     let body = call.json()?;
     let text = body["query"]
         .as_str()
         .ok_or_else(|| bad("InvalidQuery", "The query is missing."))?;
-    let rows = run(world, &body, text)?;
-    let page = Page::read(&body, text)?;
+    let mut rows = run(world, call, &body, text)?;
+    let mut page = Page::read(&body, text)?;
+    if let Some(missing) = &call.bends.missing {
+        spoil::lose(world, missing, &mut rows);
+    }
+    if call.bends.repeats {
+        page.from = spoil::repeat_from(page.from, page.top);
+    }
     let total = rows.len();
     let paged = rows
         .iter()
         .all(|row| row.get("id").is_some_and(Value::is_string));
-    let data: Vec<Value> = rows.into_iter().skip(page.from).take(page.top).collect();
+    let mut data: Vec<Value> = rows.into_iter().skip(page.from).take(page.top).collect();
     let next = page.from + data.len();
     let more = next < total;
+    let is_cut = call.bends.truncates && spoil::cut(&mut data);
     let mut out = json!({
         "totalRecords": total,
         "count": data.len(),
         // Without ids there is no token, and the rest of the rows is lost.
-        "resultTruncated": if more && !paged { "true" } else { "false" },
+        "resultTruncated": if is_cut || (more && !paged) { "true" } else { "false" },
         "facets": [],
     });
-    if more && paged {
+    if more && paged && !is_cut {
         out["$skipToken"] = json!(page.token(next));
     }
     let table = body["options"]["resultFormat"]
@@ -53,7 +62,6 @@ pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
     } else {
         json!(data)
     };
-    let (remaining, resets) = quota(world, &call.caller);
     Ok(Reply::ok(out)
         .with("x-ms-user-quota-remaining", remaining)
         .with("x-ms-user-quota-resets-after", resets))
@@ -66,7 +74,7 @@ fn bad(code: &str, message: &str) -> ArmError {
 }
 
 /// Runs the query over the machines in scope, as the graph knows them.
-fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
+fn run(world: &World, call: &Call, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
     let names = |key: &str| -> Vec<String> {
         let list = body[key].as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter()
@@ -81,7 +89,9 @@ fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> 
             "Use subscriptions or managementGroups, not both.",
         ));
     }
-    let lag = world.graph_lag();
+    let bent = call.bends.graph_lag_minutes;
+    let bent = bent.map(|minutes| TimeDelta::minutes(minutes.into()));
+    let lag = bent.unwrap_or_else(|| world.graph_lag());
     // Management groups hold every subscription of the emulated tenant.
     let in_scope = |machine: &&Machine| {
         subscriptions.is_empty() || subscriptions.contains(&machine.subscription.to_lowercase())
@@ -159,15 +169,30 @@ fn as_table(data: &[Value]) -> Value {
     json!({"columns": columns, "rows": rows})
 }
 
-/// Counts the query against the caller's quota; this router reports the quota and leaves
-/// refusing to whoever serves it.
-fn quota(world: &mut World, caller: &str) -> (String, String) {
+/// Counts the query against the caller's quota, and refuses it beyond where limits hold
+/// (azure.md 4: 15 queries in 5 seconds).
+fn quota(world: &mut World, caller: &str) -> Result<(String, String), ArmError> {
     let now = world.now;
+    let enforced = world.options.buckets.enforced;
     let queries = world.graph_queries.entry(caller.to_owned()).or_default();
     queries.retain(|at| now - *at < QUOTA_PERIOD);
-    queries.push(now);
+    let is_beyond = queries.len() >= QUOTA;
+    if !(enforced && is_beyond) {
+        queries.push(now);
+    }
     let remaining = QUOTA.saturating_sub(queries.len());
     let oldest = queries.first().copied().unwrap_or(now);
-    let seconds = (QUOTA_PERIOD - (now - oldest)).num_seconds().max(0);
-    (remaining.to_string(), format!("00:00:{seconds:02}"))
+    let left = (QUOTA_PERIOD - (now - oldest)).num_milliseconds().max(0);
+    // Rounded up: whoever waits that long is let in.
+    let seconds = (left + 999) / 1000;
+    let resets = format!("00:00:{seconds:02}");
+    if enforced && is_beyond {
+        return Err(ArmError::new(429, "RateLimiting")
+            .saying("Please provide below info when asking for support: timestamp, correlationId.")
+            .detail("RateLimiting", "Client application has been throttled.")
+            .with("retry-after", seconds.max(1).to_string())
+            .with("x-ms-user-quota-remaining", "0")
+            .with("x-ms-user-quota-resets-after", resets));
+    }
+    Ok((remaining.to_string(), resets))
 }
