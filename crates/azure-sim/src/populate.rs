@@ -146,6 +146,7 @@ impl World {
             health: None,
             health_since: now - AGE,
             run_commands: BTreeMap::new(),
+            assignments: BTreeMap::new(),
             assess_timer: false,
             patch_timer: false,
         };

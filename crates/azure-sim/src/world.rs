@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::activity::ActivityLog;
@@ -64,6 +65,8 @@ pub(crate) struct World {
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
     pub(crate) zones: BTreeMap<(String, String), [u8; 3]>,
+    /// Maintenance configurations by lower-cased id.
+    pub(crate) maintenance: BTreeMap<String, Value>,
     /// What is left of Azure's limits.
     pub(crate) throttle: Throttle,
     events: BTreeMap<(DateTime<Utc>, u64), Event>,
@@ -90,6 +93,7 @@ impl World {
             graph: GraphHistory::default(),
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
+            maintenance: BTreeMap::new(),
             throttle: Throttle::default(),
             events: BTreeMap::new(),
             dirty: BTreeSet::new(),

@@ -51,7 +51,8 @@ impl Table {
             Self::PatchInstallation => installation(machine, now),
             Self::Health => vec![availability(machine, now)],
             Self::Extensibility => instances(machine),
-            Self::Maintenance | Self::Containers => Vec::new(),
+            Self::Maintenance => assignments(machine),
+            Self::Containers => Vec::new(),
         };
         rows.extend(machines.iter().flat_map(own));
         rows
@@ -99,6 +100,19 @@ fn scale_sets(machines: &[&Machine]) -> Vec<Value> {
         });
     }
     rows.into_values().collect()
+}
+
+/// Writes one row for each maintenance configuration that is assigned to a machine.
+fn assignments(machine: &Machine) -> Vec<Value> {
+    let kind = "microsoft.maintenance/configurationassignments";
+    let each = machine.assignments.iter().map(|(name, configuration)| {
+        let body = crate::shapes::maintenance::assignment(machine, name, configuration);
+        let id = body["id"].as_str().unwrap_or_default().to_lowercase();
+        let mut row = head(machine, &id, name, kind);
+        row["properties"] = body["properties"].clone();
+        row
+    });
+    each.collect()
 }
 
 fn machine_type(machine: &Machine) -> &'static str {

@@ -8,6 +8,7 @@ mod insight;
 mod install_body;
 mod licence;
 mod local;
+mod maintenance;
 mod operate;
 mod polling;
 mod refuse;
@@ -144,14 +145,42 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
             "providers",
             "microsoft.compute",
             "virtualmachines",
-        ] => compute::list(world, call, sub),
+        ] => compute::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.compute",
+            "virtualmachines",
+        ] => compute::list(world, call, sub, Some(group)),
         [
             "subscriptions",
             sub,
             "providers",
             "microsoft.hybridcompute",
             "machines",
-        ] => hybrid::list(world, call, sub),
+        ] => hybrid::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.hybridcompute",
+            "machines",
+        ] => hybrid::list(world, call, sub, Some(group)),
+        ["subscriptions", _, "providers", "microsoft.maintenance", ..]
+        | [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            "microsoft.maintenance",
+            ..,
+        ] => maintenance::route(world, call, &path),
         [
             "subscriptions",
             sub,
@@ -227,6 +256,12 @@ fn machine(
             "availabilitystatuses",
             "current",
         ] => insight::health(world, call, key),
+        [
+            "providers",
+            "microsoft.maintenance",
+            "configurationassignments",
+            rest @ ..,
+        ] => maintenance::assignments(world, call, key, rest),
         ["providers", "microsoft.resources", "tags", "default"] => tags::route(world, call, key),
         [
             "providers",

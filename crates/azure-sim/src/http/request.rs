@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Path segments, lower case.
     pub(crate) segments: Vec<String>,
+    /// Path segments as the caller spelled them.
+    pub(crate) spelled: Vec<String>,
     query: Vec<(String, String)>,
     /// Scheme and host by which the client came, for the addresses that it is told.
     pub(crate) origin: String,
@@ -65,7 +67,11 @@ impl Call {
         let request_id = world.guid();
         Self {
             method: request.method().to_string(),
-            segments: segments(request.uri().path()),
+            segments: segments(request.uri().path())
+                .iter()
+                .map(|part| part.to_lowercase())
+                .collect(),
+            spelled: segments(request.uri().path()),
             query: pairs(request.uri().query().unwrap_or_default()),
             origin: format!("{scheme}://{host}"),
             token,
@@ -163,7 +169,7 @@ impl Call {
 fn segments(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|part| !part.is_empty())
-        .map(|part| decode(part).to_lowercase())
+        .map(decode)
         .collect()
 }
 

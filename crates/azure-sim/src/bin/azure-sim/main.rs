@@ -3,6 +3,7 @@
 mod clock;
 mod place;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use azure_sim::switchboard::Rule;
 use azure_sim::{Assumptions, AzureSim, Buckets, Clock, Options};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How far beyond its beginning the emulator invents monthly releases.
 const INVENTED_AHEAD: TimeDelta = TimeDelta::days(400);
@@ -123,6 +124,7 @@ fn serve(options: Serve) -> Result<(), Error> {
         assumptions.set(text)?;
     }
     let from = options.from.unwrap_or_else(clock::wall);
+    let signals = Signals::take().map_err(Error::Signal)?;
     let certificate = Certificate::make()?;
     let mut listen = Listen::default().on_port(options.port);
     let clock: Clock = match options.clock {
@@ -148,9 +150,15 @@ fn serve(options: Serve) -> Result<(), Error> {
     let port = options.port;
     let served = Served::start_as(sim, listen.with_certificate(certificate))
         .map_err(|source| Error::Listen { port, source })?;
-    println!("azure-sim serves {}", served.endpoint());
-    println!("trust {}", path.display());
-    until_told().map_err(Error::Signal)
+    let said = format!(
+        "azure-sim serves {}\ntrust {}\n",
+        served.endpoint(),
+        path.display()
+    );
+    // Whoever reads only the first line is served all the same.
+    let _ = std::io::stdout().write_all(said.as_bytes());
+    signals.wait();
+    Ok(())
 }
 
 /// Makes the emulated Azure.
@@ -169,18 +177,40 @@ fn world(options: &Serve, from: DateTime<Utc>, assumptions: Assumptions, clock: 
     AzureSim::new(clock, own)
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-fn until_told() -> Result<(), std::io::Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
-    })
+/// What tells the program to end: Ctrl-C or SIGTERM.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Takes the signals from now on.
+    fn take() -> Result<Self, std::io::Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let (interrupt, terminate) = {
+            let _entered = runtime.enter();
+            (
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            )
+        };
+        Ok(Self {
+            runtime,
+            interrupt,
+            terminate,
+        })
+    }
+
+    /// Waits for one.
+    fn wait(mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+        });
+    }
 }
