@@ -1,11 +1,11 @@
 //! The error envelope of ARM (azure.md §6).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::azure::error::bounded;
 
 /// An error as ARM words it, also inside results that arrive with 200.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ApiError {
     /// The code; the thing to match on.

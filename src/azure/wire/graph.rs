@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::arc::ProductProfile;
 use super::vm::{ImageReference, InstanceView, WindowsConfiguration};
 
 /// One page of an answer; `T` is its data.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Answer<T> {
     /// Rows of all pages.
@@ -38,7 +38,7 @@ impl<T> Answer<T> {
 }
 
 /// A row of the query for machines and what belongs to them.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Resource {
     /// Resource id.

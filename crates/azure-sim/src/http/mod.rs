@@ -139,38 +139,6 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
     match path.as_slice() {
         ["providers", "microsoft.resourcegraph", "resources"] => resource_graph::query(world, call),
         ["subscriptions", sub, "locations"] => insight::locations(world, call, sub),
-        [
-            "subscriptions",
-            sub,
-            "providers",
-            "microsoft.compute",
-            "virtualmachines",
-        ] => compute::list(world, call, sub, None),
-        [
-            "subscriptions",
-            sub,
-            "resourcegroups",
-            group,
-            "providers",
-            "microsoft.compute",
-            "virtualmachines",
-        ] => compute::list(world, call, sub, Some(group)),
-        [
-            "subscriptions",
-            sub,
-            "providers",
-            "microsoft.hybridcompute",
-            "machines",
-        ] => hybrid::list(world, call, sub, None),
-        [
-            "subscriptions",
-            sub,
-            "resourcegroups",
-            group,
-            "providers",
-            "microsoft.hybridcompute",
-            "machines",
-        ] => hybrid::list(world, call, sub, Some(group)),
         ["subscriptions", _, "providers", "microsoft.maintenance", ..]
         | [
             "subscriptions",
@@ -224,6 +192,45 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
             let key = format!("/{}", path[..8].join("/"));
             machine(world, call, &key, (provider, kind), rest)
         }
+        _ => list(world, call, &path),
+    }
+}
+
+/// Lists the machines of one kind in a subscription or resource group.
+fn list(world: &mut World, call: &Call, path: &[&str]) -> Answer {
+    match path {
+        [
+            "subscriptions",
+            sub,
+            "providers",
+            "microsoft.compute",
+            "virtualmachines",
+        ] => compute::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.compute",
+            "virtualmachines",
+        ] => compute::list(world, call, sub, Some(group)),
+        [
+            "subscriptions",
+            sub,
+            "providers",
+            "microsoft.hybridcompute",
+            "machines",
+        ] => hybrid::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.hybridcompute",
+            "machines",
+        ] => hybrid::list(world, call, sub, Some(group)),
         _ => Err(ArmError::not_found(
             "The requested resource does not exist.",
         )),
