@@ -1,5 +1,6 @@
-//! Each fault of the emulator's switchboard against the whole operator, in one rollout of a hotpatch
-//! over six machines: what it did, by the requests that reached the emulator, and by what it wrote.
+//! Each fault of the emulator's switchboard against the whole operator, in one rollout of a
+//! hotpatch over six machines: what it did, by the requests that reached the emulator, and by what
+//! it wrote.
 //!
 //! In all of them a command whose outcome was unknown is not sent again unless it is proved that it
 //! never arrived, no machine accepts two, every checker holds, and the rollout ends by itself when
