@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{Fault, Invariant};
+use crate::rehearsal::weather::Arrival;
 use crate::rehearsal::world::World;
 
 /// The evidence for a send may be this old.
@@ -39,7 +40,11 @@ impl Invariant for Alone {
         }
         let mut earlier = world
             .open_commands()
-            .filter(|other| other.machine == sent.machine);
+            .filter(|other| other.machine == sent.machine)
+            // One that the network delayed or doubled shows once it runs.
+            .filter(|other| {
+                other.arrival == Arrival::InTime || sent.at - other.at > EVIDENCE_AGE_MAX
+            });
         match earlier.find(|other| other.order != sent.order) {
             Some(other) => {
                 let text = format!("a command of {} that has not ended", other.at);

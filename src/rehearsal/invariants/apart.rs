@@ -32,7 +32,7 @@ impl Invariant for Apart {
         let spread = spread_of(world, sent);
         let mut checks = 0;
         for other in world
-            .open_commands()
+            .known_commands()
             .filter(|other| other.machine != sent.machine)
         {
             let Some(facts) = world.facts.get(&other.machine) else {

@@ -12,7 +12,8 @@ use crate::rehearsal::world::World;
 /// Checks that runs of one window and date name one opening.
 #[derive(Default)]
 pub(super) struct OneOpening {
-    seen: BTreeMap<(Name, NaiveDate), DateTime<Utc>>,
+    /// By window, its schedule as written, and local date: when the opening began.
+    seen: BTreeMap<(Name, String, NaiveDate), DateTime<Utc>>,
 }
 
 impl Invariant for OneOpening {
@@ -42,7 +43,9 @@ impl Invariant for OneOpening {
             return Ok(0);
         };
         let date = zone.utc_to_local(window.start).date();
-        let start = *self.seen.entry((key, date)).or_insert(window.start);
+        // Whoever writes another start time opens another window.
+        let spec = format!("{:?} {}", object.spec.schedule, object.spec.start_time);
+        let start = *self.seen.entry((key, spec, date)).or_insert(window.start);
         if start == window.start {
             return Ok(1);
         }

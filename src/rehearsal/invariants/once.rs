@@ -1,10 +1,13 @@
 //! Once: a machine gets at most 1 + retries disruptive commands for a release, and never another
 //! reboot than those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fault, Invariant};
+use crate::api::HotpatchRun;
+use crate::rehearsal::shelf::Name;
 use crate::rehearsal::truth::{Cause, Sent};
+use crate::rehearsal::weather::Arrival;
 use crate::rehearsal::world::World;
 
 /// A machine in one life, and a release.
@@ -15,6 +18,8 @@ type Key = (String, String, String);
 pub(super) struct Once {
     commands: BTreeMap<Key, u32>,
     reboots: BTreeMap<Key, u32>,
+    /// Requests to try again, oldest first: the machines they name, in lower case.
+    retries: Vec<Vec<String>>,
 }
 
 impl Invariant for Once {
@@ -27,14 +32,59 @@ impl Invariant for Once {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        if let Some(sent) = world.just_sent() {
-            return self.command(world, sent);
+        if let Some(sent) = world.just_arrived() {
+            // What the network doubled was commanded once; its reboots count.
+            return match sent.arrival {
+                Arrival::InTime | Arrival::Late => self.command(world, sent),
+                Arrival::Again => Ok(0),
+            };
         }
+        self.asked(world);
         self.reboot(world)
     }
 }
 
 impl Once {
+    /// Notes a person's wish to try again.
+    fn asked(&mut self, world: &World) {
+        let write = world
+            .just_written()
+            .filter(|own| own.resource == "hotpatchrequests.hotpatch.dev" && own.before.is_none());
+        let Some(spec) = write
+            .and_then(|own| own.after.as_ref())
+            .map(|own| &own["spec"])
+        else {
+            return;
+        };
+        if spec["verb"] == "Retry" {
+            let machines = spec["machines"].as_array().into_iter().flatten();
+            let names = machines.filter_map(|own| own.as_str());
+            self.retries
+                .push(names.map(str::to_ascii_lowercase).collect());
+        }
+    }
+
+    /// Returns how often people let a machine be tried anew for a run's release: by asking for it,
+    /// or by deleting the run that tried.
+    fn granted(&self, world: &World, sent: &Sent, run: &HotpatchRun) -> u32 {
+        let asked = self
+            .retries
+            .iter()
+            .filter(|own| own.is_empty() || own.contains(&sent.machine));
+        let earlier = world.sent.iter().filter(|own| {
+            own.machine == sent.machine && own.order < sent.order && own.is_disruptive()
+        });
+        let of_deleted: BTreeSet<&Name> = earlier
+            .filter_map(|own| own.run.as_ref())
+            .filter(|name| world.deleted_runs.contains(*name))
+            .filter(|name| {
+                let other = world.runs.get(*name);
+                other.is_some_and(|other| other.spec.release == run.spec.release)
+            })
+            .collect();
+        u32::try_from(asked.count() + of_deleted.len()).unwrap_or(u32::MAX)
+    }
+
     fn command(&mut self, world: &World, sent: &Sent) -> Result<u64, Fault> {
         let Some(run) = world
             .run_of(sent)
@@ -48,9 +98,10 @@ impl Once {
             sent.incarnation.clone(),
             release.clone(),
         );
+        let more = self.granted(world, sent, run);
         let count = self.commands.entry(key).or_default();
         *count += 1;
-        let max = 1 + run.spec.failures.retries;
+        let max = (1 + run.spec.failures.retries) * (1 + more);
         if *count > max {
             let text = format!("at most {max} disruptive commands for {release}");
             return Err(Fault::on(&sent.machine, text, format!("number {count}")));
