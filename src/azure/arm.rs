@@ -1,6 +1,6 @@
 //! One request to Azure Resource Manager and what its answer means.
 //!
-//! Must never retry, sleep, or send the token elsewhere than to the endpoint.
+//! Its bucket is asked before a request and told of the answer. Must never retry, sleep, or send the token elsewhere than to the endpoint.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, IF_MATCH, RETRY_AFTER, USE
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::buckets::Pace;
 use super::endpoint::{Endpoint, Token};
 use super::error::{Error, bounded};
 use super::transport::{Transport, TransportError};
@@ -84,6 +85,7 @@ pub(super) struct Arm {
     transport: Arc<dyn Transport>,
     pub(super) endpoint: Arc<Endpoint>,
     token: Token,
+    pace: Option<Pace>,
 }
 
 impl Arm {
@@ -92,7 +94,19 @@ impl Arm {
             transport,
             endpoint: Arc::new(endpoint),
             token,
+            pace: None,
         }
+    }
+
+    pub(super) fn with_pace(&self, pace: Option<Pace>) -> Self {
+        Self {
+            pace,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
     }
 
     pub(super) fn with_token(&self, token: Token) -> Self {
@@ -199,8 +213,12 @@ impl Arm {
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
     ) -> Result<Reply, Error> {
+        let path = uri.path().to_owned();
+        if let Some(pace) = &self.pace {
+            pace.take(what, &method, &path)?;
+        }
         let mut request = http::Request::new(body);
-        *request.method_mut() = method;
+        *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         let own = request.headers_mut();
         own.insert(AUTHORIZATION, self.token.header());
@@ -216,11 +234,15 @@ impl Arm {
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
-                Ok(Reply {
+                let reply = Reply {
                     status: head.status,
                     headers: head.headers,
                     body,
-                })
+                };
+                if let Some(pace) = &self.pace {
+                    pace.heard(&method, &path, &reply);
+                }
+                Ok(reply)
             }
             Err(TransportError::AnswerLost(why)) if effect == Effect::Write => {
                 Err(Error::Ambiguous {

@@ -6,17 +6,20 @@
 
 mod act;
 mod arm;
+pub mod buckets;
 pub mod endpoint;
 pub mod error;
 mod evidence;
 mod gather;
 mod graph;
 mod inventory;
+mod joined;
 mod kept;
 mod operation;
 mod places;
 mod port;
 mod progress;
+mod queries;
 mod read;
 mod read_as;
 mod resources;
@@ -35,20 +38,22 @@ pub use port::{
 };
 pub use transport::{Transport, TransportError};
 
+use self::buckets::{Buckets, Now, Pace};
 use crate::domain::command::{InstallOrder, RequestId};
 use crate::domain::enrolment::Change;
 use crate::domain::machine::{MachineId, MachineKind};
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Azure as one identity sees it. Cheap to clone; clones share what was learned (places,
-/// half-read inventories).
+/// half-read inventories, how much one query may ask for).
 #[derive(Clone)]
 pub struct Cloud {
     arm: arm::Arm,
     places: Arc<places::Places>,
     unfinished: Arc<inventory::Unfinished>,
+    learned: Arc<queries::Learned>,
 }
 
 impl Cloud {
@@ -58,6 +63,7 @@ impl Cloud {
             arm: arm::Arm::new(transport, endpoint, token),
             places: Arc::default(),
             unfinished: Arc::default(),
+            learned: Arc::default(),
         }
     }
 
@@ -68,6 +74,40 @@ impl Cloud {
             arm: self.arm.with_token(token),
             ..self.clone()
         }
+    }
+
+    /// Returns the same cloud, which asks `buckets` before each call as `principal` and tells them
+    /// of each answer, by the clock `now`. Without it a cloud sends whatever it is told to.
+    #[must_use]
+    pub fn paced(&self, buckets: Arc<Buckets>, principal: &str, now: Now) -> Self {
+        let pace = Pace::new(buckets, principal, now);
+        Self {
+            arm: self.arm.with_pace(Some(pace)),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same cloud for calls on machines of a region, by whose buckets they go.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let pace = self.arm.pace().map(|pace| pace.in_region(region));
+        Self {
+            arm: self.arm.with_pace(pace),
+            ..self.clone()
+        }
+    }
+
+    /// Returns how many installs of machines of this one's subscription, kind and region may be
+    /// sent within `horizon`; this cloud being [`Cloud::in_region`] of it.
+    pub fn installs_within(&self, machine: &MachineId, horizon: TimeDelta) -> u32 {
+        let pace = self.arm.pace();
+        pace.map_or(u32::MAX, |pace| pace.installs(machine, horizon))
+    }
+
+    /// Tells whether this is the cloud that the same identity sees: what one reads, the other
+    /// would read.
+    pub fn sees_the_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.learned, &other.learned)
     }
 
     /// Reads all machines of a scope from Resource Graph: what they are, their last assessment,
@@ -95,7 +135,7 @@ impl Cloud {
         scope: &Scope,
         machines: &BTreeSet<MachineId>,
     ) -> Result<BTreeMap<MachineId, Progress>, Error> {
-        progress::progress(&self.arm, scope, machines).await
+        progress::progress(&self.arm, &self.learned, scope, machines).await
     }
 
     /// Reads the machine itself, just before acting on it or to confirm an end: one call.

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::gather::{Gathering, Step};
 use super::graph::{NAMES_PER_QUERY, targets};
 use super::port::{Progress, Scope};
+use super::queries::Learned;
 use super::read_as::{connection, some};
 use super::row::{health, kind};
 use crate::domain::machine::{MachineId, MachineKind};
@@ -16,6 +17,7 @@ use crate::domain::machine::{MachineId, MachineKind};
 /// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
 pub(super) async fn progress(
     arm: &Arm,
+    learned: &Learned,
     scope: &Scope,
     machines: &BTreeSet<MachineId>,
 ) -> Result<BTreeMap<MachineId, Progress>, Error> {
@@ -25,8 +27,10 @@ pub(super) async fn progress(
     for part in machines.chunks(NAMES_PER_QUERY) {
         // No age is asked of it: it lives only within this call.
         let began = DateTime::<Utc>::MIN_UTC;
-        let mut gathering = Gathering::new(began, targets.clone(), Some(part.to_vec()));
+        let (reach, part) = (learned.reach(), Some(part.to_vec()));
+        let mut gathering = Gathering::new(began, reach, targets.clone(), part);
         while gathering.step(arm).await? != Step::Done {}
+        learned.set(gathering.reach);
         collect(gathering, &mut found)?;
     }
     Ok(found)
@@ -51,6 +55,7 @@ fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> R
         let progress = Progress {
             health: health(row, kind, tables.health_of(id)),
             power: resources.power(id, row),
+            cluster_update: resources.cluster_update(id, row),
             connection: (kind != MachineKind::AzureVm)
                 .then(|| connection(row.status.as_deref(), some(row.changed.as_ref()))),
             reboot_pending: assessment.as_ref().map(|a| a.reboot_pending),

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::bounded;
+use super::joined;
 use super::places::Known;
 use super::port::UnreadableRow;
-use super::read_as::{agent, connection, is, licence, power, settings, some};
+use super::read_as::{agent, cluster_update, connection, is, licence, power, settings, some};
 use super::row::{busy, health, image, incarnation, instance_busy, is_managed, kind, os_words};
 use super::tables::Tables;
 use super::wire::arc::ProductProfile;
-use super::wire::graph::{InstanceRow, Resource};
+use super::wire::graph::{LocalRow, Resource};
 use crate::domain::machine::{
-    ArcFacts, AvailabilitySetPlace, Facts, Generation, Machine, MachineId, MachineKind, OsProfile,
-    Placement, Power, ScaleSet, Tags, VmFacts, ZonePlace,
+    ArcFacts, AvailabilitySetPlace, ClusterUpdate, Facts, Generation, Machine, MachineId,
+    MachineKind, OsProfile, Placement, Power, ScaleSet, Tags, VmFacts, ZonePlace,
 };
 use crate::domain::region;
 
@@ -29,12 +30,15 @@ pub(super) struct Resources {
     /// `orchestrationMode` of scale sets, by lower-cased id.
     scale_sets: BTreeMap<String, String>,
     /// Instances of Azure Local VMs, by machine.
-    instances: BTreeMap<MachineId, InstanceRow>,
+    instances: BTreeMap<MachineId, LocalRow>,
+    /// How clusters stand with their own updates, by lower-cased id.
+    clusters: BTreeMap<String, ClusterUpdate>,
 }
 
 impl Resources {
     /// Takes a row. The same machine twice, as overlapping scopes give it, counts once.
-    pub(super) fn take(&mut self, row: Resource, tables: &mut Tables) {
+    pub(super) fn take(&mut self, mut row: Resource, tables: &mut Tables) {
+        joined::lists(&mut row, tables);
         let id = some(row.id.as_ref())
             .unwrap_or_default()
             .to_ascii_lowercase();
@@ -68,11 +72,18 @@ impl Resources {
         }
     }
 
-    /// Takes the instance of an Azure Local VM.
-    pub(super) fn instance(&mut self, row: InstanceRow, tables: &mut Tables) {
+    /// Takes the instance of an Azure Local VM, or how a cluster stands with its own updates.
+    pub(super) fn local(&mut self, row: LocalRow, tables: &mut Tables) {
         let id = some(row.id.as_ref())
             .unwrap_or_default()
             .to_ascii_lowercase();
+        if let Some((cluster, _)) = id.split_once("/updatesummaries/") {
+            let state = cluster_update(row.state.as_deref());
+            // Two rows of one cluster: the worse word stays.
+            let old = self.clusters.entry(cluster.to_owned()).or_insert(state);
+            *old = (*old).max(state);
+            return;
+        }
         let machine = id
             .split("/providers/microsoft.azurestackhci/")
             .next()
@@ -89,6 +100,18 @@ impl Resources {
                 });
             }
         }
+    }
+
+    /// Returns how the cluster of a machine stands with its own updates. One of which nothing is
+    /// shown is unknown.
+    pub(super) fn cluster_update(&self, id: &MachineId, row: &Resource) -> ClusterUpdate {
+        if kind(id, row) != MachineKind::AzureLocalVm {
+            return ClusterUpdate::Quiet;
+        }
+        some(row.cluster.as_ref())
+            .and_then(|cluster| self.clusters.get(&cluster.to_ascii_lowercase()))
+            .copied()
+            .unwrap_or(ClusterUpdate::Unknown)
     }
 
     /// Tells whether there is an Azure Local VM.
@@ -191,6 +214,7 @@ impl Resources {
             facts: self.facts(id, &row, kind),
             settings: settings(patch_settings),
             power: self.power(id, &row),
+            cluster_update: self.cluster_update(id, &row),
             health: health(&row, kind, tables.health_of(id)),
             busy: busy(&row, &installs, tables.is_dim(id))
                 .or_else(|| self.instances.get(id).and_then(instance_busy)),

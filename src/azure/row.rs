@@ -1,7 +1,7 @@
 //! What one row of the query for machines says by itself.
 
 use super::read_as::{OsWords, Signs, connection, is, provisioning, some};
-use super::wire::graph::{InstanceRow, Resource};
+use super::wire::graph::{LocalRow, Resource};
 use super::wire::vm::ImageReference;
 use crate::domain::machine::{
     Health, Image, Incarnation, InstallRecord, InstallStatus, MachineId, MachineKind,
@@ -110,7 +110,7 @@ pub(super) fn health(row: &Resource, kind: MachineKind, state: Option<&str>) -> 
     signs.judge()
 }
 
-pub(super) fn instance_busy(instance: &InstanceRow) -> Option<String> {
+pub(super) fn instance_busy(instance: &LocalRow) -> Option<String> {
     provisioning(instance.provisioning.as_deref()).map(|state| format!("instance {state}"))
 }
 

@@ -113,12 +113,15 @@ pub struct Memory {
     inventories: BTreeMap<String, Known>,
     /// How each namespace's access stands.
     pub access: BTreeMap<String, Access>,
+    /// When to come back for what Azure did not let out.
+    pub again_at: Option<DateTime<Utc>>,
     /// Rows of Resource Graph that could not be read, by namespace.
     pub unreadable: BTreeMap<String, Vec<String>>,
 }
 
 /// An inventory and what was read since of the machines that are worked on.
 struct Known {
+    cloud: Cloud,
     scope: Scope,
     inventory: Inventory,
     glimpsed_at: DateTime<Utc>,
@@ -145,6 +148,7 @@ pub async fn observe(
     catalogue: &Arc<Catalogue>,
 ) -> Observed {
     let changes = mirrors.changes();
+    memory.again_at = None;
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
@@ -304,8 +308,8 @@ async fn answers(
         return BTreeMap::new();
     };
     let asking = asked.into_iter().filter_map(|(id, question)| {
-        let kind = inventory.machines.get(&id)?.kind;
-        let cloud = cloud.clone();
+        let machine = inventory.machines.get(&id)?;
+        let (kind, cloud) = (machine.kind, cloud.in_region(&machine.placement.region));
         Some(async move {
             let answer = match question {
                 Question::Operation(operation) => {

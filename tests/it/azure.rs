@@ -5,6 +5,7 @@
 mod documents;
 mod graph;
 mod operations;
+mod queries;
 mod refusals;
 mod script;
 mod sim;

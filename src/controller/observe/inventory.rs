@@ -41,6 +41,24 @@ pub(super) async fn inventory(
         }
         return Ok(known.inventory.clone());
     }
+    let shared = memory.inventories.values().find(|known| {
+        known.scope == *scope
+            && known.cloud.sees_the_same(cloud)
+            && now - known.inventory.at < INVENTORY_REST
+    });
+    if let Some(known) = shared {
+        // What another namespace read a moment ago with the same eyes need not be read again.
+        let known = Known {
+            cloud: known.cloud.clone(),
+            scope: known.scope.clone(),
+            inventory: known.inventory.clone(),
+            glimpsed_at: known.inventory.at,
+        };
+        let inventory = known.inventory.clone();
+        memory.access.insert(namespace.to_owned(), Access::Valid);
+        memory.inventories.insert(namespace.to_owned(), known);
+        return Ok(inventory);
+    }
     let read = timeout(INVENTORY_TIMEOUT, cloud.inventory(scope, now)).await;
     let read = read.unwrap_or_else(|_| {
         let what = "the inventory".to_owned();
@@ -67,12 +85,23 @@ pub(super) async fn inventory(
                 machines,
             };
             let known = Known {
+                cloud: cloud.clone(),
                 scope: scope.clone(),
                 inventory: inventory.clone(),
                 glimpsed_at: read.at,
             };
             memory.inventories.insert(namespace.to_owned(), known);
             Ok(inventory)
+        }
+        Err(error @ Error::Throttled { .. }) => {
+            // It goes on where it stopped; nothing is wrong with the identity.
+            let at = error.again_at(now).unwrap_or(now);
+            memory.again_at = Some(memory.again_at.map_or(at, |own| own.min(at)));
+            tracing::debug!(namespace, %error, "the inventory is not read to its end yet");
+            let known = memory.inventories.get(namespace);
+            known
+                .map(|known| known.inventory.clone())
+                .ok_or_else(|| "it is being read, as fast as Azure lets it out".to_owned())
         }
         Err(error) => {
             tracing::warn!(namespace, %error, "the inventory could not be read");

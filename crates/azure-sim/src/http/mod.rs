@@ -16,6 +16,8 @@ mod run_command;
 pub(crate) mod settings;
 mod tags;
 
+pub(crate) use resource_graph::LastAnswer;
+
 use ::http::{Request, Response};
 use bytes::Bytes;
 
