@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, IF_MATCH, RETRY_AFTER, USE
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::action;
 use super::buckets::Pace;
 use super::endpoint::{Endpoint, Token};
 use super::error::{Error, bounded};
@@ -39,6 +40,8 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The Azure action that the call needs, where it was denied.
+    pub(super) denied: Option<String>,
 }
 
 impl Reply {
@@ -234,10 +237,15 @@ impl Arm {
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                let denied = (head.status == StatusCode::FORBIDDEN).then(|| {
+                    let message = Envelope::read(&body).message;
+                    self.clean(&action::denied(&message, &method, &path))
+                });
                 let reply = Reply {
                     status: head.status,
                     headers: head.headers,
                     body,
+                    denied,
                 };
                 if let Some(pace) = &self.pace {
                     pace.heard(&method, &path, &reply);
@@ -287,7 +295,7 @@ impl Arm {
         match reply.status.as_u16() {
             401 => Error::Unauthorised { what },
             403 => Error::Denied {
-                action: what,
+                action: reply.denied.clone().unwrap_or(what),
                 message,
             },
             404 => Error::NotFound { what },

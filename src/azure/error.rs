@@ -28,7 +28,7 @@ pub enum Error {
     /// The identity lacks the right (403).
     #[error("{action} was denied: {message}")]
     Denied {
-        /// What was denied.
+        /// The Azure action, such as `Microsoft.Compute/virtualMachines/installPatches/action`.
         action: String,
         /// Azure's words.
         message: String,

@@ -5,6 +5,7 @@
 //! never sleep inside a call, retry a command, or decide what is right to do.
 
 mod act;
+mod action;
 mod arm;
 pub mod buckets;
 pub mod endpoint;
@@ -12,6 +13,7 @@ pub mod error;
 mod evidence;
 mod gather;
 mod graph;
+mod half;
 mod inventory;
 mod joined;
 mod kept;
@@ -55,6 +57,18 @@ pub struct Cloud {
     unfinished: Arc<inventory::Unfinished>,
     learned: Arc<queries::Learned>,
 }
+
+/// Whose eyes a cloud sees with. Holds no token.
+#[derive(Clone, Debug)]
+pub struct Eyes(Arc<queries::Learned>);
+
+impl PartialEq for Eyes {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Eyes {}
 
 impl Cloud {
     /// Makes the cloud that `token`'s identity sees at `endpoint`.
@@ -104,10 +118,9 @@ impl Cloud {
         pace.map_or(u32::MAX, |pace| pace.installs(machine, horizon))
     }
 
-    /// Tells whether this is the cloud that the same identity sees: what one reads, the other
-    /// would read.
-    pub fn sees_the_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.learned, &other.learned)
+    /// Names whose eyes this cloud sees with: what another of the same eyes reads, this would.
+    pub fn eyes(&self) -> Eyes {
+        Eyes(Arc::clone(&self.learned))
     }
 
     /// Reads all machines of a scope from Resource Graph: what they are, their last assessment,
@@ -148,9 +161,10 @@ impl Cloud {
 
     /// Writes a change of patch settings, claim and licence.
     ///
-    /// Settings and claim go in one PATCH. When the claim changes, the machine is read first, and
-    /// where it has an etag the PATCH carries `If-Match`: a change in between is
-    /// [`Error::Conflict`]. The licence is a resource of its own: it is written after the claim is
+    /// Settings and claim go in one PATCH. A VM, and any machine whose claim changes, is read
+    /// first, and where it has an etag the PATCH carries `If-Match`: a change in between is
+    /// [`Error::Conflict`], and so is a claim that somebody else made meanwhile. The next try
+    /// reads anew. The licence is a resource of its own: it is written after the claim is
     /// set, and before the claim is removed.
     ///
     /// # Errors

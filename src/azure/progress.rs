@@ -10,9 +10,7 @@ use super::gather::{Gathering, Step};
 use super::graph::{NAMES_PER_QUERY, targets};
 use super::port::{Progress, Scope};
 use super::queries::Learned;
-use super::read_as::{connection, some};
-use super::row::{health, kind};
-use crate::domain::machine::{MachineId, MachineKind};
+use crate::domain::machine::MachineId;
 
 /// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
 pub(super) async fn progress(
@@ -38,7 +36,7 @@ pub(super) async fn progress(
 
 fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> Result<(), Error> {
     let Gathering {
-        resources,
+        mut resources,
         mut tables,
         ..
     } = gathering;
@@ -46,23 +44,20 @@ fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> R
         let why = format!("the row {}: {}", row.id, row.why);
         return Err(Error::malformed("the progress of machines", why));
     }
-    for id in resources.ids() {
-        let Some(row) = resources.row(id) else {
-            continue;
-        };
-        let kind = kind(id, row);
-        let assessment = tables.take_assessment(id);
+    resources.complete(&mut tables);
+    for half in resources.halves() {
+        let machine = &half.machine;
+        let assessment = machine.assessment.as_ref();
         let progress = Progress {
-            health: health(row, kind, tables.health_of(id)),
-            power: resources.power(id, row),
-            cluster_update: resources.cluster_update(id, row),
-            connection: (kind != MachineKind::AzureVm)
-                .then(|| connection(row.status.as_deref(), some(row.changed.as_ref()))),
-            reboot_pending: assessment.as_ref().map(|a| a.reboot_pending),
-            assessed_at: assessment.as_ref().map(|a| a.at),
-            installs: tables.take_installs(id),
+            health: half.health(tables.health_of(&machine.id)),
+            power: resources.power(half),
+            cluster_update: resources.cluster_update(half),
+            connection: half.connection,
+            reboot_pending: assessment.map(|a| a.reboot_pending),
+            assessed_at: assessment.map(|a| a.at),
+            installs: machine.installs.clone(),
         };
-        found.insert(id.clone(), progress);
+        found.insert(machine.id.clone(), progress);
     }
     Ok(())
 }

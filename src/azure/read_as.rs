@@ -208,7 +208,7 @@ pub(super) fn agent(agent: Option<&VmAgent>) -> Agent {
 }
 
 /// What the sources of a machine's health say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Signs {
     bad: Option<String>,
     silent: Option<String>,

@@ -4,6 +4,7 @@
 
 mod documents;
 mod graph;
+mod memory;
 mod operations;
 mod queries;
 mod refusals;

@@ -67,6 +67,7 @@ fn reply(status: u16, rows: &[(&'static str, &str)]) -> Reply {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: Bytes::new(),
+        denied: None,
     }
 }
 
@@ -242,7 +243,7 @@ fn what_comes_soon_counts_for_installs_and_not_the_machines_own_bucket() {
     let horizon = TimeDelta::seconds(15);
     assert_eq!(pace.installs(&id, horizon), 200, "writes are the tightest");
     for _ in 0..6 {
-        install(&pace, "s1", 1).unwrap();
+        install(&pace, "s1", 900).unwrap();
     }
     assert_eq!(
         pace.installs(&id, horizon),

@@ -106,3 +106,101 @@ fn pool_of(work: &Work, id: &crate::domain::machine::MachineId, command: Command
     let is_install = matches!(command, Command::Stage | Command::Finish);
     is_install.then(|| Pool::of(id, machine.kind, &machine.placement.region))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use chrono::{DateTime, Utc};
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::azure::{Cloud, Endpoint, Token, Transport, TransportError};
+    use crate::controller::act::runs::gather;
+    use crate::domain::machine::Machine;
+    use crate::domain::plan::{Send, plan};
+    use crate::domain::testkit::{closes, domain, due_vm, fleet, opens, run, snapshot};
+
+    /// Pacing asks nobody.
+    struct Nowhere;
+
+    impl Transport for Nowhere {
+        fn send(
+            &self,
+            _: http::Request<Bytes>,
+        ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+            let nobody = TransportError::NotSent("nobody is there".to_owned());
+            Box::pin(std::future::ready(Err(nobody)))
+        }
+    }
+
+    /// Two fleets of one namespace, with a run each, that want these many installs.
+    fn wanting(wants: [usize; 2]) -> (Observed, BTreeMap<RunKey, Work>) {
+        let now: DateTime<Utc> = opens();
+        let fleets = ["a", "b"].map(fleet);
+        let machines: Vec<Vec<Machine>> = ["a", "b"]
+            .iter()
+            .zip(wants)
+            .map(|(name, count)| {
+                let names = (0..count).map(|number| format!("{name}{number:03}"));
+                names.map(|name| due_vm(&name).machine()).collect()
+            })
+            .collect();
+        let all: Vec<Machine> = machines.iter().flatten().cloned().collect();
+        let mut domain = domain(fleets.clone(), all, now);
+        let mut sends = Vec::new();
+        for (fleet, machines) in fleets.iter().zip(&machines) {
+            let run = run(fleet, &machines.iter().collect::<Vec<_>>());
+            let key = RunKey::of(&run);
+            sends.extend(machines.iter().map(|machine| Send {
+                run: key.clone(),
+                machine: machine.id.clone(),
+                command: Command::Finish,
+                until: closes(),
+            }));
+            domain.runs.insert(run.name.clone(), run);
+        }
+        let namespace = fleets[0].key.namespace.clone();
+        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
+        let cloud = Cloud::new(Arc::new(Nowhere), endpoint, Token::new("t").unwrap());
+        let cloud = cloud.paced(Arc::default(), "operator", Arc::new(opens));
+        let mut plan = plan(&snapshot(domain.clone()), now);
+        plan.sends = sends;
+        let observed = Observed {
+            snapshot: snapshot(domain),
+            declared: BTreeMap::new(),
+            clouds: BTreeMap::from([(namespace, cloud)]),
+            changes: 0,
+        };
+        let work = gather(&observed, &plan);
+        (observed, work)
+    }
+
+    #[test]
+    fn no_more_is_intended_than_goes_out_soon_and_fleets_take_turns() {
+        // Writes are the tightest bucket: 200 at once.
+        let rows = [
+            ([150, 40], [150, 40]),
+            ([250, 40], [160, 40]),
+            ([250, 250], [100, 100]),
+            ([0, 300], [0, 200]),
+        ];
+        for (wants, expected) in rows {
+            let (observed, mut work) = wanting(wants);
+            let (mut served, mut deeds) = (Served::new(), Deeds::default());
+            pace(&observed, &mut work, &mut served, &mut deeds, opens());
+            let mut found = [0, 0];
+            for own in work.values() {
+                found[usize::from(own.run.fleet.name == "b")] += own.planned.len();
+            }
+            assert_eq!(found, expected, "{wants:?}");
+            let withheld: usize = wants.iter().sum::<usize>() - expected.iter().sum::<usize>();
+            assert_eq!(deeds.notes.len(), withheld, "{wants:?}");
+            assert!(deeds.notes.values().all(|note| note.reason == "Paced"));
+            assert_eq!(deeds.again_at.is_some(), withheld > 0, "{wants:?}");
+        }
+    }
+}

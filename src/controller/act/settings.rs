@@ -19,6 +19,9 @@ use crate::record::request_id;
 /// azure.md §2).
 const CHANGE_REST: TimeDelta = TimeDelta::minutes(20);
 
+/// How soon a change is tried again after somebody else's came between.
+const CONFLICT_REST: TimeDelta = TimeDelta::seconds(30);
+
 /// How long an assessment may take to show before another one is asked for.
 const ASSESSMENT_REST: TimeDelta = TimeDelta::hours(6);
 
@@ -95,6 +98,11 @@ pub(super) async fn change(
             deeds.unasked(error, now);
             shell.telemetry.command("settings", "withheld");
             continue;
+        }
+        if let Err(Error::Conflict { .. }) = &changed {
+            // Somebody changed the machine since it was read: it is read anew, and soon.
+            rests.changed.remove(id);
+            deeds.again_by(now + CONFLICT_REST);
         }
         let outcome = if changed.is_ok() {
             "accepted"
