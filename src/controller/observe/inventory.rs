@@ -41,19 +41,7 @@ pub(super) async fn inventory(
         }
         return Ok(known.inventory.clone());
     }
-    let shared = memory.inventories.values().find(|known| {
-        known.scope == *scope
-            && known.eyes == cloud.eyes()
-            && now - known.inventory.at < INVENTORY_REST
-    });
-    if let Some(known) = shared {
-        // What another namespace read a moment ago with the same eyes need not be read again.
-        let known = Known {
-            eyes: known.eyes.clone(),
-            scope: known.scope.clone(),
-            inventory: known.inventory.clone(),
-            glimpsed_at: known.inventory.at,
-        };
+    if let Some(known) = read_by_another(memory, cloud, scope, now) {
         let inventory = known.inventory.clone();
         memory.access.insert(namespace.to_owned(), Access::Valid);
         memory.inventories.insert(namespace.to_owned(), known);
@@ -65,58 +53,82 @@ pub(super) async fn inventory(
         let why = format!("it took longer than {} s", INVENTORY_TIMEOUT.as_secs());
         Err(Error::Transient { what, why })
     });
-    match read {
-        Ok(read) => {
-            let rows = read
-                .unreadable
-                .iter()
-                .map(|row| format!("{}: {}", row.id, row.why));
-            memory
-                .unreadable
-                .insert(namespace.to_owned(), rows.collect());
-            memory.access.insert(namespace.to_owned(), Access::Valid);
-            let machines = read
-                .machines
-                .into_iter()
-                .map(|machine| (machine.id.clone(), machine))
-                .collect();
-            let inventory = Inventory {
-                at: read.at,
-                machines,
-            };
-            let known = Known {
-                eyes: cloud.eyes(),
-                scope: scope.clone(),
-                inventory: inventory.clone(),
-                glimpsed_at: read.at,
-            };
-            memory.inventories.insert(namespace.to_owned(), known);
-            Ok(inventory)
-        }
-        Err(error @ Error::Throttled { .. }) => {
+    let read = match read {
+        Ok(read) => read,
+        Err(error) => return unread(memory, namespace, error, now),
+    };
+    let rows = read
+        .unreadable
+        .iter()
+        .map(|row| format!("{}: {}", row.id, row.why));
+    memory
+        .unreadable
+        .insert(namespace.to_owned(), rows.collect());
+    memory.access.insert(namespace.to_owned(), Access::Valid);
+    let machines = read
+        .machines
+        .into_iter()
+        .map(|machine| (machine.id.clone(), machine))
+        .collect();
+    let inventory = Inventory {
+        at: read.at,
+        machines,
+    };
+    let known = Known {
+        eyes: cloud.eyes(),
+        scope: scope.clone(),
+        inventory: inventory.clone(),
+        glimpsed_at: read.at,
+    };
+    memory.inventories.insert(namespace.to_owned(), known);
+    Ok(inventory)
+}
+
+/// Returns what another namespace read a moment ago with the same eyes: it need not be read again.
+fn read_by_another(
+    memory: &Memory,
+    cloud: &Cloud,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Option<Known> {
+    let known = memory.inventories.values().find(|known| {
+        known.scope == *scope
+            && known.eyes == cloud.eyes()
+            && now - known.inventory.at < INVENTORY_REST
+    })?;
+    Some(Known {
+        eyes: known.eyes.clone(),
+        scope: known.scope.clone(),
+        inventory: known.inventory.clone(),
+        glimpsed_at: known.inventory.at,
+    })
+}
+
+/// Notes why an inventory could not be read, and returns what was known: it serves for reports,
+/// and is too old to act on before long.
+fn unread(
+    memory: &mut Memory,
+    namespace: &str,
+    error: Error,
+    now: DateTime<Utc>,
+) -> Result<Inventory, String> {
+    let why = match error.again_at(now) {
+        Some(at) => {
             // It goes on where it stopped; nothing is wrong with the identity.
-            let at = error.again_at(now).unwrap_or(now);
             memory.again_at = Some(memory.again_at.map_or(at, |own| own.min(at)));
             tracing::debug!(namespace, %error, "the inventory is not read to its end yet");
-            let known = memory.inventories.get(namespace);
-            known
-                .map(|known| known.inventory.clone())
-                .ok_or_else(|| "it is being read, as fast as Azure lets it out".to_owned())
+            "it is being read, as fast as Azure lets it out".to_owned()
         }
-        Err(error) => {
+        None => {
             tracing::warn!(namespace, %error, "the inventory could not be read");
             let why = error.to_string();
-            memory
-                .access
-                .insert(namespace.to_owned(), Access::Failed(error));
-            // What was known serves for reports; it is too old to act on before long.
-            memory
-                .inventories
-                .get(namespace)
-                .map(|known| known.inventory.clone())
-                .ok_or(why)
+            let failed = Access::Failed(error);
+            memory.access.insert(namespace.to_owned(), failed);
+            why
         }
-    }
+    };
+    let known = memory.inventories.get(namespace);
+    known.map(|known| known.inventory.clone()).ok_or(why)
 }
 
 /// Looks again at the machines that are worked on. Without an answer they stay as they were known.

@@ -22,10 +22,12 @@ impl Fleet {
         let start = DateTime::parse_from_rfc3339("2025-09-20T00:00:00Z").unwrap();
         let clock = Arc::new(Mutex::new(start.to_utc()));
         let shown = Arc::clone(&clock);
-        let mut options = Options::default();
-        options.assumptions = Assumptions {
-            graph_remote_tables: remote_tables,
-            ..Assumptions::default()
+        let options = Options {
+            assumptions: Assumptions {
+                graph_remote_tables: remote_tables,
+                ..Assumptions::default()
+            },
+            ..Options::default()
         };
         let sim = AzureSim::new(Arc::new(move || *shown.lock().unwrap()), options);
         let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 8, 1).unwrap());

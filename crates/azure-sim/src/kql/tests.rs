@@ -190,10 +190,7 @@ fn a_query_joins_three_times_and_one_other_table_once() {
         format!("t{}{}", join("u"), join("u")),
         format!("t{own}{own}{own}{own}"),
         "t | union (u | project key)".to_owned(),
-        format!(
-            "t{}",
-            format!(" | join ({}) on id", format!("t{}{}", join("u"), join("v")))
-        ),
+        format!("t | join (t{}{}) on id", join("u"), join("v")),
     ];
     for text in refused {
         let error = rows(&text).unwrap_err();
