@@ -7,6 +7,7 @@ pub mod controller;
 pub mod domain;
 pub mod record;
 pub mod rehearsal;
+pub mod simulation;
 pub mod status;
 pub mod telemetry;
 pub mod validate;

@@ -121,6 +121,7 @@ pub(super) fn cast(seed: u64) -> Rehearse {
         population: Population::demo(),
         manifests: EXAMPLES.map(str::to_owned).to_vec(),
         assumptions: azure_sim::Assumptions::default(),
+        timings: azure_sim::Timings::default(),
         tenure: TENURE,
         replay: format!("hotpatch-operator demo --seed {seed}"),
     }

@@ -4,6 +4,7 @@ pub mod crds;
 pub mod demo;
 pub mod run;
 pub mod serve;
+pub mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +26,9 @@ enum Verb {
     /// Shows the product doing its main job: the real controller on a virtual clock, over an
     /// embedded Kubernetes API and an emulated Azure. Needs no cluster and no cloud.
     Demo(demo::Options),
+    /// Plays whole rollouts in bad weather: faults, deaths, people and clouds that interfere, all
+    /// drawn from a seed, judged after every request. Needs no cluster and no cloud.
+    Simulate(simulate::Options),
     /// Prints the custom resource definitions as YAML.
     Crds {
         /// Writes one file a kind into this folder instead.
@@ -45,6 +49,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().verb {
         Verb::Run(options) => run::main(*options),
         Verb::Demo(options) => demo::main(&options),
+        Verb::Simulate(options) => simulate::main(&options),
         Verb::Crds { dir } => print_crds(dir),
     }
 }

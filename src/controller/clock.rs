@@ -1,6 +1,7 @@
 //! The one place that reads a clock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
@@ -16,6 +17,13 @@ pub enum Clock {
         epoch: DateTime<Utc>,
         /// The tokio instant that is the epoch.
         start: Instant,
+    },
+    /// Another clock that is wrong by so many milliseconds, which may change: a rehearsal's.
+    Wrong {
+        /// The clock that is right.
+        right: Box<Self>,
+        /// What is added to it, in milliseconds.
+        by_millis: Arc<AtomicI64>,
     },
 }
 
@@ -34,6 +42,9 @@ impl Clock {
             Self::Wall => wall(),
             Self::Virtual { epoch, start } => {
                 *epoch + TimeDelta::from_std(start.elapsed()).unwrap_or(TimeDelta::MAX)
+            }
+            Self::Wrong { right, by_millis } => {
+                right.now() + TimeDelta::milliseconds(by_millis.load(Ordering::Relaxed))
             }
         }
     }

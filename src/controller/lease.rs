@@ -227,7 +227,11 @@ impl Leadership {
                 Ok(())
             }
             Err(error) => {
-                let error = lost_on_conflict("renew")(error);
+                let error = match error {
+                    // Somebody deleted it, and who takes it next need not wait for us.
+                    kube::Error::Api(status) if status.is_not_found() => Error::Lost,
+                    error => lost_on_conflict("renew")(error),
+                };
                 if matches!(error, Error::Lost) {
                     self.held = None;
                 }

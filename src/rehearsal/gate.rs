@@ -1,27 +1,18 @@
-//! The way from the operator to both simulators: it can be cut at any side effect, as the death
-//! of the process cuts it. Must never look into what it carries beyond what tells a read from a
-//! write.
+//! The gate of one process: every request of the operator passes it. It counts them, and it can be
+//! cut at any side effect, as the death of the process cuts it. Must never look into what it lets
+//! through.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use azure_sim::AzureSim;
-use bytes::Bytes;
-use futures::future::BoxFuture;
-use http::{Method, Request, Response};
-use kube::client::Body;
-use kube_sim::{ConnectionLost, SimBody, SimService};
 use tokio::sync::Notify;
 
-use crate::azure::{Transport, TransportError};
+use super::weather::{Astray, Fault, Passing, Weather};
 
 /// Side effects whose method and path are kept.
 pub const LOGGED_EFFECTS_MAX: usize = 100_000;
 
-/// On which side of a side effect the process dies.
+/// On which side of a request the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// The request never arrives.
@@ -48,9 +39,21 @@ struct State {
 pub struct Gate {
     state: Arc<Mutex<State>>,
     cut: Arc<Notify>,
+    weather: Option<Arc<Mutex<dyn Weather>>>,
+    astray: Astray,
 }
 
 impl Gate {
+    /// Makes a gate whose requests meet this weather; what it leads astray is noted.
+    #[must_use]
+    pub(super) fn in_weather(weather: Option<Arc<Mutex<dyn Weather>>>, astray: Astray) -> Self {
+        Self {
+            weather,
+            astray,
+            ..Self::default()
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -117,7 +120,15 @@ impl Gate {
         Self {
             state: Arc::new(Mutex::new(next)),
             cut: Arc::default(),
+            weather: self.weather.clone(),
+            astray: self.astray.clone(),
         }
+    }
+
+    /// Makes the gate of another process beside this one, in the same weather.
+    #[must_use]
+    pub(super) fn fresh(&self) -> Self {
+        Self::in_weather(self.weather.clone(), self.astray.clone())
     }
 
     /// Cuts the process off now.
@@ -126,150 +137,55 @@ impl Gate {
         self.cut.notify_one();
     }
 
-    /// Counts a request; returns what becomes of it.
-    fn admit(&self, is_effect: bool, what: impl FnOnce() -> String) -> Passage {
+    /// What went astray on the way.
+    pub(super) fn astray(&self) -> &Astray {
+        &self.astray
+    }
+
+    /// Counts a request; returns what becomes of it, or nothing where its process is dead.
+    pub(super) fn admit(&self, mut passing: Passing<'_>) -> Option<Fault> {
         let mut state = self.state();
         if state.is_cut {
-            return Passage::never();
+            return None;
         }
         state.requests += 1;
-        let mut passage = Passage {
-            is_applied: true,
-            is_answered: true,
-            before: Duration::ZERO,
-            after: state.latency,
-        };
-        if !is_effect {
-            return passage;
+        passing.number = state.requests;
+        let mut fault = Fault::None;
+        if !state.latency.is_zero() {
+            fault = Fault::Slow(Duration::ZERO, state.latency);
         }
-        state.effects += 1;
-        if state.log.len() < LOGGED_EFFECTS_MAX {
-            state.log.push(what());
-        }
-        match state.stop {
-            Some((number, Side::Before, long)) if number == state.effects => passage.before = long,
-            Some((number, Side::After, long)) if number == state.effects => passage.after = long,
-            _ => {}
-        }
-        match state.armed {
-            Some((number, side)) if number == state.effects => {
-                state.is_cut = true;
-                drop(state);
-                self.cut.notify_one();
-                passage.is_applied = side == Side::After;
-                passage.is_answered = false;
+        if passing.is_effect {
+            state.effects += 1;
+            if state.log.len() < LOGGED_EFFECTS_MAX {
+                state
+                    .log
+                    .push(format!("{} {}", passing.method, passing.path));
             }
-            _ => {}
+            let number = state.effects;
+            match state.stop {
+                Some((at, Side::Before, long)) if at == number => {
+                    fault = Fault::Slow(long, state.latency);
+                }
+                Some((at, Side::After, long)) if at == number => {
+                    fault = Fault::Slow(Duration::ZERO, long);
+                }
+                _ => {}
+            }
+            if let Some((_, side)) = state.armed.filter(|own| own.0 == number) {
+                fault = Fault::Death(side);
+            }
         }
-        passage
-    }
-}
-
-/// What becomes of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Passage {
-    /// Whether it arrives.
-    is_applied: bool,
-    /// Whether its answer does.
-    is_answered: bool,
-    /// How long it is on its way.
-    before: Duration,
-    /// How long its answer is.
-    after: Duration,
-}
-
-impl Passage {
-    fn never() -> Self {
-        Self {
-            is_applied: false,
-            is_answered: false,
-            before: Duration::ZERO,
-            after: Duration::ZERO,
+        if fault == Fault::None
+            && let Some(weather) = &self.weather
+        {
+            let mut weather = weather.lock().unwrap_or_else(PoisonError::into_inner);
+            fault = weather.meet(&passing);
         }
-    }
-
-    /// Carries a request and its answer.
-    async fn carry<T>(self, request: impl Future<Output = T>) -> T {
-        if !self.is_applied {
-            return never().await;
+        if let Fault::Death(_) = fault {
+            state.is_cut = true;
+            drop(state);
+            self.cut.notify_one();
         }
-        wait(self.before).await;
-        let answer = request.await;
-        if !self.is_answered {
-            return never().await;
-        }
-        wait(self.after).await;
-        answer
-    }
-}
-
-async fn wait(long: Duration) {
-    if !long.is_zero() {
-        tokio::time::sleep(long).await;
-    }
-}
-
-/// A future that never ends: the process that waits for it is dead.
-async fn never<T>() -> T {
-    std::future::pending().await
-}
-
-/// The Kubernetes API behind the gate.
-#[derive(Clone)]
-pub struct KubeWay {
-    /// The simulator.
-    pub service: SimService,
-    /// The gate.
-    pub gate: Gate,
-}
-
-impl tower::Service<Request<Body>> for KubeWay {
-    type Response = Response<SimBody>;
-    type Error = ConnectionLost;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut service = self.service.clone();
-        let gate = self.gate.clone();
-        Box::pin(async move {
-            let path = request.uri().path();
-            // Reviews are questions, although they are created.
-            let is_effect = request.method() != Method::GET && !path.ends_with("reviews");
-            let passage = gate.admit(is_effect, || format!("{} {path}", request.method()));
-            passage.carry(service.call(request)).await
-        })
-    }
-}
-
-/// Azure behind the gate.
-#[derive(Clone)]
-pub struct AzureWay {
-    /// The simulator.
-    pub sim: AzureSim,
-    /// The gate.
-    pub gate: Gate,
-}
-
-impl Transport for AzureWay {
-    fn send(
-        &self,
-        request: Request<Bytes>,
-    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        Box::pin(async move {
-            let path = request.uri().path();
-            let graph = path
-                .to_ascii_lowercase()
-                .contains("microsoft.resourcegraph");
-            let is_effect = request.method() != Method::GET && !graph;
-            let passage = self
-                .gate
-                .admit(is_effect, || format!("{} {path}", request.method()));
-            let answer = passage.carry(async { self.sim.call(request) }).await;
-            answer.map_err(|lost| TransportError::AnswerLost(lost.to_string()))
-        })
+        Some(fault)
     }
 }

@@ -19,7 +19,9 @@ const SET_SMALL: usize = 10;
 
 /// A machine that goes down by itself is known to the operator at the latest after this time: its
 /// inventory may be 10 minutes old, and Resource Graph lags behind.
-pub const SEEN_AFTER: TimeDelta = TimeDelta::minutes(15);
+pub fn seen_after(graph_lag: TimeDelta) -> TimeDelta {
+    TimeDelta::minutes(14) + graph_lag
+}
 
 /// One limit with the machines it counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,12 +212,12 @@ pub fn unavailable(world: &World, namespace: &str) -> BTreeSet<String> {
         .flat_map(|(_, run)| engaged(run))
         .collect();
     machines.extend(world.open_commands().map(|own| own.machine.clone()));
-    let seen = |since: DateTime<Utc>| world.now - since > SEEN_AFTER;
+    let seen = |since: DateTime<Utc>| world.now - since > world.seen_after;
     machines.extend(
         world
             .machines
             .iter()
-            .filter(|(_, truth)| truth.down_since.is_some_and(seen))
+            .filter(|(_, truth)| truth.down_since.is_some_and(seen) && !truth.is_off)
             .map(|(id, _)| id.clone()),
     );
     machines

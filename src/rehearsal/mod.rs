@@ -19,26 +19,32 @@ pub mod shelf;
 pub mod story;
 pub mod summary;
 pub mod truth;
+mod ways;
+pub mod weather;
 pub mod world;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use azure_sim::{Assumptions, AzureSim};
-use chrono::{DateTime, Utc};
+use azure_sim::{Assumptions, AzureSim, Timings};
+use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::KubeSim;
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use self::gate::{AzureWay, Gate, KubeWay, Side};
+use self::gate::{Gate, Side};
 use self::invariants::{Invariants, Tally, Violation};
 use self::population::Population;
 use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
-pub(crate) use self::setup::NAMESPACE;
-use self::setup::{OPERATOR_NAMESPACE, set_up};
+use self::setup::set_up;
+pub(crate) use self::setup::{NAMESPACE, OPERATOR_NAMESPACE};
 use self::story::{Line, Story};
 use self::summary::{Peaks, Summary};
+use self::ways::{AzureWay, KubeWay};
+use self::weather::{Astray, Weather};
 use self::world::World;
 use crate::azure::{Cloud, Endpoint, Token};
 use crate::controller::clock::Clock;
@@ -79,6 +85,8 @@ pub struct Options {
     pub manifests: Vec<String>,
     /// What is assumed of Azure where its documents are silent.
     pub assumptions: Assumptions,
+    /// How long things take in Azure.
+    pub timings: Timings,
     /// How long leadership holds and how often it is renewed.
     pub tenure: Tenure,
     /// The command that repeats the rehearsal.
@@ -136,6 +144,8 @@ pub struct Rehearsal {
     pub gate: Gate,
     /// What the living process tells of itself.
     pub telemetry: Telemetry,
+    /// By how many milliseconds the clock of every process is wrong.
+    pub skew_millis: Arc<AtomicI64>,
     clock: Clock,
     shared: pace::SharedClock,
     tenure: Tenure,
@@ -154,6 +164,18 @@ impl Rehearsal {
     /// # Errors
     /// [`Error`] where a manifest cannot be read or is refused.
     pub async fn new(options: Options) -> Result<Self, Error> {
+        Self::in_weather(options, None).await
+    }
+
+    /// Like [`Rehearsal::new`], with weather on the way to both simulators.
+    ///
+    /// # Errors
+    /// [`Error`] where a manifest cannot be read or is refused.
+    pub async fn in_weather(
+        options: Options,
+        weather: Option<Arc<Mutex<dyn Weather>>>,
+    ) -> Result<Self, Error> {
+        let astray = Astray::default();
         let clock = Clock::starting_at(options.epoch);
         let shared = pace::on_all_threads(&clock);
         let kube = KubeSim::new(Arc::clone(&shared));
@@ -161,12 +183,16 @@ impl Rehearsal {
         let azure_options = azure_sim::Options {
             seed: options.seed,
             assumptions: options.assumptions.clone(),
+            timings: options.timings.clone(),
             tokens: BTreeMap::from([(SECRET.to_owned(), OPERATOR.to_owned())]),
             ..azure_sim::Options::default()
         };
         let azure = AzureSim::new(clock.as_fn(), azure_options);
         let facts = options.population.place(&azure);
         let mut world = World::new(options.epoch, OPERATOR, SECRET, facts);
+        world.astray = astray.clone();
+        let lag = TimeDelta::minutes(i64::from(options.assumptions.graph_lag_minutes));
+        world.seen_after = limits::seen_after(lag);
         for view in azure.machines() {
             if let Some(truth) = world.machines.get_mut(&view.id.to_ascii_lowercase()) {
                 truth.incarnation = view.incarnation;
@@ -182,14 +208,16 @@ impl Rehearsal {
             seq: azure.effects_since(0).len() as u64,
             rv: 0,
             steps: 0,
+            log: Sha256::new(),
         }));
         watch(&kube, &azure, &scene);
         set_up(&kube.client(), &options.manifests).await?;
         let mut own = Self {
             kube,
             azure,
-            gate: Gate::default(),
+            gate: Gate::in_weather(weather, astray),
             telemetry: Telemetry::default(),
+            skew_millis: Arc::default(),
             clock,
             shared,
             tenure: options.tenure,
@@ -215,10 +243,12 @@ impl Rehearsal {
         let way = KubeWay {
             service: self.kube.service(),
             gate: gate.clone(),
+            now: self.clock.as_fn(),
         };
         let transport = AzureWay {
             sim: self.azure.clone(),
             gate,
+            now: self.clock.as_fn(),
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
         let token = Token::new(SECRET).expect("the token has only plain characters");
@@ -234,7 +264,10 @@ impl Rehearsal {
                 ),
             )),
             telemetry: self.telemetry.clone(),
-            clock: self.clock.clone(),
+            clock: Clock::Wrong {
+                right: Box::new(self.clock.clone()),
+                by_millis: Arc::clone(&self.skew_millis),
+            },
             audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
             settings: Settings {
                 holder: format!("{OPERATOR}-{}", self.lives),
@@ -265,16 +298,19 @@ impl Rehearsal {
         self.gate.kill_at(number, side);
     }
 
-    /// Lets time pass until a condition is true, which is asked every five virtual minutes.
+    /// Lets time pass until a condition is true, which is asked every five virtual minutes, or
+    /// exactly until the limit.
     pub async fn run_until(
         &mut self,
         mut is_reached: impl FnMut(&World, u64) -> bool,
         limit: DateTime<Utc>,
     ) -> Ended {
         loop {
-            if self.clock.now() >= limit {
+            let left = (limit - self.clock.now()).to_std().unwrap_or_default();
+            if left.is_zero() {
                 return Ended::TimeUp;
             }
+            let look = LOOK_EVERY.min(left);
             let gate = self.gate.clone();
             let Some(life) = self.life.as_mut() else {
                 return Ended::Killed;
@@ -283,7 +319,7 @@ impl Rehearsal {
                 biased;
                 () = gate.until_cut() => Some(Ended::Killed),
                 _ = &mut life.task => Some(Ended::Stopped),
-                () = tokio::time::sleep(LOOK_EVERY) => None,
+                () = tokio::time::sleep(look) => None,
             };
             if let Some(ended) = ended {
                 if ended == Ended::Killed {
@@ -336,6 +372,7 @@ impl Rehearsal {
             violations: scene.invariants.violations().to_vec(),
             steps: scene.steps,
             ended: scene.world.now,
+            digest: scene.digest(),
         }
     }
 
@@ -391,6 +428,8 @@ pub struct Report {
     pub steps: u64,
     /// When it ended.
     pub ended: DateTime<Utc>,
+    /// The digest of everything that happened, in order, in hexadecimal.
+    pub digest: String,
 }
 
 impl Report {

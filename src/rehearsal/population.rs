@@ -2,6 +2,8 @@
 //! app groups, Arc servers at two sites, guests of an Azure Local cluster, a canary ring, and a
 //! dozen machines that cannot be hotpatched, each for another reason.
 
+mod drawn;
+
 use std::collections::BTreeMap;
 
 use azure_sim::{
@@ -362,7 +364,10 @@ impl Seat {
 
     /// Gives the machine the last baseline and nothing after it.
     fn behind(self) -> Self {
-        let level = PatchLevel::Baseline;
+        self.at(PatchLevel::Baseline)
+    }
+
+    fn at(self, level: PatchLevel) -> Self {
         self.change(
             |vm| vm.patched(level),
             |arc| arc.patched(level),

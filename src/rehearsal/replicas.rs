@@ -1,12 +1,12 @@
 //! A second replica of the operator, beside the first or in its place.
 
-use super::Rehearsal;
 use super::gate::Gate;
+use super::{Life, Rehearsal};
 
 impl Rehearsal {
     /// Starts a second replica beside the one that lives, and returns its way.
     pub fn join(&mut self) -> Gate {
-        let gate = Gate::default();
+        let gate = self.gate.fresh();
         let life = self.start(gate.clone());
         self.second = Some((life, gate.clone()));
         gate
@@ -25,13 +25,26 @@ impl Rehearsal {
         }
     }
 
-    /// Goes on with the second replica alone; the first is dead.
-    pub fn promote(&mut self) {
-        if let Some((life, gate)) = self.second.take() {
-            self.kill();
-            self.life = Some(life);
-            self.gate = gate;
+    /// Starts a second replica unless one lives; tells whether it did.
+    pub fn join_unless_doubled(&mut self) -> bool {
+        let lives = |(life, gate): &(Life, Gate)| !gate.is_cut() && !life.task.is_finished();
+        if self.second.as_ref().is_some_and(lives) {
+            return false;
         }
+        self.kill_second();
+        self.join();
+        true
+    }
+
+    /// Goes on with the second replica alone; the first is dead. Tells whether there was one.
+    pub fn promote(&mut self) -> bool {
+        let Some((life, gate)) = self.second.take() else {
+            return false;
+        };
+        self.kill();
+        self.life = Some(life);
+        self.gate = gate;
+        true
     }
 
     /// Kills the second replica at once, if there is one.

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use azure_sim::AzureSim;
+use azure_sim::{AzureSim, What};
 use kube_sim::{Call, KubeSim, Verb};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::invariants::Invariants;
 use super::story::Story;
@@ -21,14 +22,23 @@ pub(super) struct Scene {
     pub(super) seq: u64,
     pub(super) rv: u64,
     pub(super) steps: u64,
+    /// Everything that happened, digested.
+    pub(super) log: Sha256,
 }
 
 impl Scene {
     pub(super) fn take_in(&mut self, happening: Happening) {
+        happening.digest(&mut self.log);
         self.world.apply(happening);
         self.invariants.check(&self.world);
         self.peaks.note(&self.world);
         self.story.note(&self.world);
+    }
+
+    /// Returns the digest of everything that happened, in hexadecimal.
+    pub(super) fn digest(&self) -> String {
+        let bytes = self.log.clone().finalize();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -82,6 +92,15 @@ pub(super) fn observe(kube: &KubeSim, azure: &AzureSim, scene: &Watched, is_step
     }
     for effect in azure.effects_since(scene.seq) {
         scene.seq = effect.seq + 1;
+        let made_anew = matches!(effect.what, What::Recreated).then(|| effect.machine_id.clone());
         scene.take_in(Happening::Effect(effect));
+        // What its image brings, nothing else tells.
+        let view = made_anew.and_then(|id| azure.machine(&id));
+        if let Some(view) = view {
+            let id = view.id.to_ascii_lowercase();
+            if let Some(truth) = scene.world.machines.get_mut(&id) {
+                truth.installed = view.installed;
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::api;
 pub(crate) const NAMESPACE: &str = "web";
 
 /// Where the operator of a rehearsal is.
-pub(super) const OPERATOR_NAMESPACE: &str = "hotpatch-system";
+pub(crate) const OPERATOR_NAMESPACE: &str = "hotpatch-system";
 
 /// The ServiceAccount that the example fleet names.
 const SERVICE_ACCOUNT: &str = "hotpatch";

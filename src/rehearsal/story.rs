@@ -148,7 +148,7 @@ impl Story {
             .values()
             .filter(|own| own.unfit.is_some())
             .collect();
-        if unfit.iter().any(|own| reasons(world, own).is_empty()) {
+        if unfit.iter().any(|own| reasons(world, &own.id).is_empty()) {
             return;
         }
         self.is_discovered = true;

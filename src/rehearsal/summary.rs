@@ -198,7 +198,7 @@ impl Summary {
 /// Returns why the operator says that a machine cannot be hotpatched: the reason for which it was
 /// made so, if that is among those it gives, else the first one.
 pub fn reason_of(world: &World, facts: &Facts) -> String {
-    let given = reasons(world, facts);
+    let given = reasons(world, &facts.id);
     let found = given
         .iter()
         .find(|own| Some(own.as_str()) == facts.unfit)

@@ -6,6 +6,7 @@ use azure_sim::{Actor, Call, CallOperation, RebootCause};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::shelf::Name;
+use super::weather::Arrival;
 
 /// An install under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Truth {
     pub incarnation: String,
     /// Since when it does not serve.
     pub down_since: Option<DateTime<Utc>>,
+    /// Whether its owner switched it off, which counts neither above nor below any line.
+    pub is_off: bool,
     /// Installs under way, by activity.
     pub installs: BTreeMap<String, Install>,
     /// KBs in effect, digits only.
@@ -86,6 +89,8 @@ pub struct Sent {
     pub run: Option<Name>,
     /// When it was done.
     pub ended: Option<DateTime<Utc>>,
+    /// How it came.
+    pub arrival: Arrival,
 }
 
 impl Sent {

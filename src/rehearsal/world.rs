@@ -7,13 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use azure_sim::Effect;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::Commit;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::facts::Facts;
+use super::limits::seen_after;
 use super::shelf::{Name, Shelf};
 use super::truth::{Cause, Reboot, Sent, Truth};
+use super::weather::{Arrival, Astray};
 use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchRequest, HotpatchRun, MaintenanceWindow};
 
 /// A write to the Kubernetes API that was committed.
@@ -58,6 +61,23 @@ pub enum Happening {
     Renewed(Option<String>),
 }
 
+impl Happening {
+    /// Adds what happened to a digest.
+    pub(super) fn digest(&self, log: &mut Sha256) {
+        match self {
+            Self::Written(write) => {
+                let head = (write.at, &write.resource, &write.namespace, &write.name);
+                log.update(format!("{head:?}"));
+                if let Some(after) = &write.after {
+                    log.update(after.to_string());
+                }
+            }
+            Self::Effect(effect) => log.update(format!("{effect:?}")),
+            Self::Renewed(holder) => log.update(format!("{holder:?}")),
+        }
+    }
+}
+
 /// An intent to command, as it was committed to the log of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -89,7 +109,7 @@ pub struct Lease {
 }
 
 /// Everything that happened and what stands because of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct World {
     /// The time.
     pub now: DateTime<Utc>,
@@ -131,6 +151,10 @@ pub struct World {
     pub latest: Option<Happening>,
     /// The audit lines, oldest first.
     pub audit: Vec<Value>,
+    /// After which time the operator must know that a machine is down.
+    pub seen_after: TimeDelta,
+    /// The commands that the network delays or doubles.
+    pub(super) astray: Astray,
     sent_latest: bool,
     unrenewed: Vec<String>,
     open: BTreeSet<usize>,
@@ -173,6 +197,8 @@ impl World {
             order: 0,
             latest: None,
             audit: Vec::new(),
+            seen_after: seen_after(TimeDelta::minutes(1)),
+            astray: Astray::default(),
             sent_latest: false,
             unrenewed: Vec::new(),
             open: BTreeSet::new(),
@@ -198,8 +224,15 @@ impl World {
         self.latest = Some(happening);
     }
 
-    /// Returns the command that was just sent, if that is what happened.
+    /// Returns the command that was just sent, if that is what happened. One that the network
+    /// delayed or doubled is not sent when it arrives.
     pub fn just_sent(&self) -> Option<&Sent> {
+        self.just_arrived()
+            .filter(|own| own.arrival == Arrival::InTime)
+    }
+
+    /// Returns the command that just arrived, whenever it was sent, if that is what happened.
+    pub fn just_arrived(&self) -> Option<&Sent> {
         self.sent.last().filter(|_| self.sent_latest)
     }
 

@@ -119,6 +119,7 @@ pub(crate) fn options(seed: u64, epoch: DateTime<Utc>, manifests: &[&str]) -> Op
         population: Population::small(),
         manifests: manifests.iter().map(|text| (*text).to_owned()).collect(),
         assumptions: Assumptions::default(),
+        timings: azure_sim::Timings::default(),
         tenure: Tenure {
             duration: Duration::from_secs(10 * 60),
             renew_every: Duration::from_secs(5 * 60),

@@ -71,8 +71,9 @@ pub async fn fence(shell: &Shell, mirrors: &Mirrors) -> Result<Vec<Stored>, kube
 /// Writes the leader's epoch into every run that has not ended, by compare-and-swap.
 ///
 /// # Errors
-/// The first write that fails otherwise than by a conflict: the new leader must begin again. A run
-/// that the API server accepts no status of any more is left: nobody can write an intent into it.
+/// The first write that fails otherwise than by a conflict, and a run that a later leader owns: the
+/// new leader must begin again. A run that the API server accepts no status of any more is left:
+/// nobody can write an intent into it.
 pub async fn raise_epochs(
     client: &Client,
     mirrors: &Mirrors,
@@ -121,10 +122,14 @@ async fn raise(
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
             Err(kube::Error::Api(status)) if status.is_conflict() && tries < RAISE_TRIES_MAX => {
-                match api.get_opt(&name).await? {
-                    Some(again) => own = Stored(again),
-                    None => return Ok(()),
+                let Some(again) = api.get_opt(&name).await?.map(Stored) else {
+                    return Ok(());
+                };
+                // We were slow, and somebody leads after us: what is theirs is not taken back.
+                if again.epoch() > Some(epoch) {
+                    return Err(kube::Error::Api(status));
                 }
+                own = again;
             }
             Err(error) => return Err(error),
         }

@@ -3,6 +3,7 @@
 use super::{Fault, Invariant};
 use crate::domain::release::Catalogue;
 use crate::rehearsal::facts::Facts;
+use crate::rehearsal::truth::Truth;
 use crate::rehearsal::world::World;
 
 /// Checks the end of the rehearsal, machine by machine.
@@ -32,7 +33,7 @@ impl Invariant for Liveness {
                 continue;
             }
             checks += 1;
-            if is_current(world, facts) || !reasons(world, facts).is_empty() {
+            if is_current(world, facts) || !reasons(world, &facts.id).is_empty() {
                 continue;
             }
             return Err(Fault::on(
@@ -50,23 +51,26 @@ pub(crate) fn is_current(world: &World, facts: &Facts) -> bool {
     let Some(track) = facts.track.filter(|_| facts.unfit.is_none()) else {
         return false;
     };
-    let Some(latest) = Catalogue::embedded().latest_effective(track, world.now) else {
+    let catalogue = Catalogue::embedded();
+    let Some(latest) = catalogue.latest_effective(track, world.now) else {
         return false;
     };
-    let Some(kb) = latest.effective_kb() else {
-        return false;
+    // Off the track the same fixes come with the standard update of the day, or a later one.
+    let standard = catalogue.latest_standard(track, world.now);
+    let standard = standard.filter(|own| own.date >= latest.id.date());
+    let kbs = [latest.effective_kb(), standard.map(|own| own.kb)];
+    let has = |truth: &Truth| {
+        let mut kbs = kbs.iter().flatten().map(|kb| kb.number().to_string());
+        kbs.any(|kb| truth.installed.contains(&kb)) && truth.pending.is_empty()
     };
-    let truth = world.machines.get(&facts.id);
-    truth.is_some_and(|own| {
-        own.installed.contains(&kb.number().to_string()) && own.pending.is_empty()
-    })
+    world.machines.get(&facts.id).is_some_and(has)
 }
 
 /// Returns the reasons that the machine's record shows.
-pub(crate) fn reasons(world: &World, facts: &Facts) -> Vec<String> {
+pub(crate) fn reasons(world: &World, machine: &str) -> Vec<String> {
     let record = world.records.values().find(|record| {
         let id = record["spec"]["resourceId"].as_str();
-        id.is_some_and(|own| own.eq_ignore_ascii_case(&facts.id))
+        id.is_some_and(|own| own.eq_ignore_ascii_case(machine))
     });
     let reasons = record.and_then(|record| record["status"]["reasons"].as_array());
     let words = reasons.into_iter().flatten().filter_map(|own| own.as_str());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Fault, Invariant};
 use crate::rehearsal::truth::{Cause, Sent};
+use crate::rehearsal::weather::Arrival;
 use crate::rehearsal::world::World;
 
 /// A machine in one life, and a release.
@@ -27,8 +28,12 @@ impl Invariant for Once {
     }
 
     fn check(&mut self, world: &World) -> Result<u64, Fault> {
-        if let Some(sent) = world.just_sent() {
-            return self.command(world, sent);
+        if let Some(sent) = world.just_arrived() {
+            // What the network doubled was commanded once; its reboots count.
+            return match sent.arrival {
+                Arrival::InTime | Arrival::Late => self.command(world, sent),
+                Arrival::Again => Ok(0),
+            };
         }
         self.reboot(world)
     }

@@ -13,6 +13,7 @@ use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::truth::{Cause, Install, Reboot, Sent, Truth, cause_of, request_of};
+use crate::rehearsal::weather::Arrival;
 
 impl World {
     pub(super) fn write(&mut self, write: &Write) {
@@ -48,14 +49,18 @@ impl World {
             else {
                 continue;
             };
-            if self.intents.contains_key(request) {
-                continue;
-            }
-            let step_before = before
+            let entry_before = before
                 .as_ref()
                 .and_then(|run| run.status.as_ref())
-                .and_then(|status| status.machines.iter().find(|own| own.id == entry.id))
-                .map_or("Planned", |own| &own.step);
+                .and_then(|status| status.machines.iter().find(|own| own.id == entry.id));
+            // One that was taken back unsent may be written again, under the same id.
+            let stands = entry_before.is_some_and(|own| {
+                own.step == "Starting" && own.request_id.as_ref() == Some(request)
+            });
+            if stands && self.intents.contains_key(request) {
+                continue;
+            }
+            let step_before = entry_before.map_or("Planned", |own| &own.step);
             let intent = Intent {
                 run: name.clone(),
                 machine: entry.id.to_ascii_lowercase(),
@@ -75,6 +80,11 @@ impl World {
 
     fn write_lease(&mut self, after: Option<&Value>) {
         let Some(lease) = after else {
+            // What is left of the epochs stands in the runs.
+            let there = |own: &(&Name, &Arc<HotpatchRun>)| !self.deleted_runs.contains(own.0);
+            let runs = self.runs.iter().filter(there);
+            let epochs = runs.map(|(_, run)| run.status.as_ref().map_or(0, |own| own.epoch));
+            self.epoch_known = epochs.max().unwrap_or(0);
             self.lease = Lease::default();
             return;
         };
@@ -156,20 +166,33 @@ impl World {
                 truth.pending.remove(kb);
                 truth.installed.insert(kb.clone());
             }
-            What::TagsChanged { after, .. } => {
+            What::TagsChanged { by, after, .. } => {
                 let tags = after.as_object();
+                let was_claimed = truth.is_claimed;
                 truth.is_claimed = tags.is_some_and(|tags| {
                     tags.keys().any(|name| name.eq_ignore_ascii_case(CLAIM_TAG))
                 });
+                // Who takes our note away takes the machine over.
+                let ours = matches!(by, azure_sim::Actor::Caller { name, .. } if name == operator);
+                if was_claimed && !truth.is_claimed && !ours {
+                    truth.settings_ours = false;
+                }
             }
             What::SettingsChanged { by, .. } => {
                 truth.settings_ours |=
                     matches!(by, azure_sim::Actor::Caller { name, .. } if name == operator);
             }
-            What::WentUnhealthy { .. } => {
+            What::WentUnhealthy { why } => {
                 truth.down_since.get_or_insert(effect.at);
+                // Azure knows the power of a VM and of a guest; a server of Arc is only silent.
+                let is_server = effect.machine_id.contains("hybridcompute")
+                    && !effect.machine_id.contains("azurestackhci");
+                truth.is_off = why == "deallocated" && !is_server;
             }
-            What::BecameHealthy => truth.down_since = None,
+            What::BecameHealthy => {
+                truth.down_since = None;
+                truth.is_off = false;
+            }
             What::Deleted => truth.exists = false,
             What::Recreated => {
                 *truth = Truth {
@@ -203,6 +226,7 @@ impl World {
         let run = request
             .and_then(|own| self.intents.get(own))
             .map(|intent| intent.run.clone());
+        let arrival = request.map_or(Arrival::InTime, |own| self.astray.arrives(own));
         self.sent.push(Sent {
             at: effect.at,
             order: self.order,
@@ -212,6 +236,7 @@ impl World {
             refused,
             run,
             ended: None,
+            arrival,
         });
         self.sent_latest = true;
         if refused.is_none() {
@@ -220,7 +245,9 @@ impl World {
     }
 
     fn rebooted(&mut self, effect: &Effect) {
-        self.truth(effect).down_since = None;
+        let truth = self.truth(effect);
+        truth.down_since = None;
+        truth.is_off = false;
         let last = self
             .reboots
             .iter_mut()

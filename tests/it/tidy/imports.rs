@@ -1,5 +1,5 @@
-//! Imports run one way: cli → rehearsal → controller → {telemetry, validate, record, status} →
-//! azure → {domain, api} → nothing.
+//! Imports run one way: cli → simulation → rehearsal → controller → {telemetry, validate, record,
+//! status} → azure → {domain, api} → nothing.
 
 use super::source::{Finding, Source, names, tree};
 use super::{fires, none};
@@ -15,7 +15,7 @@ struct Layer {
 }
 
 /// The whole architecture. `*` is everything.
-const LAYERS: [Layer; 10] = [
+const LAYERS: [Layer; 11] = [
     Layer {
         module: "api",
         modules: &[],
@@ -146,6 +146,11 @@ const LAYERS: [Layer; 10] = [
             "tracing",
             "uuid",
         ],
+    },
+    Layer {
+        module: "simulation",
+        modules: &["domain"],
+        crates: &["std", "chrono"],
     },
     Layer {
         module: "cli",
