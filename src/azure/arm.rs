@@ -1,6 +1,7 @@
 //! One request to Azure Resource Manager and what its answer means.
 //!
-//! Its bucket is asked before a request and told of the answer. Must never retry, sleep, or send the token elsewhere than to the endpoint.
+//! Its bucket is asked before a request and told of the answer. Must never retry, sleep, or send
+//! the token elsewhere than to the endpoint.
 
 use std::sync::Arc;
 

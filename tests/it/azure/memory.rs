@@ -1,7 +1,7 @@
 //! What an inventory costs in memory. Run by hand, one size a process, because what a process gave
 //! back to its allocator still counts: `cargo test --test it -- --ignored --nocapture
-//! ten_thousand_machines_cost`, then `hundred_thousand`. The difference of the two is what a machine
-//! costs; each alone has the pages in it that the test makes up.
+//! ten_thousand_machines_cost`, then `hundred_thousand`. The difference of the two is what a
+//! machine costs; each alone has the pages in it that the test makes up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

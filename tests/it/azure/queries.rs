@@ -119,7 +119,8 @@ async fn a_thousand_machines_cost_five_queries_as_the_documents_limit_joins() {
     let machines = 1000;
     let (inventory, queries) = Fleet::new(1, machines).await_inventory().await;
     println!("{queries} queries for {machines} machines");
-    // Two pages of machines with the licence profiles of Arc servers, Azure Local, installs, health.
+    // Two pages of machines with the licence profiles of Arc servers; Azure Local; installs;
+    // health.
     assert_eq!(queries, 5);
     assert_eq!(inventory.machines.len(), machines);
 }
