@@ -3,6 +3,8 @@
 //! Holds no secret and no whole body: every text in it is bounded. Must never call an outcome
 //! certain that is not: [`Error::is_sure_refusal`] is what keeps a command from being sent twice.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 /// The longest text of Azure's that an error carries, in characters.
 pub const TEXT_CHARS_MAX: usize = 300;
 
@@ -26,7 +28,7 @@ pub enum Error {
     /// The identity lacks the right (403).
     #[error("{action} was denied: {message}")]
     Denied {
-        /// What was denied.
+        /// The Azure action, such as `Microsoft.Compute/virtualMachines/installPatches/action`.
         action: String,
         /// Azure's words.
         message: String,
@@ -109,6 +111,15 @@ impl Error {
             | Self::Unsupported { .. } => true,
             Self::Ambiguous { .. } | Self::Malformed { .. } => false,
         }
+    }
+
+    /// Returns when the call may be made again, where it was throttled.
+    pub fn again_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let Self::Throttled { until_seconds, .. } = self else {
+            return None;
+        };
+        let seconds = i64::try_from(*until_seconds).unwrap_or(i64::MAX);
+        Some(now + TimeDelta::seconds(seconds.clamp(1, 3600)))
     }
 
     pub(crate) fn malformed(what: &str, why: impl Into<String>) -> Self {

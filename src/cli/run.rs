@@ -183,7 +183,11 @@ async fn control(options: Options) -> Result<(), Error> {
     };
     let kube = client(&options, leap.as_ref(), &telemetry).await?;
     let clouds = FileClouds {
-        cloud: cloud(&options, leap.as_ref(), &telemetry)?,
+        cloud: cloud(&options, leap.as_ref(), &telemetry)?.paced(
+            Arc::default(),
+            "operator",
+            clock.as_fn(),
+        ),
         token_file: options.token_file.clone(),
     };
     if let Some(leap) = leap {

@@ -321,7 +321,11 @@ impl Controller {
             "passed"
         );
         let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
-        let wake_at = refused.map_or(plan.wake_at, |own| own.min(plan.wake_at));
+        let again = [refused, deeds.again_at, self.memory.again_at];
+        let wake_at = again
+            .into_iter()
+            .flatten()
+            .fold(plan.wake_at, DateTime::min);
         self.instant_of(wake_at, deeds.follow_up || more)
     }
 

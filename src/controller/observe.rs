@@ -3,22 +3,22 @@
 //! Reads only. A namespace whose inventory cannot be read is planned as unreadable and delays
 //! nobody; a question without an answer allows nothing.
 
+mod answers;
 mod inventory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
 
+use self::answers::{Polls, answers};
 use self::inventory::inventory;
 use super::Shell;
 use super::mirror::Mirror;
 use crate::api::{
     BaselinePolicy, HotpatchFleet, HotpatchMachine, HotpatchRequest, HotpatchRun, MaintenanceWindow,
 };
-use crate::azure::{Cloud, Error, Scope};
-use crate::domain::evidence::{Answer, Question};
+use crate::azure::{Cloud, Error, Eyes, Scope};
 use crate::domain::machine::MachineId;
 use crate::domain::plan::questions;
 use crate::domain::release::Catalogue;
@@ -26,9 +26,6 @@ use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Snapshot};
 use crate::status::machine_name;
 use crate::validate::{self, Declared, Found, QuarantinedRun};
-
-/// Questions asked at the same time.
-const QUESTIONS_AT_ONCE: usize = 8;
 
 /// Local views of all kinds.
 #[derive(Default)]
@@ -111,14 +108,18 @@ pub enum Access {
 #[derive(Default)]
 pub struct Memory {
     inventories: BTreeMap<String, Known>,
+    polls: Polls,
     /// How each namespace's access stands.
     pub access: BTreeMap<String, Access>,
+    /// When to come back for what Azure did not let out.
+    pub again_at: Option<DateTime<Utc>>,
     /// Rows of Resource Graph that could not be read, by namespace.
     pub unreadable: BTreeMap<String, Vec<String>>,
 }
 
 /// An inventory and what was read since of the machines that are worked on.
 struct Known {
+    eyes: Eyes,
     scope: Scope,
     inventory: Inventory,
     glimpsed_at: DateTime<Utc>,
@@ -145,6 +146,7 @@ pub async fn observe(
     catalogue: &Arc<Catalogue>,
 ) -> Observed {
     let changes = mirrors.changes();
+    memory.again_at = None;
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
@@ -217,7 +219,8 @@ async fn domain(
     domain.fleets = validate::fleets(declared, now);
     if let Some(cloud) = &cloud {
         for (run, asked) in questions(&domain, shell.clock.now()) {
-            let answers = answers(cloud, &domain, asked, shell.clock.now()).await;
+            let now = shell.clock.now();
+            let answers = answers(cloud, &domain, asked, &mut memory.polls, now).await;
             domain.answers.insert(run, answers);
         }
     }
@@ -292,46 +295,4 @@ fn engaged<'a>(runs: impl Iterator<Item = &'a Run>) -> BTreeSet<MachineId> {
     runs.filter(|run| run.is_open())
         .flat_map(|run| run.engaged().map(|(machine, _)| machine.id.clone()))
         .collect()
-}
-
-async fn answers(
-    cloud: &Cloud,
-    domain: &Domain,
-    asked: BTreeMap<MachineId, Question>,
-    now: DateTime<Utc>,
-) -> BTreeMap<MachineId, Answer> {
-    let Ok(inventory) = &domain.inventory else {
-        return BTreeMap::new();
-    };
-    let asking = asked.into_iter().filter_map(|(id, question)| {
-        let kind = inventory.machines.get(&id)?.kind;
-        let cloud = cloud.clone();
-        Some(async move {
-            let answer = match question {
-                Question::Operation(operation) => {
-                    cloud.operation(&operation).await.map(Answer::Operation)
-                }
-                Question::Reading => cloud
-                    .read(&id, kind)
-                    .await
-                    .map(|reading| Answer::Reading(Box::new(reading))),
-                Question::Log { request, since } => cloud
-                    .evidence(&id, request, since, now)
-                    .await
-                    .map(Answer::Log),
-            };
-            match answer {
-                Ok(answer) => Some((id, answer)),
-                Err(error) => {
-                    tracing::info!(machine = %id, %error, "a question has no answer");
-                    None
-                }
-            }
-        })
-    });
-    stream::iter(asking)
-        .buffered(QUESTIONS_AT_ONCE)
-        .filter_map(futures::future::ready)
-        .collect()
-        .await
 }

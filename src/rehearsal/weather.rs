@@ -191,8 +191,9 @@ mod tests {
             (To::Azure, "PATCH", vm.to_owned(), false),
             (To::Kube, "POST", "/api/v1/restart".to_owned(), false),
         ];
-        for (to, method, path, expected) in cases {
-            assert_eq!(passing(to, method, &path).is_command(), expected, "{path}");
+        for (to, method, path, expected) in &cases {
+            let found = passing(*to, *method, path).is_command();
+            assert_eq!(found, *expected, "{path}");
         }
     }
 }

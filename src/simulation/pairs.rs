@@ -57,6 +57,8 @@ fn of(row: &Row) -> Assumptions {
         dotnet_needs_reboot: dotnet == 1,
         tags_patch: [TagsPatch::Merge, TagsPatch::Replace][tags],
         graph_lag_minutes: GRAPH_LAGS[lag],
+        // How much one query may ask for changes what an inventory costs, not what it tells.
+        graph_remote_tables: 1,
         activity_log_delay_minutes: LOG_DELAYS[delay],
     }
 }

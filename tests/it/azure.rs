@@ -4,7 +4,9 @@
 
 mod documents;
 mod graph;
+mod memory;
 mod operations;
+mod queries;
 mod refusals;
 mod script;
 mod sim;

@@ -31,6 +31,7 @@ pub enum AssumptionError {
 
 const BOOL: &str = "true or false";
 const MINUTES: &str = "a number of minutes";
+const TABLES: &str = "a number of tables";
 const SECOND: &str = "refused or queued";
 const HOTPATCH: &str = "never-reboots or can-request-reboot";
 const BASELINE: &str = "always-requires-reboot or can-request-reboot";
@@ -55,6 +56,7 @@ impl Assumptions {
             baseline_reboots_twice,
             dotnet_needs_reboot,
             graph_lag_minutes,
+            graph_remote_tables,
             activity_log_delay_minutes,
             tags_patch,
         } = self;
@@ -90,6 +92,11 @@ impl Assumptions {
             switch("baseline-reboots-twice", baseline_reboots_twice),
             switch("dotnet-needs-reboot", dotnet_needs_reboot),
             minutes("graph-lag-minutes", graph_lag_minutes),
+            (
+                "graph-remote-tables",
+                graph_remote_tables.to_string(),
+                TABLES,
+            ),
             minutes("activity-log-delay-minutes", activity_log_delay_minutes),
             ("tags-patch", tags.to_owned(), TAGS),
         ]
@@ -152,6 +159,7 @@ impl Assumptions {
             "baseline-reboots-twice" => self.baseline_reboots_twice = value.parse().ok()?,
             "dotnet-needs-reboot" => self.dotnet_needs_reboot = value.parse().ok()?,
             "graph-lag-minutes" => self.graph_lag_minutes = value.parse().ok()?,
+            "graph-remote-tables" => self.graph_remote_tables = value.parse().ok()?,
             "activity-log-delay-minutes" => {
                 self.activity_log_delay_minutes = value.parse().ok()?;
             }
@@ -175,7 +183,7 @@ mod tests {
 
     /// Gives the positions of a switch.
     fn positions(text: &'static str) -> Vec<&'static str> {
-        if text == MINUTES {
+        if [MINUTES, TABLES].contains(&text) {
             return vec!["0", "1", "30"];
         }
         text.split(" or ").collect()

@@ -75,6 +75,9 @@ pub struct Assumptions {
     pub dotnet_needs_reboot: bool,
     /// Minutes until Resource Graph shows a change. Default: 1.
     pub graph_lag_minutes: u32,
+    /// Other tables that one query of Resource Graph may join. Documented is 1; Microsoft raises
+    /// it for a tenant on request. Default: 1.
+    pub graph_remote_tables: usize,
     /// Minutes until the Activity Log shows an event. Default: 2.
     pub activity_log_delay_minutes: u32,
     /// Whether tags in a PATCH replace all tags or are merged by name. Default: merged.
@@ -94,6 +97,7 @@ impl Default for Assumptions {
             baseline_reboots_twice: false,
             dotnet_needs_reboot: false,
             graph_lag_minutes: 1,
+            graph_remote_tables: 1,
             activity_log_delay_minutes: 2,
             tags_patch: TagsPatch::Merge,
         }

@@ -82,6 +82,7 @@ impl World {
         );
         let local = LocalFacts {
             cluster: format!("{group}/Microsoft.AzureStackHCI/clusters/{}", spec.cluster),
+            cluster_state: Some("AppliedSuccessfully".to_owned()),
             custom_location: format!(
                 "{group}/Microsoft.ExtendedLocation/customLocations/{}-location",
                 spec.cluster

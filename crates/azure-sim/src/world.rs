@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::activity::ActivityLog;
 use crate::effects::{Actor, Effect, What};
 use crate::graph::GraphHistory;
+use crate::http::LastAnswer;
 use crate::machine::Machine;
 use crate::operations::Operation;
 use crate::options::{Minutes, Options};
@@ -61,6 +62,8 @@ pub(crate) struct World {
     pub(crate) activity: ActivityLog,
     pub(crate) effects: Vec<Effect>,
     pub(crate) graph: GraphHistory,
+    /// What Resource Graph answered last, for its further pages.
+    pub(crate) last_answer: Option<LastAnswer>,
     /// Instants of the Resource Graph queries of each caller in the last quota period.
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
@@ -91,6 +94,7 @@ impl World {
             activity: ActivityLog::default(),
             effects: Vec::new(),
             graph: GraphHistory::default(),
+            last_answer: None,
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
             maintenance: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 
 use super::recheck::Asking;
@@ -24,6 +24,9 @@ use crate::domain::run::follow::{refused, unsent};
 use crate::domain::run::{Progress, Run, Step, StepReason};
 use crate::record::request_id;
 
+/// Seconds until an install is tried again for which its bucket is empty.
+const PACED_SECONDS: u64 = 5;
+
 /// Machines looked at at the same time.
 const LOOKS_AT_ONCE: usize = 8;
 
@@ -36,8 +39,8 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
     };
     let planned = std::mem::take(&mut work.planned);
     let looks = planned.into_iter().filter_map(|(id, command)| {
-        let kind = work.run.terms.machines.get(&id)?.kind;
-        let cloud = cloud.clone();
+        let machine = work.run.terms.machines.get(&id)?;
+        let (kind, cloud) = (machine.kind, cloud.in_region(&machine.placement.region));
         let clock = shell.clock.clone();
         let asked_at = clock.now();
         Some(async move {
@@ -48,6 +51,9 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
     let mut looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
     see_installs(&cloud, &mut looks).await;
     for (id, command, asked_at, read_at, reading) in looks {
+        if let Err(error) = &reading {
+            deeds.unasked(error, read_at);
+        }
         let serves = reading
             .as_ref()
             .is_ok_and(|own| own.health == Health::Healthy);
@@ -109,6 +115,7 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
                     if reading.health == Health::Healthy {
                         reading.health = glimpse.health.clone();
                     }
+                    reading.cluster_update = glimpse.cluster_update;
                     reading.last_activity = glimpse.installs.first().map(|record| LastActivity {
                         id: record.activity.clone(),
                         started: Some(record.started),
@@ -212,6 +219,14 @@ pub(super) async fn send(
                 leadership.sends(true);
                 let after = command(shell, cloud, &own.run, &before, &intent, until).await;
                 leadership.sends(false);
+                let after = match after {
+                    Ok(after) => after,
+                    Err(error) => {
+                        let now = shell.clock.now();
+                        deeds.unasked(&error, now);
+                        unsent(&before, now, &error.to_string())
+                    }
+                };
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
                 (after, why)
@@ -249,6 +264,10 @@ fn still_allowed(
     asking.ask(work, &intent.run, &intent.machine, leadership.epoch(), now)
 }
 
+/// Sends a command.
+///
+/// # Errors
+/// [`Error::Throttled`] where its bucket is empty: nothing was sent.
 async fn command(
     shell: &Shell,
     cloud: Option<&Cloud>,
@@ -256,20 +275,27 @@ async fn command(
     before: &Progress,
     intent: &Intent,
     until: DateTime<Utc>,
-) -> Progress {
+) -> Result<Progress, Error> {
     let now = shell.clock.now();
     let terms = &run.terms;
     let machine = terms.machines.get(&intent.machine);
     let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
     else {
-        return unsent(before, now, "there is nothing to send it with");
+        return Ok(unsent(before, now, "there is nothing to send it with"));
     };
+    let cloud = cloud.in_region(&machine.placement.region);
     let sent = match intent.command {
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
             let Some(maximum_duration) = maximum_duration(terms, until, now) else {
-                return unsent(before, now, "the window closes too soon");
+                return Ok(unsent(before, now, "the window closes too soon"));
             };
+            if cloud.installs_within(&machine.id, TimeDelta::zero()) == 0 {
+                return Err(Error::Throttled {
+                    until_seconds: PACED_SECONDS,
+                    what: format!("the install of {}", machine.name),
+                });
+            }
             let order = InstallOrder {
                 kbs: terms.kbs.iter().copied().collect(),
                 may_reboot: intent.command == Command::Finish,
@@ -282,7 +308,7 @@ async fn command(
                 .await
         }
     };
-    outcome(before, sent, shell.clock.now())
+    Ok(outcome(before, sent, shell.clock.now()))
 }
 
 /// Returns in one word what became of a command.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
+use super::pace::Served;
+use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
@@ -16,6 +18,9 @@ use crate::record::request_id;
 /// minutes to read a change back (windowsserverdocs, enable-hotpatch-azure-arc-enabled-servers;
 /// azure.md §2).
 const CHANGE_REST: TimeDelta = TimeDelta::minutes(20);
+
+/// How soon a change is tried again after somebody else's came between.
+const CONFLICT_REST: TimeDelta = TimeDelta::seconds(30);
 
 /// How long an assessment may take to show before another one is asked for.
 const ASSESSMENT_REST: TimeDelta = TimeDelta::hours(6);
@@ -35,6 +40,8 @@ pub struct Rests {
     changed: BTreeMap<MachineId, DateTime<Utc>>,
     /// When an assessment was asked for, and whether Azure took it on.
     assessed: BTreeMap<MachineId, (DateTime<Utc>, bool)>,
+    /// Whose turn it is where a bucket has not enough for all.
+    pub(super) served: Served,
 }
 
 impl Rests {
@@ -53,9 +60,12 @@ impl Rests {
     }
 }
 
-fn kind_of(observed: &Observed, namespace: &str, id: &MachineId) -> Option<MachineKind> {
+/// Returns the cloud that acts on a machine, and its kind.
+fn cloud_of(observed: &Observed, namespace: &str, id: &MachineId) -> Option<(Cloud, MachineKind)> {
     let domain = observed.snapshot.domains.get(namespace)?;
-    Some(domain.inventory.as_ref().ok()?.machines.get(id)?.kind)
+    let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
+    let cloud = observed.clouds.get(namespace)?;
+    Some((cloud.in_region(&machine.placement.region), machine.kind))
 }
 
 /// Writes the settings that a plan changes.
@@ -71,10 +81,7 @@ pub(super) async fn change(
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
     for (fleet, change) in &plan.changes {
         let id = &change.machine;
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
-            continue;
-        };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+        let Some((cloud, kind)) = cloud_of(observed, &fleet.namespace, id) else {
             continue;
         };
         if rests.changed.contains_key(id) {
@@ -85,6 +92,18 @@ pub(super) async fn change(
         }
         rests.changed.insert(id.clone(), now);
         let changed = cloud.change(change, kind).await;
+        if let Err(error @ Error::Throttled { .. }) = &changed {
+            // What of it was written is no difference any more; the rest comes when there is room.
+            rests.changed.remove(id);
+            deeds.unasked(error, now);
+            shell.telemetry.command("settings", "withheld");
+            continue;
+        }
+        if let Err(Error::Conflict { .. }) = &changed {
+            // Somebody changed the machine since it was read: it is read anew, and soon.
+            rests.changed.remove(id);
+            deeds.again_by(now + CONFLICT_REST);
+        }
         let outcome = if changed.is_ok() {
             "accepted"
         } else {
@@ -121,10 +140,7 @@ pub(super) async fn assess(
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
-            continue;
-        };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+        let Some((cloud, kind)) = cloud_of(observed, &fleet.namespace, id) else {
             continue;
         };
         if !rests.may_assess(wanted, now) {
@@ -136,6 +152,12 @@ pub(super) async fn assess(
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
+        if let Err(error @ Error::Throttled { .. }) = &asked {
+            // The others of its pool fare alike; they come when there is room.
+            deeds.unasked(error, now);
+            shell.telemetry.command("assess", "withheld");
+            continue;
+        }
         rests.assessed.insert(id.clone(), (now, asked.is_ok()));
         let outcome = if asked.is_ok() { "accepted" } else { "failed" };
         shell.telemetry.command("assess", outcome);

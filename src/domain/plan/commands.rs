@@ -239,6 +239,9 @@ fn out_of_order(member: &Member) -> Option<(&'static str, String)> {
         Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
         Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
     }
+    if let Some((reason, text)) = member.machine.cluster_update.hold() {
+        return Some((reason, text.to_owned()));
+    }
     let operation = member.machine.busy.as_ref()?;
     Some(("Busy", format!("an operation is on it: {operation}")))
 }

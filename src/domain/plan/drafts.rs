@@ -292,6 +292,10 @@ fn held_back(
         let text = "it is not healthy; it comes when it is";
         return Some(Note::new("Unhealthy", text));
     }
+    if let Some((reason, text)) = member.machine.cluster_update.hold() {
+        found.wake_by(pass.now + HEALTH_EVERY);
+        return Some(Note::new(reason, text));
+    }
     if let Some(pause) = fleet.pause(due.release, &stage.name) {
         return Some(Note::new("Paused", format!("paused: {}", pause.origin)));
     }

@@ -17,8 +17,8 @@ use hotpatch_operator::azure::{
 use hotpatch_operator::domain::command::{InstallOrder, RequestId};
 use hotpatch_operator::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
 use hotpatch_operator::domain::machine::{
-    Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId, MachineKind,
-    PatchMode, Power, Product, RebootStatus, ScaleSet, ZonePlace,
+    ClusterUpdate, Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId,
+    MachineKind, PatchMode, Power, Product, RebootStatus, ScaleSet, ZonePlace,
 };
 
 /// Polls of one operation before a test gives up.
@@ -109,6 +109,13 @@ impl World {
             time,
             _served: served,
         }
+    }
+
+    /// The cloud as another process of the operator makes it, which remembers nothing.
+    fn another_process(&self) -> Cloud {
+        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
+        let transport = Arc::new(SimTransport::new(self.sim.clone()));
+        Cloud::new(transport, endpoint, Token::new("operator").unwrap())
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -303,6 +310,44 @@ async fn a_large_fleet_is_read_page_by_page_within_the_quota(way: Way) {
     assert!(inventory.unreadable.is_empty());
 }
 
+#[tokio::test]
+async fn an_azure_local_vm_shows_whether_its_cluster_updates_itself() {
+    let world = World::new(Options::default());
+    let local = |name: &str| LocalSpec::ws2025_azure_edition(name).cluster("c-1");
+    let id = world.sim.add_local(local("hci"));
+    world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    world.pass(TimeDelta::minutes(5));
+    let inventory = world.inventory().await;
+    let cluster = machine(&inventory, "hci")
+        .placement
+        .cluster
+        .clone()
+        .unwrap();
+    let rows = [
+        (Some("AppliedSuccessfully"), ClusterUpdate::Quiet),
+        (Some("UpdateInProgress"), ClusterUpdate::Running),
+        (Some("PreparationInProgress"), ClusterUpdate::Running),
+        (Some("UpdateFailed"), ClusterUpdate::Quiet),
+        (Some("AWordOfTomorrow"), ClusterUpdate::Unknown),
+        (None, ClusterUpdate::Unknown),
+    ];
+    for (state, expected) in rows {
+        world.sim.set_cluster_update(&cluster.to_uppercase(), state);
+        world.pass(TimeDelta::minutes(5));
+        let inventory = world.inventory().await;
+        let found = |name: &str| machine(&inventory, name).cluster_update;
+        assert_eq!(found("hci"), expected, "{state:?}");
+        assert_eq!(found("vm"), ClusterUpdate::Quiet, "{state:?}");
+        let only = BTreeSet::from([MachineId::parse(&id).unwrap()]);
+        let glimpse = world.cloud.progress(&world.scope(), &only).await.unwrap();
+        assert_eq!(
+            glimpse.values().next().unwrap().cluster_update,
+            expected,
+            "{state:?}"
+        );
+    }
+}
+
 /// Assesses a machine and returns what is offered to it.
 async fn offered(world: &World, id: &MachineId, kind: MachineKind) -> InstallOrder {
     let operation = world.cloud.assess(id, kind, request(1)).await.unwrap();
@@ -367,6 +412,16 @@ async fn an_install_runs_to_its_end_on_every_kind(way: Way) {
             reading.shows_installs,
             "{kind}: {reading:?}"
         );
+
+        // Another process goes on with no more than what a run stores.
+        let stored = (operation.url.clone(), operation.style.to_string());
+        let resumed = Operation::resume(stored.0, stored.1.parse().unwrap());
+        let state = world.another_process().operation(&resumed).await.unwrap();
+        assert!(
+            matches!(state, OperationState::Running { .. }),
+            "{kind}: {state:?}"
+        );
+        let operation = resumed;
 
         let outcome = world.end(&operation).await;
         assert_eq!(

@@ -24,6 +24,7 @@ type State = (DateTime<Utc>, Option<Machine>);
 #[derive(Debug, Default)]
 pub(crate) struct GraphHistory {
     states: BTreeMap<String, VecDeque<State>>,
+    changes: u64,
 }
 
 impl GraphHistory {
@@ -37,6 +38,7 @@ impl GraphHistory {
     ) {
         // A longer lag may be switched on at any time.
         let lag = lag.max(LAG_MAX);
+        self.changes += 1;
         let first = !self.states.contains_key(key);
         let states = self.states.entry(key.to_owned()).or_default();
         if states.back().is_some_and(|(last, _)| *last == at) {
@@ -48,6 +50,11 @@ impl GraphHistory {
         while states.len() > 1 && (states[1].0 + lag <= at || states.len() > STATES_BOUND) {
             states.pop_front();
         }
+    }
+
+    /// Gives how often anything was recorded.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Gives the machines as the graph sees them at `now`, in order of their keys.

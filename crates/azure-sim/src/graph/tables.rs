@@ -45,6 +45,9 @@ impl Table {
         if self == Self::Resources {
             rows.extend(scale_sets(machines));
         }
+        if self == Self::Extensibility {
+            rows.extend(update_summaries(machines));
+        }
         let own = |machine: &&Machine| match self {
             Self::Resources => resources(machine, now),
             Self::PatchAssessment => assessment(machine, now),
@@ -180,6 +183,22 @@ fn instances(machine: &Machine) -> Vec<Value> {
     row["properties"] = body["properties"].clone();
     row["extendedLocation"] = body["extendedLocation"].clone();
     vec![row]
+}
+
+/// Writes one row for each Azure Local cluster that carries a machine.
+fn update_summaries(machines: &[&Machine]) -> Vec<Value> {
+    let mut rows: BTreeMap<String, Value> = BTreeMap::new();
+    for machine in machines {
+        let body = local::update_summary(machine);
+        let Some(id) = body["id"].as_str().map(str::to_lowercase) else {
+            continue;
+        };
+        let kind = "microsoft.azurestackhci/clusters/updatesummaries";
+        let mut row = head(machine, &id, "default", kind);
+        row["properties"] = body["properties"].clone();
+        rows.insert(id, row);
+    }
+    rows.into_values().collect()
 }
 
 fn assessment(machine: &Machine, now: DateTime<Utc>) -> Vec<Value> {

@@ -20,6 +20,8 @@ pub(crate) mod settings;
 mod spoil;
 mod tags;
 
+pub(crate) use resource_graph::LastAnswer;
+
 use ::http::{Request, Response};
 use bytes::Bytes;
 

@@ -393,6 +393,7 @@ fn reading(machine: &Machine) -> Reading {
         incarnation: machine.incarnation.clone(),
         settings: machine.settings,
         power: machine.power,
+        cluster_update: machine.cluster_update,
         health: machine.health.clone(),
         busy: machine.busy.clone(),
         last_activity: None,
