@@ -9,6 +9,7 @@ pub mod act;
 pub mod campaign;
 
 pub mod class;
+pub mod every;
 pub mod model;
 pub mod pairs;
 pub mod play;

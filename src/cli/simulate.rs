@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::simulation::campaign::{self, Sum};
 use crate::simulation::class::Class;
+use crate::simulation::every::{self, Kind};
 use crate::simulation::play::{Played, play};
 
 /// What is simulated.
@@ -27,6 +28,15 @@ pub struct Options {
     /// Writes the operator's own log beside the story of one seed: a filter like that of RUST_LOG.
     #[arg(long, requires = "seed")]
     log: Option<String>,
+    /// Tries, in one small rollout, everything of a kind, instead of seeds.
+    #[arg(long, conflicts_with_all = ["seed", "twice"])]
+    every: Option<Kind>,
+    /// Tries only this one of them, and tells its story.
+    #[arg(long, requires = "every")]
+    case: Option<usize>,
+    /// Tries only every so many-th of them.
+    #[arg(long, requires = "every", default_value_t = 1)]
+    stride: usize,
     /// Threads; a seed is played by one alone.
     #[arg(long, default_value_t = threads())]
     threads: usize,
@@ -50,6 +60,9 @@ pub fn main(options: &Options) -> ExitCode {
     }
     if let Some(seed) = options.seed {
         return one(seed, options.json);
+    }
+    if let Some(kind) = options.every {
+        return every(kind, options);
     }
     let range = options.from..options.from.saturating_add(options.seeds);
     if options.twice {
@@ -76,6 +89,41 @@ pub fn main(options: &Options) -> ExitCode {
         print!("{}", text(&sum));
     }
     code(sum.failed.is_empty())
+}
+
+fn every(kind: Kind, options: &Options) -> ExitCode {
+    if let Some(number) = options.case {
+        let (_, cases) = every::cases(kind);
+        let Some(case) = cases.get(number) else {
+            eprintln!("there are {} cases", cases.len());
+            return ExitCode::FAILURE;
+        };
+        println!("{}", case.what);
+        return match every::attempt(kind, case) {
+            Ok(played) => {
+                print!("{}", story(&played));
+                ExitCode::SUCCESS
+            }
+            Err(finding) => {
+                println!("{}", finding.found);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let tried = every::all(kind, options.stride, options.threads, &|done, failed| {
+        tell(done as u64, failed);
+    });
+    end();
+    println!(
+        "{} cases of {kind:?} in {} requests, {} failed",
+        tried.cases,
+        tried.steps,
+        tried.failed.len()
+    );
+    for own in &tried.failed {
+        println!("\ncase {}: {}\n  {}", own.case, own.what, own.found);
+    }
+    code(tried.failed.is_empty())
 }
 
 fn code(held: bool) -> ExitCode {

@@ -94,6 +94,9 @@ pub enum Fault {
 pub trait Weather: Send {
     /// Returns what becomes of a request. Asked once for each, in order.
     fn meet(&mut self, passing: &Passing<'_>) -> Fault;
+
+    /// Notes that a process started again after a death.
+    fn reborn(&mut self) {}
 }
 
 /// How a command came to Azure.

@@ -16,8 +16,13 @@ use crate::rehearsal::invariants::Violation;
 use crate::rehearsal::invariants::liveness::{is_current, reasons};
 use crate::rehearsal::limits::is_engaged;
 use crate::rehearsal::story::Line;
+use crate::rehearsal::truth::Cause;
+use crate::rehearsal::weather::Weather;
 use crate::rehearsal::world::World;
 use crate::rehearsal::{Options, Rehearsal};
+
+/// Tells the time.
+pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// What one seed came to.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +47,8 @@ pub struct Played {
     pub commands: usize,
     /// Reboots, by whomever.
     pub reboots: usize,
+    /// The most reboots of one machine by our commands.
+    pub reboots_most: usize,
     /// Lives of the process.
     pub lives: u32,
     /// What stands in the way of each machine that is not current.
@@ -86,22 +93,44 @@ pub fn play(seed: u64) -> Result<Played, Error> {
 /// # Errors
 /// [`Error`] where it cannot be set up.
 pub fn perform(own: &Scenario) -> Result<Played, Error> {
+    let replay = format!("hotpatch-operator simulate --seed {}", own.seed);
+    perform_in(own, replay, |now, counts| {
+        let storm = Storm::new(own.seed, own.forecast.clone(), now, counts);
+        Arc::new(Mutex::new(storm))
+    })
+}
+
+/// Plays a scenario in a weather of its own; `replay` is the command that plays it again.
+///
+/// # Errors
+/// [`Error`] where it cannot be set up.
+pub fn perform_in(
+    own: &Scenario,
+    replay: String,
+    weather: impl FnOnce(Now, Arc<Mutex<Counts>>) -> Arc<Mutex<dyn Weather>>,
+) -> Result<Played, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(rehearse(own))
+    runtime.block_on(async {
+        let counts = Arc::new(Mutex::new(Counts::default()));
+        for class in own.classes() {
+            note(&counts, class);
+        }
+        // Its clock and the rehearsal's begin in the same instant of a time that stands still.
+        let now = Clock::starting_at(own.begins).as_fn();
+        let weather = weather(now, Arc::clone(&counts));
+        rehearse(own, replay, weather, &counts).await
+    })
 }
 
-async fn rehearse(own: &Scenario) -> Result<Played, Error> {
-    let counts = Arc::new(Mutex::new(Counts::default()));
-    for class in own.classes() {
-        note(&counts, class);
-    }
-    // The storm's clock and the rehearsal's begin in the same instant of a time that stands still.
-    let now = Clock::starting_at(own.begins).as_fn();
-    let storm = Storm::new(own.seed, own.forecast.clone(), now, Arc::clone(&counts));
-    let storm = Arc::new(Mutex::new(storm));
+async fn rehearse(
+    own: &Scenario,
+    replay: String,
+    weather: Arc<Mutex<dyn Weather>>,
+    counts: &Mutex<Counts>,
+) -> Result<Played, Error> {
     let options = Options {
         seed: own.seed,
         epoch: own.begins,
@@ -110,19 +139,18 @@ async fn rehearse(own: &Scenario) -> Result<Played, Error> {
         assumptions: own.assumptions.clone(),
         timings: own.timings.clone(),
         tenure: own.tenure,
-        replay: format!("hotpatch-operator simulate --seed {}", own.seed),
+        replay,
     };
-    let weather = Arc::clone(&storm);
-    let rehearsal = Rehearsal::in_weather(options, Some(weather)).await;
+    let rehearsal = Rehearsal::in_weather(options, Some(Arc::clone(&weather))).await;
     let rehearsal = rehearsal.map_err(|source| Error::Rehearsal {
         seed: own.seed,
         source,
     })?;
-    let mut stage = Stage::new(rehearsal, storm, own);
+    let mut stage = Stage::new(rehearsal, weather, own);
     for (at, act) in &own.acts {
         stage.pass(*at, |_| false).await;
         if let Some(class) = act.class() {
-            note(&counts, class);
+            note(counts, class);
         }
         act.happen(&mut stage).await;
     }
@@ -133,7 +161,7 @@ async fn rehearse(own: &Scenario) -> Result<Played, Error> {
     stage.pass(soon, |_| false).await;
     stage.restore().await;
     stage.pass(own.ends, is_over).await;
-    Ok(conclude(own, stage, &counts))
+    Ok(conclude(own, stage, counts))
 }
 
 fn note(counts: &Mutex<Counts>, class: Class) {
@@ -185,6 +213,17 @@ fn blocked(world: &World) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// Returns how often our commands rebooted the machine that they rebooted most.
+fn reboots_most(world: &World) -> usize {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for reboot in &world.reboots {
+        if matches!(reboot.cause, Cause::Command(_)) {
+            *counts.entry(&reboot.machine).or_default() += 1;
+        }
+    }
+    counts.into_values().max().unwrap_or(0)
+}
+
 /// Returns the line that a machine's record shows.
 fn message(world: &World, id: &str) -> Option<String> {
     let is_its = |record: &&Arc<serde_json::Value>| {
@@ -231,6 +270,7 @@ fn conclude(own: &Scenario, mut stage: Stage, counts: &Mutex<Counts>) -> Played 
         checks: report.invariants.iter().map(|own| own.checks).sum(),
         commands,
         reboots,
+        reboots_most: stage.rehearsal.look(reboots_most),
         lives: stage.lives,
         blocked: stage.rehearsal.look(blocked),
         faults: counts.clone(),

@@ -143,6 +143,45 @@ impl Scenario {
         }
     }
 
+    /// Makes the one rollout in which everything small is tried: three machines, one baseline, no
+    /// weather but what is put in.
+    pub fn plain() -> Self {
+        let mut rng = Rng::with_seed(1);
+        let begins = Season::Baseline.begins() + TimeDelta::hours(26);
+        let policy = "apiVersion: hotpatch.dev/v1alpha1\nkind: BaselinePolicy\n\
+                      metadata: {name: quick}\nspec:\n  \
+                      stages: [{name: all, maxUnavailable: 2}]\n  \
+                      availability: {spread: []}\n";
+        let fleet = "apiVersion: hotpatch.dev/v1alpha1\nkind: HotpatchFleet\n\
+                     metadata: {name: small}\nspec:\n  mode: Enforce\n  \
+                     serviceAccountName: hotpatch\n  \
+                     scope: {subscriptions: [00000000-0000-0000-0000-000000000001]}\n  \
+                     selector: {kinds: [AzureVM, ArcServer]}\n  policyRef: {name: quick}\n  \
+                     windowRefs: [{name: nights}]\n";
+        Self {
+            seed: 1,
+            season: Season::Baseline,
+            begins,
+            calm_from: begins + TimeDelta::hours(13),
+            ends: begins + TimeDelta::days(CALM_DAYS),
+            population: Population::trio(PatchLevel::BehindBaseline),
+            manifests: vec![
+                policy.to_owned(),
+                night(&mut rng, Season::Baseline),
+                fleet.to_owned(),
+            ],
+            assumptions: Assumptions::default(),
+            timings: Timings::default(),
+            tenure: Tenure {
+                duration: Duration::from_secs(60 * 60),
+                renew_every: Duration::from_secs(30 * 60),
+            },
+            is_doubled: false,
+            forecast: Forecast::calm(begins),
+            acts: Vec::new(),
+        }
+    }
+
     /// Returns the classes of faults that lie in the scenario itself.
     pub fn classes(&self) -> Vec<Class> {
         let mut classes = Vec::new();

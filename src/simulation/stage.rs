@@ -8,8 +8,8 @@ use kube::api::{Api, PostParams};
 
 use super::act;
 use super::scenario::Scenario;
-use super::storm::Storm;
 use crate::api::{BaselinePolicy, HotpatchFleet, MaintenanceWindow};
+use crate::rehearsal::weather::Weather;
 use crate::rehearsal::world::World;
 use crate::rehearsal::{Ended, NAMESPACE, Rehearsal};
 
@@ -25,7 +25,7 @@ pub struct Stage {
     pub rehearsal: Rehearsal,
     /// How many requests people wrote.
     pub requests: u32,
-    pub(super) storm: Arc<Mutex<Storm>>,
+    weather: Arc<Mutex<dyn Weather>>,
     rng: Rng,
     manifests: Vec<String>,
     is_doubled: bool,
@@ -37,11 +37,15 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(rehearsal: Rehearsal, storm: Arc<Mutex<Storm>>, own: &Scenario) -> Self {
+    pub(super) fn new(
+        rehearsal: Rehearsal,
+        weather: Arc<Mutex<dyn Weather>>,
+        own: &Scenario,
+    ) -> Self {
         let mut stage = Self {
             rehearsal,
             requests: 0,
-            storm,
+            weather,
             rng: Rng::with_seed(!own.seed),
             manifests: own.manifests.clone(),
             is_doubled: own.is_doubled,
@@ -186,7 +190,7 @@ impl Stage {
             self.lives += 1;
             self.double();
         }
-        let mut storm = self.storm.lock().unwrap_or_else(PoisonError::into_inner);
-        storm.reborn();
+        let mut weather = self.weather.lock().unwrap_or_else(PoisonError::into_inner);
+        weather.reborn();
     }
 }

@@ -44,6 +44,20 @@ pub struct Forecast {
     pub calm_from: DateTime<Utc>,
 }
 
+impl Forecast {
+    /// Returns a weather without any fault.
+    pub fn calm(from: DateTime<Utc>) -> Self {
+        Self {
+            per_read: 0,
+            per_write: 0,
+            per_command: 0,
+            deaths_max: 0,
+            spells: Vec::new(),
+            calm_from: from,
+        }
+    }
+}
+
 /// A time in which something is away for everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spell {
@@ -109,11 +123,6 @@ impl Storm {
             counts,
             deaths: 0,
         }
-    }
-
-    /// Notes that a process just started again after a death.
-    pub fn reborn(&mut self) {
-        self.born = (self.now)();
     }
 
     fn note(&self, class: Class) {
@@ -287,5 +296,9 @@ impl Weather for Storm {
         };
         self.note(class);
         fault
+    }
+
+    fn reborn(&mut self) {
+        self.born = (self.now)();
     }
 }

@@ -34,6 +34,20 @@ impl Population {
         own
     }
 
+    /// Returns three machines at this patch level: two VMs in zones of their own, and a server at a
+    /// site.
+    pub fn trio(level: PatchLevel) -> Self {
+        let mut own = Self::default();
+        for (name, zone) in [("vm-1", 1), ("vm-2", 2)] {
+            let spec = VmSpec::ws2025_azure_edition(name);
+            let seat = Seat::vm(spec, name, OsTrack::Ws2025, "westeurope").zone(zone);
+            own.seat(seat.at(level));
+        }
+        let spec = ArcSpec::ws2025_standard("server-1");
+        own.seat(Seat::arc(spec, "server-1").tag("site", "berlin").at(level));
+        own
+    }
+
     /// Returns as many machines as asked for, in zones and groups like the demo's: a yardstick.
     pub fn of_size(machines: usize) -> Self {
         let mut own = Self::default();
