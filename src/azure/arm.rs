@@ -25,6 +25,16 @@ pub(super) const RETRY_AFTER_SECONDS_MAX: u64 = 3600;
 /// How the operator names itself to Azure.
 const AGENT: &str = concat!("hotpatch-operator/", env!("CARGO_PKG_VERSION"));
 
+/// Returns the action that a refusal names (azure.md §6: `… does not have authorization to perform
+/// action 'Microsoft.Compute/virtualMachines/read' over scope …`).
+fn missing_action(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("perform action")?;
+    let action = rest.split('\'').nth(1)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/.*-_".contains(c);
+    (action.contains('/') && action.len() <= 200 && action.chars().all(plain))
+        .then(|| action.to_owned())
+}
+
 /// What a request is for Azure: something that may take effect, or not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Effect {
@@ -216,6 +226,9 @@ impl Arm {
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                if head.status == StatusCode::UNAUTHORIZED {
+                    self.token.note_unaccepted();
+                }
                 Ok(Reply {
                     status: head.status,
                     headers: head.headers,
@@ -265,7 +278,7 @@ impl Arm {
         match reply.status.as_u16() {
             401 => Error::Unauthorised { what },
             403 => Error::Denied {
-                action: what,
+                action: missing_action(&message).unwrap_or(what),
                 message,
             },
             404 => Error::NotFound { what },

@@ -3,6 +3,8 @@
 //! Holds no secret and no whole body: every text in it is bounded. Must never call an outcome
 //! certain that is not: [`Error::is_sure_refusal`] is what keeps a command from being sent twice.
 
+use super::identity::Refusal;
+
 /// The longest text of Azure's that an error carries, in characters.
 pub const TEXT_CHARS_MAX: usize = 300;
 
@@ -26,7 +28,7 @@ pub enum Error {
     /// The identity lacks the right (403).
     #[error("{action} was denied: {message}")]
     Denied {
-        /// What was denied.
+        /// The action of Azure's that is missing, or what was asked where Azure does not name it.
         action: String,
         /// Azure's words.
         message: String,
@@ -37,6 +39,9 @@ pub enum Error {
         /// What was asked for.
         what: String,
     },
+    /// No token could be had, so nothing was asked.
+    #[error("no token: {0}")]
+    Identity(#[from] Refusal),
     /// The machine is busy (409), or changed since it was read (412).
     #[error("{what} met a conflict: {code}: {message}")]
     Conflict {
@@ -103,6 +108,7 @@ impl Error {
             | Self::Throttled { .. }
             | Self::Denied { .. }
             | Self::Unauthorised { .. }
+            | Self::Identity(_)
             | Self::Conflict { .. }
             | Self::Invalid { .. }
             | Self::Transient { .. }

@@ -11,6 +11,7 @@ pub mod error;
 mod evidence;
 mod gather;
 mod graph;
+pub mod identity;
 mod inventory;
 mod kept;
 mod operation;

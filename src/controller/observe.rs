@@ -189,6 +189,7 @@ async fn domain(
         unreadable_runs: Vec::new(),
         unread_deletions: BTreeMap::new(),
         identity_gone: None,
+        sights: BTreeMap::new(),
     };
     hold(&mut domain, broken);
     let mut cloud = None;

@@ -44,7 +44,7 @@ fn unable(input: &FleetInput<'_>, now: DateTime<Utc>) -> Option<String> {
         }
         Access::Unknown | Access::Valid => {}
     }
-    match &input.domain.inventory {
+    match input.inventory() {
         Err(why) if input.access == Access::Unknown => {
             Some(format!("Waits for the first reading of Azure: {why}"))
         }

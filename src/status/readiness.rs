@@ -114,7 +114,7 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
 
 fn tell_discovered(input: &FleetInput<'_>, told: &mut Told<'_>, now: DateTime<Utc>) {
     const NAME: &str = "Discovered";
-    let inventory = match &input.domain.inventory {
+    let inventory = match input.inventory() {
         Ok(inventory) => inventory,
         Err(_) if input.access == Access::Unknown => {
             told.say(NAME, "Unknown", "NotRead", "Azure was not read yet.");

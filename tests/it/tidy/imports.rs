@@ -67,6 +67,7 @@ const LAYERS: [Layer; 10] = [
             "thiserror",
             "tokio",
             "tracing",
+            "zeroize",
         ],
     },
     Layer {
