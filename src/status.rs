@@ -51,9 +51,11 @@ pub enum Access<'a> {
         /// What Azure said.
         message: &'a str,
     },
-    /// No token was issued.
-    Unauthorised {
-        /// What Entra ID or the API server said; holds no secret.
+    /// There is no token, or Azure does not accept it.
+    Refused {
+        /// The reason, as the table of conditions has it.
+        reason: &'static str,
+        /// The same for people; holds no secret.
         message: &'a str,
     },
 }

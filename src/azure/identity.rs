@@ -17,7 +17,7 @@ pub use authority::{Authority, Login, Proof};
 pub use imds::Imds;
 pub use kept::{REFRESH_EARLY, RETRY_REST, Stamp, Tokens};
 pub use refusal::{Fault, Refusal};
-pub use secret::Secret;
+pub use secret::{Secret, wipe};
 pub use sovereign::AzureCloud;
 
 /// The audience of the tokens that Kubernetes issues for Entra ID (azure.md §10: workload identity;

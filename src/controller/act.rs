@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Shell;
 use super::lease::Leadership;
-use super::observe::{Mirrors, Observed};
+use super::observe::{Account, Mirrors, Observed};
+use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, RunKey};
@@ -44,6 +45,9 @@ pub struct Deeds {
     pub refused: bool,
     /// Runs that were given up without being understood.
     pub abandoned: Vec<RunKey>,
+    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by what
+    /// was asked: nothing where it was accepted.
+    pub answers: Vec<(Account, &'static str, Option<Error>)>,
     /// Whether leadership was found lost.
     pub lost: bool,
 }

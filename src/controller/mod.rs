@@ -49,8 +49,8 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 /// How soon a pass follows one that wrote something it must follow up.
 const FOLLOW_UP: Duration = Duration::from_secs(2);
 
-/// How soon a pass follows one whose writes were refused, so that a refusal that stays does not
-/// spin.
+/// How soon a pass follows one whose writes were refused, or that an identity could not read for,
+/// so that a refusal that stays does not spin.
 const REFUSED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// How long to wait after a failure of the API server.
@@ -293,6 +293,7 @@ impl Controller {
             &mut self.rests,
         )
         .await;
+        self.learn(&deeds);
         audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
         if deeds.lost {
             return Instant::now();
@@ -320,9 +321,22 @@ impl Controller {
             sends = plan.sends.len(),
             "passed"
         );
-        let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
+        let refused = (deeds.refused || self.memory.is_blind()).then(|| now + REFUSED_PAUSE);
         let wake_at = refused.map_or(plan.wake_at, |own| own.min(plan.wake_at));
         self.instant_of(wake_at, deeds.follow_up || more)
+    }
+
+    /// Takes in what Azure answered to the commands of a pass.
+    fn learn(&mut self, deeds: &act::Deeds) {
+        let now = self.shell.clock.now();
+        for ((namespace, account), asked, answer) in &deeds.answers {
+            let principal = self.shell.clouds.principal(account).to_owned();
+            let who = (namespace.clone(), principal);
+            match answer {
+                Some(error) => self.memory.denials.note(&who, asked, error, now),
+                None => self.memory.denials.clear(&who, asked),
+            }
+        }
     }
 
     fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {

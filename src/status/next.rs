@@ -39,7 +39,7 @@ fn unable(input: &FleetInput<'_>, now: DateTime<Utc>) -> Option<String> {
                 "Waits for a role assignment: Azure refuses {action}."
             ));
         }
-        Access::Unauthorised { message } => {
+        Access::Refused { message, .. } => {
             return Some(format!("Waits for the Azure identity: {message}"));
         }
         Access::Unknown | Access::Valid => {}

@@ -101,12 +101,12 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
             );
             told.say(NAME, "False", "RightsMissing", text);
         }
-        Access::Unauthorised { message } => {
+        Access::Refused { reason, message } => {
             told.say(
                 NAME,
                 "False",
-                "TokenRefused",
-                format!("No token was issued: {message}"),
+                reason,
+                format!("There is no token: {message}."),
             );
         }
     }

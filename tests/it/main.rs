@@ -7,6 +7,7 @@ mod chart;
 mod crd_quality;
 mod crds;
 mod e2e;
+mod identity;
 mod kill;
 mod operator;
 mod protocol;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::activity::ActivityLog;
 use crate::effects::{Actor, Effect, What};
+use crate::entra::Entra;
 use crate::graph::GraphHistory;
 use crate::machine::Machine;
 use crate::operations::Operation;
@@ -63,6 +64,7 @@ pub(crate) struct World {
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
     pub(crate) zones: BTreeMap<(String, String), [u8; 3]>,
+    pub(crate) entra: Entra,
     events: BTreeMap<(DateTime<Utc>, u64), Event>,
     dirty: BTreeSet<String>,
     rng: fastrand::Rng,
@@ -87,6 +89,7 @@ impl World {
             graph: GraphHistory::default(),
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
+            entra: Entra::default(),
             events: BTreeMap::new(),
             dirty: BTreeSet::new(),
             counter: 0,

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::refusal::{Fault, Refusal};
+use super::secret::wipe;
 use crate::azure::endpoint::Token;
 use crate::azure::transport::TransportError;
 
@@ -77,10 +78,7 @@ pub(super) fn read(
     } else {
         Err(unavailable(&format!("answered {}", status.as_u16())))
     };
-    // What is left of the answer is wiped where nobody else holds it.
-    if let Ok(mut body) = body.try_into_mut() {
-        body.zeroize();
-    }
+    wipe(body);
     read
 }
 

@@ -73,6 +73,9 @@ impl Imds {
         *request.uri_mut() = uri;
         let headers = request.headers_mut();
         headers.insert("metadata", HeaderValue::from_static("true"));
-        answer::read("the machine's metadata service", transport.send(request).await)
+        answer::read(
+            "the machine's metadata service",
+            transport.send(request).await,
+        )
     }
 }

@@ -85,7 +85,11 @@ impl<K: Ord> Tokens<K> {
             };
         }
         slot.drop_unaccepted(now)?;
-        if let Some(held) = slot.held.as_ref().filter(|own| own.until - now > REFRESH_EARLY) {
+        if let Some(held) = slot
+            .held
+            .as_ref()
+            .filter(|own| own.until - now > REFRESH_EARLY)
+        {
             return Ok(held.token.clone());
         }
         if let Some((at, refusal)) = slot.failed.clone()
@@ -123,7 +127,11 @@ impl<K: Ord> Tokens<K> {
 impl Slot {
     /// Lets go of a token that Azure Resource Manager did not accept, once in a while.
     fn drop_unaccepted(&mut self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        if !self.held.as_ref().is_some_and(|own| own.token.is_unaccepted()) {
+        if !self
+            .held
+            .as_ref()
+            .is_some_and(|own| own.token.is_unaccepted())
+        {
             return Ok(());
         }
         if self.replaced_at.is_some_and(|at| now - at < REPLACED_REST) {

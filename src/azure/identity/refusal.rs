@@ -150,7 +150,11 @@ const KNOWN: [(u64, Fault, &str); 15] = [
         Fault::ApplicationNotFound,
         "the application is disabled",
     ),
-    (90_002, Fault::ApplicationNotFound, "there is no such tenant"),
+    (
+        90_002,
+        Fault::ApplicationNotFound,
+        "there is no such tenant",
+    ),
     (70_021, Fault::FederationMissing, NO_FEDERATION),
     (700_211, Fault::FederationMissing, NO_FEDERATION),
     (700_212, Fault::FederationMissing, NO_FEDERATION),

@@ -1,9 +1,19 @@
 //! Texts that must not be seen: they are wiped when they are let go of.
 
-use zeroize::Zeroizing;
+use bytes::Bytes;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::azure::endpoint::Token;
+
+/// Wipes an answer that held a secret, if nobody else holds it.
+pub fn wipe(body: Bytes) {
+    if let Ok(mut body) = body.try_into_mut() {
+        body.zeroize();
+    }
+}
 
 /// A client secret or an assertion. It shows no part of itself, and is wiped when it is dropped.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
@@ -17,6 +27,11 @@ impl Secret {
             return None;
         }
         Some(Self(Zeroizing::new(plain.to_owned())))
+    }
+
+    /// Takes it for a bearer token, if it can be one.
+    pub fn token(&self) -> Option<Token> {
+        Token::new(&self.0).ok()
     }
 
     pub(super) fn expose(&self) -> &str {

@@ -31,7 +31,8 @@ const LOOKS_AT_ONCE: usize = 8;
 /// intents, in the run's copy.
 pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, deeds: &mut Deeds) {
     let namespace = work.run.fleet.namespace.clone();
-    let Some(cloud) = observed.clouds.get(&namespace).cloned() else {
+    let account = &work.run.terms.service_account;
+    let Some(cloud) = observed.cloud(&namespace, account).cloned() else {
         return;
     };
     let planned = std::mem::take(&mut work.planned);
@@ -141,7 +142,8 @@ fn cleared(
         .domains
         .get(&work.run.fleet.namespace)
         .ok_or_else(gone)?;
-    let inventory = domain.inventory.as_ref().map_err(|_| gone())?;
+    let account = &work.run.terms.service_account;
+    let inventory = domain.seen_by(account).map_err(|_| gone())?;
     let seen = inventory.machines.get(id).ok_or_else(gone)?;
     let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
         .map_err(|error| note("ClaimUnreadable", &error.to_string()))?;
@@ -208,10 +210,15 @@ pub(super) async fn send(
         };
         let (after, why) = match allowed {
             Ok(until) => {
-                let cloud = asking.observed.clouds.get(&intent.run.namespace);
+                let account = &own.run.terms.service_account;
+                let cloud = asking.observed.cloud(&intent.run.namespace, account);
                 leadership.sends(true);
-                let after = command(shell, cloud, &own.run, &before, &intent, until).await;
+                let (after, error) = command(shell, cloud, &own.run, &before, &intent, until).await;
                 leadership.sends(false);
+                let who = (intent.run.namespace.clone(), account.clone());
+                if error.is_some() || after.step == Step::Running {
+                    deeds.answers.push((who, intent.command.word(), error));
+                }
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
                 (after, why)
@@ -256,19 +263,22 @@ async fn command(
     before: &Progress,
     intent: &Intent,
     until: DateTime<Utc>,
-) -> Progress {
+) -> (Progress, Option<Error>) {
     let now = shell.clock.now();
     let terms = &run.terms;
     let machine = terms.machines.get(&intent.machine);
     let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
     else {
-        return unsent(before, now, "there is nothing to send it with");
+        return (
+            unsent(before, now, "there is nothing to send it with"),
+            None,
+        );
     };
     let sent = match intent.command {
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
             let Some(maximum_duration) = maximum_duration(terms, until, now) else {
-                return unsent(before, now, "the window closes too soon");
+                return (unsent(before, now, "the window closes too soon"), None);
             };
             let order = InstallOrder {
                 kbs: terms.kbs.iter().copied().collect(),
@@ -282,7 +292,8 @@ async fn command(
                 .await
         }
     };
-    outcome(before, sent, shell.clock.now())
+    let error = sent.as_ref().err().cloned();
+    (outcome(before, sent, shell.clock.now()), error)
 }
 
 /// Returns in one word what became of a command.

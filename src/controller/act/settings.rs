@@ -71,7 +71,7 @@ pub(super) async fn change(
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
     for (fleet, change) in &plan.changes {
         let id = &change.machine;
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
+        let Some((account, cloud)) = observed.cloud_of(fleet) else {
             continue;
         };
         let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
@@ -85,6 +85,9 @@ pub(super) async fn change(
         }
         rests.changed.insert(id.clone(), now);
         let changed = cloud.change(change, kind).await;
+        deeds
+            .answers
+            .push((account, "settings", changed.as_ref().err().cloned()));
         let outcome = if changed.is_ok() {
             "accepted"
         } else {
@@ -121,7 +124,7 @@ pub(super) async fn assess(
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
+        let Some((account, cloud)) = observed.cloud_of(fleet) else {
             continue;
         };
         let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
@@ -136,6 +139,9 @@ pub(super) async fn assess(
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
+        deeds
+            .answers
+            .push((account, "assess", asked.as_ref().err().cloned()));
         rests.assessed.insert(id.clone(), (now, asked.is_ok()));
         let outcome = if asked.is_ok() { "accepted" } else { "failed" };
         shell.telemetry.command("assess", outcome);

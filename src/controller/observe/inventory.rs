@@ -1,4 +1,4 @@
-//! Reads the inventory of a namespace, and keeps it for as long as it is good.
+//! Reads what an identity sees, and keeps it for as long as it is good.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
-use super::{Access, Known, Memory};
+use super::{Access, Known, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
 use crate::domain::machine::MachineId;
 use crate::domain::snapshot::Inventory;
@@ -19,20 +19,20 @@ const INVENTORY_REST: TimeDelta = TimeDelta::minutes(5);
 /// A glimpse of the machines that are worked on younger than this is not taken again.
 const GLIMPSE_REST: TimeDelta = TimeDelta::seconds(45);
 
-/// The longest the inventory of one namespace may take.
+/// The longest the inventory of one identity may take.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Returns the inventory of a namespace: read anew when it has grown old, else as it is known with
+/// Returns what one identity sees: read anew when it has grown old, else as it is known with
 /// a fresh glimpse of the machines that are worked on.
 pub(super) async fn inventory(
     memory: &mut Memory,
-    namespace: &str,
+    who: &Principal,
     cloud: &Cloud,
     scope: &Scope,
     engaged: &BTreeSet<MachineId>,
     now: DateTime<Utc>,
 ) -> Result<Inventory, String> {
-    if let Some(known) = memory.inventories.get_mut(namespace)
+    if let Some(known) = memory.inventories.get_mut(who)
         && known.scope == *scope
         && now - known.inventory.at < INVENTORY_REST
     {
@@ -53,10 +53,8 @@ pub(super) async fn inventory(
                 .unreadable
                 .iter()
                 .map(|row| format!("{}: {}", row.id, row.why));
-            memory
-                .unreadable
-                .insert(namespace.to_owned(), rows.collect());
-            memory.access.insert(namespace.to_owned(), Access::Valid);
+            memory.unreadable.insert(who.clone(), rows.collect());
+            memory.access.insert(who.clone(), Access::Valid);
             let machines = read
                 .machines
                 .into_iter()
@@ -71,19 +69,17 @@ pub(super) async fn inventory(
                 inventory: inventory.clone(),
                 glimpsed_at: read.at,
             };
-            memory.inventories.insert(namespace.to_owned(), known);
+            memory.inventories.insert(who.clone(), known);
             Ok(inventory)
         }
         Err(error) => {
-            tracing::warn!(namespace, %error, "the inventory could not be read");
+            tracing::warn!(namespace = %who.0, account = %who.1, %error, "the inventory could not be read");
             let why = error.to_string();
-            memory
-                .access
-                .insert(namespace.to_owned(), Access::Failed(error));
+            memory.access.insert(who.clone(), Access::Failed(error));
             // What was known serves for reports; it is too old to act on before long.
             memory
                 .inventories
-                .get(namespace)
+                .get(who)
                 .map(|known| known.inventory.clone())
                 .ok_or(why)
         }

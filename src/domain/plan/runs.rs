@@ -68,7 +68,9 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
         }
         let account = pass.domain.runs.get(&name);
         let account = account.map(|own| own.terms.service_account.as_str());
-        let identity_gone = account.and_then(|own| pass.domain.gone(own)).map(str::to_owned);
+        let identity_gone = account
+            .and_then(|own| pass.domain.gone(own))
+            .map(str::to_owned);
         let Some(own) = pass.domain.runs.get_mut(&name) else {
             continue;
         };

@@ -84,7 +84,11 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
         .iter()
         .filter(|own| own.mode >= Mode::Enrol && !own.suspended)
     {
-        if pass.domain.fresh(&fleet.service_account, pass.now).is_none() {
+        if pass
+            .domain
+            .fresh(&fleet.service_account, pass.now)
+            .is_none()
+        {
             continue;
         }
         let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid) else {
@@ -172,7 +176,10 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
         let Some(outlook) = pass.outlooks.get(&fleet.key) else {
             continue;
         };
-        let fresh = pass.domain.fresh(&fleet.service_account, pass.now).is_some();
+        let fresh = pass
+            .domain
+            .fresh(&fleet.service_account, pass.now)
+            .is_some();
         if fleet.mode != Mode::Enforce || fleet.suspended || !fresh || in_window(pass, fleet) {
             continue;
         }

@@ -102,6 +102,8 @@ const LAYERS: [Layer; 10] = [
             "std",
             "chrono",
             "futures",
+            "http",
+            "http_body_util",
             "k8s_openapi",
             "kube",
             "serde",

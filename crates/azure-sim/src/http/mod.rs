@@ -2,6 +2,7 @@
 
 mod activity;
 mod compute;
+mod entra;
 mod hybrid;
 mod insight;
 mod install_body;
@@ -28,6 +29,9 @@ pub(crate) type Answer = Result<Reply, ArmError>;
 
 /// Answers one request.
 pub(crate) fn route(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
+    if let Some(response) = entra::token(world, request) {
+        return response;
+    }
     let mut call = Call::read(world, request);
     let answer = admit(world, &mut call).and_then(|()| dispatch(world, &mut call));
     let status = match &answer {
@@ -46,7 +50,9 @@ fn admit(world: &World, call: &mut Call) -> Result<(), ArmError> {
         return Err(ArmError::new(401, "AuthenticationFailed")
             .saying("Authentication failed. The 'Authorization' header is missing."));
     };
-    if world.options.tokens.is_empty() {
+    if let Some(name) = entra::caller(world, call, &token)? {
+        call.caller = name;
+    } else if world.options.tokens.is_empty() {
         call.caller = token;
     } else {
         let Some(name) = world.options.tokens.get(&token) else {

@@ -26,7 +26,7 @@ pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
     let text = body["query"]
         .as_str()
         .ok_or_else(|| bad("InvalidQuery", "The query is missing."))?;
-    let rows = run(world, &body, text)?;
+    let rows = run(world, &call.caller, &body, text)?;
     let page = Page::read(&body, text)?;
     let total = rows.len();
     let paged = rows
@@ -66,7 +66,7 @@ fn bad(code: &str, message: &str) -> ArmError {
 }
 
 /// Runs the query over the machines in scope, as the graph knows them.
-fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
+fn run(world: &World, caller: &str, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
     let names = |key: &str| -> Vec<String> {
         let list = body[key].as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter()
@@ -81,10 +81,19 @@ fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> 
             "Use subscriptions or managementGroups, not both.",
         ));
     }
+    // Rows that the caller may not read are left out. That a query is refused where it may read
+    // nothing is assumed, not documented.
+    let sees = |id: &String| world.entra.sees(caller, id);
+    if !subscriptions.is_empty() && !subscriptions.iter().any(sees) {
+        let scope = format!("/subscriptions/{}", subscriptions[0]);
+        let action = "Microsoft.ResourceGraph/resources/read";
+        return Err(super::entra::denied(caller, action, &scope));
+    }
     let lag = world.graph_lag();
     // Management groups hold every subscription of the emulated tenant.
     let in_scope = |machine: &&Machine| {
-        subscriptions.is_empty() || subscriptions.contains(&machine.subscription.to_lowercase())
+        let own = machine.subscription.to_lowercase();
+        (subscriptions.is_empty() || subscriptions.contains(&own)) && sees(&own)
     };
     let machines: Vec<&Machine> = world
         .graph

@@ -7,6 +7,7 @@ mod builders;
 mod determinism;
 mod graph;
 mod history;
+mod identities;
 mod installs;
 mod operations;
 mod platform;

@@ -1,0 +1,52 @@
+//! What Azure denied to an identity beside reading. Shown, and never decided from: each command is
+//! sent or withheld for reasons of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Principal;
+use crate::azure::Error;
+
+/// How long a denial is shown where the same is not asked for again: whoever adds the right need
+/// not wait for the next window to see the condition clear.
+const SHOWN: TimeDelta = TimeDelta::hours(6);
+
+/// What was denied to each identity, by what was asked, with Azure's refusal and its time.
+#[derive(Default)]
+pub struct Denials(BTreeMap<Principal, BTreeMap<&'static str, (DateTime<Utc>, Error)>>);
+
+impl Denials {
+    /// Notes what became of a call of an identity, if it was denied.
+    pub fn note(
+        &mut self,
+        who: &Principal,
+        asked: &'static str,
+        error: &Error,
+        now: DateTime<Utc>,
+    ) {
+        if matches!(error, Error::Denied { .. }) {
+            let own = self.0.entry(who.clone()).or_default();
+            own.insert(asked, (now, error.clone()));
+        }
+    }
+
+    /// Returns the first denial of an identity that is not too long ago.
+    pub fn of(&self, who: &Principal, now: DateTime<Utc>) -> Option<&Error> {
+        let own = self.0.get(who)?.values();
+        let mut fresh = own.filter(|(at, _)| now - *at < SHOWN);
+        fresh.next().map(|(_, error)| error)
+    }
+
+    /// Forgets the denial of what was accepted.
+    pub fn clear(&mut self, who: &Principal, asked: &'static str) {
+        if let Some(own) = self.0.get_mut(who) {
+            own.remove(asked);
+        }
+    }
+
+    /// Keeps those of these identities only.
+    pub(super) fn retain(&mut self, looked: &BTreeSet<Principal>) {
+        self.0.retain(|who, _| looked.contains(who));
+    }
+}
