@@ -97,11 +97,11 @@ fn tokens_that_end_in_mid_run_are_replaced_and_the_runs_end_well() {
                 ("True".to_owned(), "Valid".to_owned())
             );
         }
-        let installs = stage.azure.effects_since(0);
-        let installs = installs
+        let effects = stage.azure.effects_since(0);
+        let reboots = effects
             .iter()
-            .filter(|own| matches!(own.what, What::InstallStarted { .. }));
-        assert_eq!(installs.count(), 4, "one install for each machine");
+            .filter(|own| matches!(own.what, What::RebootStarted { .. }));
+        assert_eq!(reboots.count(), 4, "one reboot of each machine");
     });
 }
 
@@ -123,4 +123,51 @@ fn whoever_names_anothers_client_id_gets_nothing() {
             assert_eq!(stage.credentials(fleet).0, "True");
         }
     });
+}
+
+#[test]
+fn only_service_accounts_that_fleets_name_are_asked_for_and_as_the_chart_grants() {
+    paused(async {
+        let stage = two_fleets().await;
+        stage.account("bystander", CLIENT_A);
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(BTreeSet::new()));
+        let into = std::sync::Arc::clone(&asked);
+        stage.kube.on_request(move |call| {
+            if call.resource.starts_with("serviceaccounts") {
+                let below = call.subresource.clone().unwrap_or_default();
+                let namespace = call.namespace.clone().unwrap_or_default();
+                let name = call.name.clone().unwrap_or_default();
+                let text = format!("{} {below} {namespace}/{name}", call.verb.as_str());
+                into.lock().unwrap().insert(text);
+            }
+            kube_sim::Fault::None
+        });
+        stage.run(stage.per_fleet(), 90).await;
+        let asked: Vec<String> = asked.lock().unwrap().iter().cloned().collect();
+        assert_eq!(
+            asked,
+            [
+                "create token web/team-a",
+                "create token web/team-b",
+                "get  web/team-a",
+                "get  web/team-b",
+            ]
+        );
+    });
+    let template = include_str!("../../../charts/hotpatch-operator/templates/rbac.yaml");
+    let rule = |resource: &str, verb: &str| {
+        format!(
+            "  resources: [{resource}]\n  resourceNames:\n  {{{{- toYaml . | nindent 2 }}}}\n  \
+             verbs: [{verb}]\n"
+        )
+    };
+    for (resource, verb) in [
+        ("serviceaccounts", "get"),
+        ("serviceaccounts/token", "create"),
+    ] {
+        assert!(
+            template.contains(&rule(resource, verb)),
+            "{resource} {verb}"
+        );
+    }
 }

@@ -25,7 +25,17 @@ use kube::api::{Api, PostParams};
 use kube_sim::KubeSim;
 use serde_json::{Value, json};
 
-use crate::rehearsal::{FLEET, NIGHTS, QUICK};
+use crate::rehearsal::{FLEET, NIGHTS};
+
+/// One stage for all, so that a rollout is over in a night.
+const POLICY: &str = r#"
+apiVersion: hotpatch.dev/v1alpha1
+kind: BaselinePolicy
+metadata: {name: quick}
+spec:
+  stages:
+  - {name: all, maxUnavailable: 2}
+"#;
 
 /// The evening before the baseline of July 2025.
 pub(crate) const EVE: &str = "2025-07-08T16:00:00Z";
@@ -171,7 +181,7 @@ impl Stage {
             stage.put("namespaces", None, name, object);
         }
         stage.apply("maintenancewindows.hotpatch.dev", NIGHTS);
-        stage.apply("baselinepolicies.hotpatch.dev", QUICK);
+        stage.apply("baselinepolicies.hotpatch.dev", POLICY);
         stage
     }
 
