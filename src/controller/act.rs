@@ -45,8 +45,8 @@ pub struct Deeds {
     pub refused: bool,
     /// Runs that were given up without being understood.
     pub abandoned: Vec<RunKey>,
-    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by what
-    /// was asked: nothing where it was accepted.
+    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by
+    /// what was asked: nothing where it was accepted.
     pub answers: Vec<(Account, &'static str, Option<Error>)>,
     /// Whether leadership was found lost.
     pub lost: bool,

@@ -293,7 +293,8 @@ impl Controller {
             &mut self.rests,
         )
         .await;
-        self.learn(&deeds);
+        let (clouds, at) = (self.shell.clouds.as_ref(), self.shell.clock.now());
+        self.memory.denials.learn(clouds, &deeds.answers, at);
         audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
         if deeds.lost {
             return Instant::now();
@@ -324,19 +325,6 @@ impl Controller {
         let refused = (deeds.refused || self.memory.is_blind()).then(|| now + REFUSED_PAUSE);
         let wake_at = refused.map_or(plan.wake_at, |own| own.min(plan.wake_at));
         self.instant_of(wake_at, deeds.follow_up || more)
-    }
-
-    /// Takes in what Azure answered to the commands of a pass.
-    fn learn(&mut self, deeds: &act::Deeds) {
-        let now = self.shell.clock.now();
-        for ((namespace, account), asked, answer) in &deeds.answers {
-            let principal = self.shell.clouds.principal(account).to_owned();
-            let who = (namespace.clone(), principal);
-            match answer {
-                Some(error) => self.memory.denials.note(&who, asked, error, now),
-                None => self.memory.denials.clear(&who, asked),
-            }
-        }
     }
 
     fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Principal;
+use super::{Account, Principal};
 use crate::azure::Error;
+use crate::controller::clouds::Clouds;
 
 /// How long a denial is shown where the same is not asked for again: whoever adds the right need
 /// not wait for the next window to see the condition clear.
@@ -17,14 +18,24 @@ const SHOWN: TimeDelta = TimeDelta::hours(6);
 pub struct Denials(BTreeMap<Principal, BTreeMap<&'static str, (DateTime<Utc>, Error)>>);
 
 impl Denials {
-    /// Notes what became of a call of an identity, if it was denied.
-    pub fn note(
+    /// Takes in what Azure answered to calls of ServiceAccounts, by what was asked.
+    pub fn learn(
         &mut self,
-        who: &Principal,
-        asked: &'static str,
-        error: &Error,
+        clouds: &dyn Clouds,
+        answers: &[(Account, &'static str, Option<Error>)],
         now: DateTime<Utc>,
     ) {
+        for ((namespace, account), asked, answer) in answers {
+            let who = (namespace.clone(), clouds.principal(account).to_owned());
+            match answer {
+                Some(error) => self.note(&who, asked, error, now),
+                None => self.clear(&who, asked),
+            }
+        }
+    }
+
+    /// Notes what became of a call of an identity, if it was denied.
+    fn note(&mut self, who: &Principal, asked: &'static str, error: &Error, now: DateTime<Utc>) {
         if matches!(error, Error::Denied { .. }) {
             let own = self.0.entry(who.clone()).or_default();
             own.insert(asked, (now, error.clone()));
@@ -39,7 +50,7 @@ impl Denials {
     }
 
     /// Forgets the denial of what was accepted.
-    pub fn clear(&mut self, who: &Principal, asked: &'static str) {
+    fn clear(&mut self, who: &Principal, asked: &'static str) {
         if let Some(own) = self.0.get_mut(who) {
             own.remove(asked);
         }

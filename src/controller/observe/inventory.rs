@@ -73,7 +73,8 @@ pub(super) async fn inventory(
             Ok(inventory)
         }
         Err(error) => {
-            tracing::warn!(namespace = %who.0, account = %who.1, %error, "the inventory could not be read");
+            let (namespace, account) = who;
+            tracing::warn!(namespace, account, %error, "the inventory could not be read");
             let why = error.to_string();
             memory.access.insert(who.clone(), Access::Failed(error));
             // What was known serves for reports; it is too old to act on before long.
