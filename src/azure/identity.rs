@@ -1,8 +1,9 @@
 //! Tokens for Azure Resource Manager: who proves what to whom, and how long the answer is kept.
 //!
 //! A [`Login`] says who asks; an [`Authority`] or [`Imds`] issues; [`Tokens`] keeps what was
-//! issued, one refresh at a time for each identity. Must never show a secret, send a proof to another host
-//! than the authority's, sleep, ask twice in one call, or stand one identity in for another.
+//! issued, one refresh at a time for each identity. Must never show a secret, send a proof to
+//! another host than the authority's, sleep, ask twice in one call, or stand one identity in for
+//! another.
 
 mod answer;
 mod authority;

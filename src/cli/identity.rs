@@ -19,7 +19,7 @@ use crate::telemetry::{MeteredTransport, Telemetry};
 
 /// Whose identity acts.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct IdentityOptions {
     /// Whose Azure identity acts. All but the first are the operator's own identity, and act only
     /// for the namespaces of --allow-operator-identity.
     #[arg(long, value_enum, default_value_t = Source::Fleet)]
@@ -144,7 +144,7 @@ pub(super) enum Error {
 /// # Errors
 /// [`Error`] where an option is missing, wrong, or for another source.
 pub(super) fn clouds(
-    options: &Options,
+    options: &IdentityOptions,
     kube: &Client,
     leap: Option<&Leap>,
     telemetry: &Telemetry,
@@ -180,7 +180,7 @@ pub(super) fn clouds(
 }
 
 /// Refuses options that are not for the source that was chosen.
-fn fits(options: &Options) -> Result<(), Error> {
+fn fits(options: &IdentityOptions) -> Result<(), Error> {
     use Source::{ClientSecret, FederatedToken, Fleet, ManagedIdentity, StaticToken};
     let own = [ManagedIdentity, ClientSecret, FederatedToken, StaticToken].as_slice();
     let rows = [
@@ -250,7 +250,7 @@ fn endpoint(option: &'static str, text: Option<&str>, own: &str) -> Result<Endpo
     })
 }
 
-fn endpoint_of_authority(options: &Options, cloud: AzureCloud) -> Result<Endpoint, Error> {
+fn endpoint_of_authority(options: &IdentityOptions, cloud: AzureCloud) -> Result<Endpoint, Error> {
     let text = options.authority.as_deref();
     endpoint("--authority", text, cloud.authority())
 }
@@ -291,7 +291,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn allowed(options: &Options) -> Allowed {
+fn allowed(options: &IdentityOptions) -> Allowed {
     let names = &options.allow_operator_identity;
     if names.iter().any(|name| name == "*") {
         return Allowed::All;
@@ -299,7 +299,7 @@ fn allowed(options: &Options) -> Allowed {
     Allowed::Only(names.iter().cloned().collect())
 }
 
-fn own(options: &Options, cloud: AzureCloud) -> Result<Own, Error> {
+fn own(options: &IdentityOptions, cloud: AzureCloud) -> Result<Own, Error> {
     let missing = |option| Error::Missing {
         option,
         source_name: word(options.identity),

@@ -38,7 +38,7 @@ pub struct Options {
     #[arg(long, default_value = "hotpatch-system")]
     namespace: String,
     #[command(flatten)]
-    identity: identity::Options,
+    identity: identity::IdentityOptions,
     /// Where audit lines go: a file that is appended to, or `-` for standard output.
     #[arg(long, default_value = "-")]
     audit_log: String,
