@@ -299,12 +299,20 @@ fn allowed(options: &IdentityOptions) -> Allowed {
     Allowed::Only(names.iter().cloned().collect())
 }
 
+/// Reads what the webhook of Azure Workload Identity puts into the environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "by clap's `env` it could not be told from an option that was given, and is refused"
+)]
+fn of_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|own| !own.is_empty())
+}
+
 fn own(options: &IdentityOptions, cloud: AzureCloud) -> Result<Own, Error> {
     let missing = |option| Error::Missing {
         option,
         source_name: word(options.identity),
     };
-    let of_environment = |name: &str| std::env::var(name).ok().filter(|own| !own.is_empty());
     let login = || -> Result<Login, Error> {
         let tenant = options.tenant_id.clone();
         let tenant = tenant.or_else(|| of_environment("AZURE_TENANT_ID"));

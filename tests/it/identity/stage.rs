@@ -78,12 +78,14 @@ impl Write for Sheet {
     }
 }
 
+/// A request: its host, bearer and body.
+pub(crate) type Sent = (String, Option<String>, String);
+
 /// The wire to Azure: sends, and notes what went where.
 #[derive(Clone)]
 pub(crate) struct Wire {
     azure: AzureSim,
-    /// Host, bearer and body of each request.
-    pub(crate) seen: Arc<Mutex<Vec<(String, Option<String>, String)>>>,
+    pub(crate) seen: Arc<Mutex<Vec<Sent>>>,
 }
 
 impl Transport for Wire {
