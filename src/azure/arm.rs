@@ -238,6 +238,9 @@ impl Arm {
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
+                if head.status == StatusCode::UNAUTHORIZED {
+                    self.token.note_unaccepted();
+                }
                 let denied = (head.status == StatusCode::FORBIDDEN).then(|| {
                     let message = Envelope::read(&body).message;
                     self.clean(&action::denied(&message, &method, &path))

@@ -72,16 +72,7 @@ impl Buckets {
                 !bucket.is_idle(rate, now)
             });
         }
-        let mut again_at = None;
-        for (key, rate, reserve) in drawn {
-            let bucket = buckets
-                .entry(key.clone())
-                .or_insert_with(|| Bucket::full(*rate, now));
-            if let Err(until) = bucket.check(*rate, now, *reserve) {
-                again_at = again_at.max(Some(until));
-            }
-        }
-        if let Some(until) = again_at {
+        if let Some(until) = again_at(&mut buckets, drawn, now) {
             return Err(until);
         }
         for (key, _, _) in drawn {
@@ -149,6 +140,30 @@ impl Buckets {
                 bucket.close(until);
             }
         }
+    }
+}
+
+/// Returns when all of some buckets have a token, where one of them has none now.
+fn again_at(
+    buckets: &mut BTreeMap<Key, Bucket>,
+    drawn: &Drawn,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let waits = drawn.iter().filter_map(|(key, rate, reserve)| {
+        let bucket = buckets
+            .entry(key.clone())
+            .or_insert_with(|| Bucket::full(*rate, now));
+        bucket.check(*rate, now, *reserve).err()
+    });
+    waits.max()
+}
+
+/// Says that a call is withheld.
+fn withheld(what: &str, now: DateTime<Utc>, until: DateTime<Utc>) -> Error {
+    let millis = (until - now).num_milliseconds().max(1);
+    Error::Throttled {
+        until_seconds: u64::try_from(millis.div_euclid(1000) + 1).unwrap_or(1),
+        what: what.to_owned(),
     }
 }
 
@@ -221,13 +236,21 @@ impl Pace {
     pub(super) fn take(&self, what: &str, method: &Method, path: &str) -> Result<(), Error> {
         let now = (self.now)();
         let drawn = self.of_request(method, path);
-        self.buckets.take(&drawn, now).map_err(|until| {
-            let millis = (until - now).num_milliseconds().max(1);
-            Error::Throttled {
-                until_seconds: u64::try_from(millis.div_euclid(1000) + 1).unwrap_or(1),
-                what: what.to_owned(),
-            }
-        })
+        let taken = self.buckets.take(&drawn, now);
+        taken.map_err(|until| withheld(what, now, until))
+    }
+
+    /// Tells whether a request could go within `horizon`. Takes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] where it could not.
+    pub(super) fn has_room(&self, what: &str, path: &str, horizon: TimeDelta) -> Result<(), Error> {
+        let now = (self.now)();
+        let drawn = self.of_request(&Method::POST, path);
+        match again_at(&mut self.buckets.lock(), &drawn, now) {
+            Some(until) if until > now + horizon => Err(withheld(what, now, until)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes note of the answer to a request.

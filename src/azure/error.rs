@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::identity::Refusal;
+
 /// The longest text of Azure's that an error carries, in characters.
 pub const TEXT_CHARS_MAX: usize = 300;
 
@@ -39,6 +41,9 @@ pub enum Error {
         /// What was asked for.
         what: String,
     },
+    /// No token could be had, so nothing was asked.
+    #[error("no token: {0}")]
+    Identity(#[from] Refusal),
     /// The machine is busy (409), or changed since it was read (412).
     #[error("{what} met a conflict: {code}: {message}")]
     Conflict {
@@ -105,6 +110,7 @@ impl Error {
             | Self::Throttled { .. }
             | Self::Denied { .. }
             | Self::Unauthorised { .. }
+            | Self::Identity(_)
             | Self::Conflict { .. }
             | Self::Invalid { .. }
             | Self::Transient { .. }

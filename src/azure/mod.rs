@@ -14,6 +14,7 @@ mod evidence;
 mod gather;
 mod graph;
 mod half;
+pub mod identity;
 mod inventory;
 mod joined;
 mod kept;
@@ -41,7 +42,7 @@ pub use port::{
 pub use transport::{Transport, TransportError};
 
 use self::buckets::{Buckets, Now, Pace};
-use crate::domain::command::{InstallOrder, RequestId};
+use crate::domain::command::{Command, InstallOrder, RequestId};
 use crate::domain::enrolment::Change;
 use crate::domain::machine::{MachineId, MachineKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,29 @@ impl Cloud {
     pub fn installs_within(&self, machine: &MachineId, horizon: TimeDelta) -> u32 {
         let pace = self.arm.pace();
         pace.map_or(u32::MAX, |pace| pace.installs(machine, horizon))
+    }
+
+    /// Tells whether a command may be sent to a machine within `horizon`; this cloud being
+    /// [`Cloud::in_region`] of it. Asks nobody, and takes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] with the time for which Azure said that it takes no more, or in which
+    /// an empty bucket has a token again.
+    pub fn has_room(
+        &self,
+        machine: &MachineId,
+        command: Command,
+        horizon: TimeDelta,
+    ) -> Result<(), Error> {
+        let Some(pace) = self.arm.pace() else {
+            return Ok(());
+        };
+        let (what, act) = match command {
+            Command::Stage | Command::Finish => ("install", "installPatches"),
+            Command::Restart => ("restart", "restart"),
+        };
+        let (what, path) = (format!("{what} of {machine}"), format!("{machine}/{act}"));
+        pace.has_room(&what, &path, horizon)
     }
 
     /// Names whose eyes this cloud sees with: what another of the same eyes reads, this would.

@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod demo;
+mod identity;
 pub mod run;
 pub mod serve;
 pub mod simulate;

@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 
 use super::Shell;
 use super::lease::Leadership;
-use super::observe::{Mirrors, Observed};
+use super::observe::{Account, Mirrors, Observed};
 use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
@@ -50,6 +50,9 @@ pub struct Deeds {
     pub abandoned: Vec<RunKey>,
     /// When to come back for what a bucket did not let out.
     pub again_at: Option<DateTime<Utc>>,
+    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by
+    /// what was asked: nothing where it was accepted.
+    pub answers: Vec<(Account, &'static str, Option<Error>)>,
     /// Whether leadership was found lost.
     pub lost: bool,
 }

@@ -8,6 +8,7 @@ mod crd_quality;
 mod crds;
 mod e2e;
 mod faults;
+mod identity;
 mod kill;
 mod operator;
 mod protocol;

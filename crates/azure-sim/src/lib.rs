@@ -16,10 +16,12 @@ mod activity;
 pub mod assumptions;
 mod effects;
 mod engine;
+mod entra;
 mod fault;
 mod foreign;
 mod graph;
 mod http;
+mod identities;
 mod install;
 mod job;
 mod kql;
@@ -48,6 +50,7 @@ mod world;
 mod writes;
 
 pub use effects::{Actor, Call, CallOperation, Effect, RebootCause, What};
+pub use entra::{Assertion, Federated, Identity};
 pub use fault::{Disconnected, Fault};
 pub use options::{
     Assumptions, BaselineReports, HotpatchReports, Minutes, Options, SecondOperation, TagsPatch,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::activity::ActivityLog;
 use crate::effects::{Actor, Effect, What};
+use crate::entra::Entra;
 use crate::graph::GraphHistory;
 use crate::http::LastAnswer;
 use crate::machine::Machine;
@@ -72,6 +73,7 @@ pub(crate) struct World {
     pub(crate) maintenance: BTreeMap<String, Value>,
     /// What is left of Azure's limits.
     pub(crate) throttle: Throttle,
+    pub(crate) entra: Entra,
     events: BTreeMap<(DateTime<Utc>, u64), Event>,
     dirty: BTreeSet<String>,
     rng: fastrand::Rng,
@@ -99,6 +101,7 @@ impl World {
             zones: BTreeMap::new(),
             maintenance: BTreeMap::new(),
             throttle: Throttle::default(),
+            entra: Entra::default(),
             events: BTreeMap::new(),
             dirty: BTreeSet::new(),
             counter: 0,

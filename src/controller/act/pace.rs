@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
 use super::runs::Work;
+use crate::azure::Cloud;
 use crate::azure::buckets::{Pool, shares};
 use crate::controller::observe::Observed;
 use crate::domain::command::Command;
@@ -30,8 +31,9 @@ pub(super) fn pace(
     work: &mut BTreeMap<RunKey, Work>,
     served: &mut Served,
     deeds: &mut Deeds,
-    now: chrono::DateTime<chrono::Utc>,
+    now: DateTime<Utc>,
 ) {
+    withhold(observed, work, deeds, now);
     let (wanted, room) = wishes(observed, work);
     served.retain(|pool, _| wanted.contains_key(pool));
     let mut left: BTreeMap<Pool, BTreeMap<FleetKey, u32>> = BTreeMap::new();
@@ -75,12 +77,50 @@ pub(super) fn pace(
     }
 }
 
+/// Withdraws what Azure said that it takes later only, by `Retry-After` or by an empty bucket.
+fn withhold(
+    observed: &Observed,
+    work: &mut BTreeMap<RunKey, Work>,
+    deeds: &mut Deeds,
+    now: DateTime<Utc>,
+) {
+    for own in work.values_mut() {
+        let Some(cloud) = cloud_of(observed, own).cloned() else {
+            continue;
+        };
+        let (run, namespace) = (&own.run, &own.run.fleet.namespace);
+        own.planned.retain(|(id, command)| {
+            let machine = run.terms.machines.get(id);
+            let region = machine.map_or("", |own| own.placement.region.as_str());
+            let room = cloud
+                .in_region(region)
+                .has_room(id, *command, INTENTS_AHEAD);
+            let Err(error) = room else {
+                return true;
+            };
+            deeds.unasked(&error, now);
+            let note = Note {
+                reason: "Paced".to_owned(),
+                // Without the seconds: each pass would write others.
+                message: "Azure takes no such command for it for now".to_owned(),
+            };
+            deeds.notes.insert((namespace.clone(), id.clone()), note);
+            false
+        });
+    }
+}
+
+fn cloud_of<'a>(observed: &'a Observed, work: &Work) -> Option<&'a Cloud> {
+    let account = &work.run.terms.service_account;
+    observed.cloud(&work.run.fleet.namespace, account)
+}
+
 /// Returns how many installs each fleet wants of each pool, and how many each pool has.
 fn wishes(observed: &Observed, work: &BTreeMap<RunKey, Work>) -> (Served, BTreeMap<Pool, u32>) {
     let mut wanted = Served::new();
     let mut room = BTreeMap::new();
     for own in work.values() {
-        let Some(cloud) = observed.clouds.get(&own.run.fleet.namespace) else {
+        let Some(cloud) = cloud_of(observed, own) else {
             continue;
         };
         for (id, command) in &own.planned {
@@ -114,11 +154,10 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use chrono::{DateTime, Utc};
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::azure::{Cloud, Endpoint, Token, Transport, TransportError};
+    use crate::azure::{Endpoint, Token, Transport, TransportError};
     use crate::controller::act::runs::gather;
     use crate::domain::machine::Machine;
     use crate::domain::plan::{Send, plan};
@@ -164,6 +203,8 @@ mod tests {
             domain.runs.insert(run.name.clone(), run);
         }
         let namespace = fleets[0].key.namespace.clone();
+        let account = domain.runs.values().next().unwrap();
+        let account = account.terms.service_account.clone();
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
         let cloud = Cloud::new(Arc::new(Nowhere), endpoint, Token::new("t").unwrap());
         let cloud = cloud.paced(Arc::default(), "operator", Arc::new(opens));
@@ -172,7 +213,7 @@ mod tests {
         let observed = Observed {
             snapshot: snapshot(domain),
             declared: BTreeMap::new(),
-            clouds: BTreeMap::from([(namespace, cloud)]),
+            clouds: BTreeMap::from([((namespace, account), cloud)]),
             changes: 0,
         };
         let work = gather(&observed, &plan);

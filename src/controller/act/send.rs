@@ -24,9 +24,6 @@ use crate::domain::run::follow::{refused, unsent};
 use crate::domain::run::{Progress, Run, Step, StepReason};
 use crate::record::request_id;
 
-/// Seconds until an install is tried again for which its bucket is empty.
-const PACED_SECONDS: u64 = 5;
-
 /// Machines looked at at the same time.
 const LOOKS_AT_ONCE: usize = 8;
 
@@ -34,7 +31,8 @@ const LOOKS_AT_ONCE: usize = 8;
 /// intents, in the run's copy.
 pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, deeds: &mut Deeds) {
     let namespace = work.run.fleet.namespace.clone();
-    let Some(cloud) = observed.clouds.get(&namespace).cloned() else {
+    let account = &work.run.terms.service_account;
+    let Some(cloud) = observed.cloud(&namespace, account).cloned() else {
         return;
     };
     let planned = std::mem::take(&mut work.planned);
@@ -148,7 +146,8 @@ fn cleared(
         .domains
         .get(&work.run.fleet.namespace)
         .ok_or_else(gone)?;
-    let inventory = domain.inventory.as_ref().map_err(|_| gone())?;
+    let account = &work.run.terms.service_account;
+    let inventory = domain.seen_by(account).map_err(|_| gone())?;
     let seen = inventory.machines.get(id).ok_or_else(gone)?;
     let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
         .map_err(|error| note("ClaimUnreadable", &error.to_string()))?;
@@ -215,18 +214,18 @@ pub(super) async fn send(
         };
         let (after, why) = match allowed {
             Ok(until) => {
-                let cloud = asking.observed.clouds.get(&intent.run.namespace);
+                let account = &own.run.terms.service_account;
+                let cloud = asking.observed.cloud(&intent.run.namespace, account);
                 leadership.sends(true);
-                let after = command(shell, cloud, &own.run, &before, &intent, until).await;
+                let (after, error) = command(shell, cloud, &own.run, &before, &intent, until).await;
                 leadership.sends(false);
-                let after = match after {
-                    Ok(after) => after,
-                    Err(error) => {
-                        let now = shell.clock.now();
-                        deeds.unasked(&error, now);
-                        unsent(&before, now, &error.to_string())
-                    }
-                };
+                if let Some(error) = &error {
+                    deeds.unasked(error, shell.clock.now());
+                }
+                let who = (intent.run.namespace.clone(), account.clone());
+                if error.is_some() || after.step == Step::Running {
+                    deeds.answers.push((who, intent.command.word(), error));
+                }
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
                 (after, why)
@@ -264,10 +263,7 @@ fn still_allowed(
     asking.ask(work, &intent.run, &intent.machine, leadership.epoch(), now)
 }
 
-/// Sends a command.
-///
-/// # Errors
-/// [`Error::Throttled`] where its bucket is empty: nothing was sent.
+/// Sends a command. Returns what became of it, and why where it was not accepted.
 async fn command(
     shell: &Shell,
     cloud: Option<&Cloud>,
@@ -275,27 +271,28 @@ async fn command(
     before: &Progress,
     intent: &Intent,
     until: DateTime<Utc>,
-) -> Result<Progress, Error> {
+) -> (Progress, Option<Error>) {
     let now = shell.clock.now();
     let terms = &run.terms;
     let machine = terms.machines.get(&intent.machine);
     let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
     else {
-        return Ok(unsent(before, now, "there is nothing to send it with"));
+        return (
+            unsent(before, now, "there is nothing to send it with"),
+            None,
+        );
     };
     let cloud = cloud.in_region(&machine.placement.region);
+    if let Err(error) = cloud.has_room(&machine.id, intent.command, TimeDelta::zero()) {
+        // Nothing is sent, so nothing is refused.
+        return (unsent(before, now, &error.to_string()), Some(error));
+    }
     let sent = match intent.command {
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
             let Some(maximum_duration) = maximum_duration(terms, until, now) else {
-                return Ok(unsent(before, now, "the window closes too soon"));
+                return (unsent(before, now, "the window closes too soon"), None);
             };
-            if cloud.installs_within(&machine.id, TimeDelta::zero()) == 0 {
-                return Err(Error::Throttled {
-                    until_seconds: PACED_SECONDS,
-                    what: format!("the install of {}", machine.name),
-                });
-            }
             let order = InstallOrder {
                 kbs: terms.kbs.iter().copied().collect(),
                 may_reboot: intent.command == Command::Finish,
@@ -308,7 +305,8 @@ async fn command(
                 .await
         }
     };
-    Ok(outcome(before, sent, shell.clock.now()))
+    let error = sent.as_ref().err().cloned();
+    (outcome(before, sent, shell.clock.now()), error)
 }
 
 /// Returns in one word what became of a command.

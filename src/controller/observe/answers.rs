@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use crate::azure::{Cloud, OperationState};
 use crate::domain::evidence::{Answer, Question};
 use crate::domain::machine::MachineId;
-use crate::domain::snapshot::Domain;
+use crate::domain::snapshot::Inventory;
 
 /// Questions asked at the same time.
 const QUESTIONS_AT_ONCE: usize = 8;
@@ -48,12 +48,12 @@ impl Polls {
 /// Asks Azure. What cannot be answered is missing.
 pub(super) async fn answers(
     cloud: &Cloud,
-    domain: &Domain,
+    seen: Option<&Inventory>,
     asked: BTreeMap<MachineId, Question>,
     polls: &mut Polls,
     now: DateTime<Utc>,
 ) -> BTreeMap<MachineId, Answer> {
-    let Ok(inventory) = &domain.inventory else {
+    let Some(inventory) = seen else {
         return BTreeMap::new();
     };
     let mut found = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Reads the inventory of a namespace, and keeps it for as long as it is good.
+//! Reads what an identity sees, and keeps it for as long as it is good.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::timeout;
 
-use super::{Access, Known, Memory};
+use super::{Access, Known, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
 use crate::domain::machine::MachineId;
 use crate::domain::snapshot::Inventory;
@@ -19,21 +19,22 @@ const INVENTORY_REST: TimeDelta = TimeDelta::minutes(5);
 /// A glimpse of the machines that are worked on younger than this is not taken again.
 const GLIMPSE_REST: TimeDelta = TimeDelta::seconds(45);
 
-/// The longest the inventory of one namespace may take.
+/// The longest the inventory of one identity may take.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Returns the inventory of a namespace: read anew when it has grown old, else as it is known with
+/// Returns what one identity sees: read anew when it has grown old, else as it is known with
 /// a fresh glimpse of the machines that are worked on.
 pub(super) async fn inventory(
     memory: &mut Memory,
-    namespace: &str,
+    who: &Principal,
     cloud: &Cloud,
     scope: &Scope,
     engaged: &BTreeSet<MachineId>,
     now: DateTime<Utc>,
 ) -> Result<Inventory, String> {
-    if let Some(known) = memory.inventories.get_mut(namespace)
+    if let Some(known) = memory.inventories.get_mut(who)
         && known.scope == *scope
+        && known.eyes == cloud.eyes()
         && now - known.inventory.at < INVENTORY_REST
     {
         if !engaged.is_empty() && now - known.glimpsed_at >= GLIMPSE_REST {
@@ -43,8 +44,8 @@ pub(super) async fn inventory(
     }
     if let Some(known) = read_by_another(memory, cloud, scope, now) {
         let inventory = known.inventory.clone();
-        memory.access.insert(namespace.to_owned(), Access::Valid);
-        memory.inventories.insert(namespace.to_owned(), known);
+        memory.access.insert(who.clone(), Access::Valid);
+        memory.inventories.insert(who.clone(), known);
         return Ok(inventory);
     }
     let read = timeout(INVENTORY_TIMEOUT, cloud.inventory(scope, now)).await;
@@ -55,16 +56,14 @@ pub(super) async fn inventory(
     });
     let read = match read {
         Ok(read) => read,
-        Err(error) => return unread(memory, namespace, error, now),
+        Err(error) => return unread(memory, who, error, now),
     };
     let rows = read
         .unreadable
         .iter()
         .map(|row| format!("{}: {}", row.id, row.why));
-    memory
-        .unreadable
-        .insert(namespace.to_owned(), rows.collect());
-    memory.access.insert(namespace.to_owned(), Access::Valid);
+    memory.unreadable.insert(who.clone(), rows.collect());
+    memory.access.insert(who.clone(), Access::Valid);
     let machines = read
         .machines
         .into_iter()
@@ -80,7 +79,7 @@ pub(super) async fn inventory(
         inventory: inventory.clone(),
         glimpsed_at: read.at,
     };
-    memory.inventories.insert(namespace.to_owned(), known);
+    memory.inventories.insert(who.clone(), known);
     Ok(inventory)
 }
 
@@ -108,26 +107,27 @@ fn read_by_another(
 /// and is too old to act on before long.
 fn unread(
     memory: &mut Memory,
-    namespace: &str,
+    who: &Principal,
     error: Error,
     now: DateTime<Utc>,
 ) -> Result<Inventory, String> {
+    let (namespace, account) = who;
     let why = match error.again_at(now) {
         Some(at) => {
             // It goes on where it stopped; nothing is wrong with the identity.
             memory.again_at = Some(memory.again_at.map_or(at, |own| own.min(at)));
-            tracing::debug!(namespace, %error, "the inventory is not read to its end yet");
+            tracing::debug!(namespace, account, %error, "the inventory is not read to its end yet");
             "it is being read, as fast as Azure lets it out".to_owned()
         }
         None => {
-            tracing::warn!(namespace, %error, "the inventory could not be read");
+            tracing::warn!(namespace, account, %error, "the inventory could not be read");
             let why = error.to_string();
             let failed = Access::Failed(error);
-            memory.access.insert(namespace.to_owned(), failed);
+            memory.access.insert(who.clone(), failed);
             why
         }
     };
-    let known = memory.inventories.get(namespace);
+    let known = memory.inventories.get(who);
     known.map(|known| known.inventory.clone()).ok_or(why)
 }
 
@@ -224,7 +224,8 @@ mod tests {
             let now = NOW + TimeDelta::minutes(minutes);
             let none = BTreeSet::new();
             let scope = scope(subscription);
-            let found = inventory(&mut memory, namespace, cloud, &scope, &none, now).await;
+            let who = (namespace.to_owned(), String::new());
+            let found = inventory(&mut memory, &who, cloud, &scope, &none, now).await;
             assert!(found.is_ok(), "{found:?}");
             let asked = azure.asked.load(Ordering::SeqCst);
             assert_eq!(asked, queries, "{namespace} {subscription} at {minutes}");
@@ -236,7 +237,8 @@ mod tests {
         let azure = azure(0);
         let mut memory = Memory::default();
         let (cloud, scope, none) = (cloud(&azure), scope("s1"), BTreeSet::new());
-        let found = inventory(&mut memory, "a", &cloud, &scope, &none, NOW).await;
+        let who = ("a".to_owned(), String::new());
+        let found = inventory(&mut memory, &who, &cloud, &scope, &none, NOW).await;
         assert!(found.is_err());
         assert_eq!(memory.again_at, Some(NOW + TimeDelta::seconds(7)));
         assert!(memory.access.is_empty(), "{:?}", memory.access);

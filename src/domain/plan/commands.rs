@@ -17,24 +17,27 @@ use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
 use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run, RunMachine};
+use crate::domain::snapshot::Domain;
 use crate::domain::spread::Place;
 
+/// Tells whether the identity of a run sees enough to act on.
+pub(super) fn sees(domain: &Domain, run: &str, now: DateTime<Utc>) -> bool {
+    let run = domain.runs.get(run);
+    run.is_some_and(|run| domain.fresh(&run.terms.service_account, now).is_some())
+}
+
 /// Grants the wishes that permission, order and budget allow, in turn; notes why for the others.
-pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan) {
+pub(super) fn grant(pass: &mut Pass<'_>, wishes: Vec<Wish>, plan: &mut Plan) {
     if wishes.is_empty() {
         return;
     }
     let now = pass.now;
-    if pass.domain.fresh_inventory(now).is_none() {
-        for wish in &wishes {
-            refuse(
-                pass,
-                wish,
-                "InventoryStale",
-                "the inventory is too old to act on",
-            );
-        }
-        return;
+    let (mut wishes, blind): (Vec<Wish>, Vec<Wish>) = wishes
+        .into_iter()
+        .partition(|wish| sees(&pass.domain, &wish.run.name, now));
+    for wish in &blind {
+        let text = "the inventory is too old to act on";
+        refuse(pass, wish, "InventoryStale", text);
     }
     let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;

@@ -20,9 +20,6 @@ use crate::domain::run::{RUN_MACHINES_MAX, Terms};
 /// Announces runs for the fleets of a domain, oldest fleet first.
 pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     let now = pass.now;
-    if pass.domain.fresh_inventory(now).is_none() {
-        return;
-    }
     let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
     };
@@ -51,6 +48,9 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
         .filter_map(|view| view.fleet.clone().ok())
         .collect();
     for fleet in fleets {
+        if pass.domain.fresh(&fleet.service_account, now).is_none() {
+            continue;
+        }
         let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else {
             continue;
         };

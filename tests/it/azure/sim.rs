@@ -74,6 +74,7 @@ both_ways! {
     a_truncated_or_refused_page_is_no_inventory,
     a_mixed_fleet_is_read_whole,
     a_large_fleet_is_read_page_by_page_within_the_quota,
+    an_azure_local_vm_shows_whether_its_cluster_updates_itself,
     an_install_runs_to_its_end_on_every_kind,
     a_restart_restarts_once,
     a_second_install_is_refused_for_sure,
@@ -310,9 +311,8 @@ async fn a_large_fleet_is_read_page_by_page_within_the_quota(way: Way) {
     assert!(inventory.unreadable.is_empty());
 }
 
-#[tokio::test]
-async fn an_azure_local_vm_shows_whether_its_cluster_updates_itself() {
-    let world = World::new(Options::default());
+async fn an_azure_local_vm_shows_whether_its_cluster_updates_itself(way: Way) {
+    let world = World::new(way, Options::default());
     let local = |name: &str| LocalSpec::ws2025_azure_edition(name).cluster("c-1");
     let id = world.sim.add_local(local("hci"));
     world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));

@@ -416,6 +416,7 @@ impl Scene {
             uid: "fleet-uid".to_owned(),
             created_at: at("2025-01-01T00:00:00Z"),
             wants: self.fleet.as_ref().ok().map(|own| Wants {
+                service_account: own.service_account.clone(),
                 mode: own.mode,
                 scope: FleetScope::default(),
                 selector: own.selector.clone(),
@@ -423,6 +424,7 @@ impl Scene {
             fleet: self.fleet.clone(),
         };
         Domain {
+            sights: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
             unread_deletions: BTreeMap::new(),

@@ -67,6 +67,7 @@ const LAYERS: [Layer; 11] = [
             "thiserror",
             "tokio",
             "tracing",
+            "zeroize",
         ],
     },
     Layer {
@@ -101,6 +102,8 @@ const LAYERS: [Layer; 11] = [
             "std",
             "chrono",
             "futures",
+            "http",
+            "http_body_util",
             "k8s_openapi",
             "kube",
             "serde",

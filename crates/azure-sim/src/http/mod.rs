@@ -3,6 +3,7 @@
 mod activity;
 mod charge;
 mod compute;
+mod entra;
 mod hybrid;
 mod insight;
 mod install_body;
@@ -42,6 +43,9 @@ pub(crate) fn route(
     request: &Request<Bytes>,
     strike: &Strike,
 ) -> Response<Bytes> {
+    if let Some(response) = entra::token(world, request) {
+        return response;
+    }
     let mut call = Call::read(world, request);
     call.bends.clone_from(&strike.bends);
     let answer = match strike.refusal {
@@ -118,7 +122,9 @@ fn admit(world: &World, call: &mut Call) -> Result<(), ArmError> {
         return Err(ArmError::new(401, "AuthenticationFailed")
             .saying("Authentication failed. The 'Authorization' header is missing."));
     };
-    if world.options.tokens.is_empty() {
+    if let Some(name) = entra::caller(world, call, &token)? {
+        call.caller = name;
+    } else if world.options.tokens.is_empty() {
         call.caller = token;
     } else {
         let Some(name) = world.options.tokens.get(&token) else {

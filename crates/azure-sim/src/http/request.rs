@@ -173,7 +173,8 @@ fn segments(path: &str) -> Vec<String> {
         .collect()
 }
 
-fn pairs(query: &str) -> Vec<(String, String)> {
+/// Reads a query, or a form.
+pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

@@ -1,5 +1,6 @@
 //! Answers Resource Graph queries: scopes, paging, quota headers (azure.md 4).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -86,6 +87,9 @@ fn bad(code: &str, message: &str) -> ArmError {
 #[derive(Debug)]
 pub(crate) struct LastAnswer {
     digest: String,
+    caller: String,
+    /// What the caller could read.
+    seen: Option<BTreeSet<String>>,
     now: DateTime<Utc>,
     lag: TimeDelta,
     changes: u64,
@@ -104,16 +108,20 @@ fn answer(
     let bent = call.bends.graph_lag_minutes;
     let bent = bent.map(|minutes| TimeDelta::minutes(minutes.into()));
     let lag = bent.unwrap_or_else(|| world.graph_lag());
+    let identity = world.entra.named(&call.caller);
+    let seen = identity.map(|own| own.subscriptions.clone());
     if let Some(last) = &world.last_answer
-        && last.digest == digest
+        && (last.digest.as_str(), &last.caller, &last.seen) == (digest, &call.caller, &seen)
         && (last.now, last.lag, last.changes) == (now, lag, changes)
     {
         return Ok(Arc::clone(&last.rows));
     }
-    let rows = Arc::new(run(world, lag, body, text)?);
+    let rows = Arc::new(run(world, &call.caller, lag, body, text)?);
     if rows.len() > DEFAULT_TOP {
         world.last_answer = Some(LastAnswer {
             digest: digest.to_owned(),
+            caller: call.caller.clone(),
+            seen,
             now,
             lag,
             changes,
@@ -126,6 +134,7 @@ fn answer(
 /// Runs the query over the machines in scope, as the graph knows them.
 fn run(
     world: &World,
+    caller: &str,
     lag: TimeDelta,
     body: &Value,
     text: &str,
@@ -144,9 +153,18 @@ fn run(
             "Use subscriptions or managementGroups, not both.",
         ));
     }
+    // Rows that the caller may not read are left out. That a query is refused where it may read
+    // nothing is assumed, not documented.
+    let sees = |id: &String| world.entra.sees(caller, id);
+    if !subscriptions.is_empty() && !subscriptions.iter().any(sees) {
+        let scope = format!("/subscriptions/{}", subscriptions[0]);
+        let action = "Microsoft.ResourceGraph/resources/read";
+        return Err(super::entra::denied(caller, action, &scope));
+    }
     // Management groups hold every subscription of the emulated tenant.
     let in_scope = |machine: &&Machine| {
-        subscriptions.is_empty() || subscriptions.contains(&machine.subscription.to_lowercase())
+        let own = machine.subscription.to_lowercase();
+        (subscriptions.is_empty() || subscriptions.contains(&own)) && sees(&own)
     };
     let machines: Vec<&Machine> = world
         .graph

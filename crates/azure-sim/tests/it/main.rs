@@ -8,6 +8,7 @@ mod determinism;
 mod faults;
 mod graph;
 mod history;
+mod identities;
 mod installs;
 mod maintenance;
 mod operations;

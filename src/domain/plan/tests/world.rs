@@ -186,6 +186,7 @@ impl World {
             fleets,
             runs: self.runs.clone(),
             inventory: Ok(inventory),
+            sights: BTreeMap::new(),
             answers: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
