@@ -4,11 +4,11 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test e2e sweep kill check fmt lint doc crds
+.PHONY: help demo test e2e sweep kill planted check fmt lint doc crds
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -38,6 +38,9 @@ sweep: ## Kills the process at every side effect of two rollouts (make test trie
 
 kill: ## Kills the real process with -9 around commands, 300 times each way (make test: four)
 	HOTPATCH_KILLS=300 $(CARGO) test --locked --test it a_process_killed_with_9 -- --nocapture
+
+planted: ## Plants bugs, one at a time, and shows which checker finds each
+	$(CARGO) test --locked --features planted-bugs --test it -- --nocapture planted::
 
 check: fmt lint doc ## Checks format, lints and documentation
 

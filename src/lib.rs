@@ -5,6 +5,7 @@ pub mod azure;
 pub mod cli;
 pub mod controller;
 pub mod domain;
+pub mod planted;
 pub mod record;
 pub mod rehearsal;
 pub mod simulation;

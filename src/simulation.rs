@@ -10,6 +10,7 @@ pub mod campaign;
 
 pub mod class;
 pub mod every;
+pub mod hunt;
 pub mod model;
 pub mod pairs;
 pub mod play;

@@ -15,6 +15,7 @@ use super::wire::{API_COMPUTE, API_HYBRID, API_LOCAL};
 use crate::domain::command::{InstallOrder, RequestId};
 use crate::domain::enrolment::{CLAIM_TAG, Change, Claim, SettingsPatch, TagChange};
 use crate::domain::machine::{MachineId, MachineKind, PatchMode, RebootSetting};
+use crate::planted::{self, Bug};
 
 /// The shortest and the longest install that is ever ordered, in minutes (azure.md §1.5: the
 /// update needs 25 at least; Azure Update Manager's longest is 3 h 55 min).
@@ -119,16 +120,24 @@ pub(super) fn install_body(what: &str, order: &InstallOrder) -> Result<Value, Er
         ));
     }
     let numbers: Vec<String> = order.kbs.iter().map(|kb| kb.number().to_string()).collect();
-    let mut windows = json!({
-        "kbNumbersToInclude": numbers,
-        "maxPatchPublishDate": format!("{}T23:59:59Z", order.published_until.format("%Y-%m-%d")),
-    });
+    let day = order.published_until.format("%Y-%m-%d");
+    let pinned = || {
+        json!({
+            "kbNumbersToInclude": numbers,
+            "maxPatchPublishDate": format!("{day}T23:59:59Z"),
+        })
+    };
+    let mut windows = match planted::is(Bug::ByClassification) {
+        false => pinned(),
+        true => json!({"classificationsToInclude": ["Critical", "Security"]}),
+    };
     if order.exclude_rebooting {
         windows["excludeKbsRequiringReboot"] = json!(true);
     }
+    let reboot = planted::pick(Bug::RebootAlways, "IfRequired", "Always");
     Ok(json!({
         "maximumDuration": iso_minutes(minutes),
-        "rebootSetting": if order.may_reboot { "IfRequired" } else { "Never" },
+        "rebootSetting": if order.may_reboot { reboot } else { "Never" },
         "windowsParameters": windows,
     }))
 }

@@ -11,6 +11,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use crate::planted::{self, Bug};
 
 /// The longest address that is accepted, in bytes (ARM's poll addresses reach 4 KB,
 /// azure.md §6).
@@ -211,7 +212,9 @@ impl Token {
             .to_str()
             .ok()
             .and_then(|value| value.strip_prefix(BEARER));
-        secret.map_or_else(String::new, |secret| text.replace(secret, "(token)"))
+        secret.map_or_else(String::new, |secret| {
+            text.replace(secret, planted::pick(Bug::TellToken, "(token)", secret))
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::act::Deeds;
 use crate::domain::run::{Progress, Run};
+use crate::planted::{self, Bug};
 
 /// Takes audit lines.
 pub trait Audit: Send + Sync {
@@ -40,7 +41,8 @@ pub fn verdicts(audit: &dyn Audit, deeds: &Deeds, now: DateTime<Utc>) {
     for (before, after) in &deeds.runs {
         for (id, progress) in &after.progress {
             let earlier = before.progress.get(id);
-            let is_news = earlier.is_none_or(|own| own.step != progress.step);
+            let is_news =
+                earlier.is_none_or(|own| own.step != progress.step) && !planted::is(Bug::SkipAudit);
             if is_news && (progress.step.is_final() || crate::domain::run::is_held(&progress.step))
             {
                 audit.write(&line(after, id.as_str(), progress, now));

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::api::time::to_k8s;
 use crate::azure::transport::REQUEST_TIMEOUT;
+use crate::planted::{self, Bug};
 
 pub use self::tenure::{DURATION_MAX, DURATION_MIN, Tenure, TenureError};
 
@@ -186,7 +187,9 @@ impl Leadership {
             }
             quiet_until = asked + REQUEST_TIMEOUT + MARGIN;
         }
-        let lease = self.lease(Some(&found), epoch_of(&found) + 1, now);
+        quiet_until = planted::pick(Bug::SkipQuiet, quiet_until, asked);
+        let epoch = epoch_of(&found) + planted::pick(Bug::SameEpoch, 1, 0);
+        let lease = self.lease(Some(&found), epoch, now);
         let won = self
             .api
             .replace(LEASE_NAME, &PostParams::default(), &lease)
@@ -262,6 +265,7 @@ impl Leadership {
     /// As [`Self::renew`].
     pub async fn raise_epoch(&mut self, floor: i64, now: DateTime<Utc>) -> Result<(), Error> {
         let held = self.held.as_mut().ok_or(Error::Lost)?;
+        let floor = planted::pick(Bug::SameEpoch, floor, 0);
         let epoch = epoch_of(&held.object).max(floor);
         held.object
             .annotations_mut()

@@ -12,6 +12,7 @@ use super::policy::{Limit, Spread};
 use super::region::Regions;
 use super::run::LimitKey;
 use super::spread::{Apart, Place, apart};
+use crate::planted::{self, Bug};
 
 /// The share of an availability set, or of an Azure Local cluster's guests, that may be
 /// unavailable at once (Automatic VM Guest Patching, azure.md §7).
@@ -25,8 +26,9 @@ pub const SET_SMALL: usize = 10;
 
 /// Returns how many of an availability set or a cluster may be unavailable at once.
 pub fn set_limit(members: usize) -> u32 {
+    let least = planted::pick(Bug::WholeSet, 1, members);
     if members < SET_SMALL {
-        members.min(1) as u32
+        members.min(least) as u32
     } else {
         SET_SHARE.of(members)
     }
@@ -215,6 +217,7 @@ impl Budget {
             let ceiling = &self.ceilings[*index];
             let max = frozen
                 .get(&ceiling.key)
+                .filter(|_| !planted::is(Bug::WidenedLimit))
                 .map_or(ceiling.max, |own| ceiling.max.min(*own));
             if self.used[*index] + 1 > max {
                 return Err(Refusal::Full {

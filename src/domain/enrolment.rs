@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::eligibility::{self, Blocker};
 use super::machine::{Facts, Licence, Machine, MachineId, PatchMode, RebootSetting, Settings};
+use crate::planted::{self, Bug};
 
 mod claim;
 mod readback;
@@ -181,7 +182,7 @@ pub fn difference(
         .clone()
         .unwrap_or_else(|| Claim::new(identity.clone()));
     remember(&mut claim.earlier, machine, &settings, licence);
-    let tag = if found.as_ref() == Some(&claim) {
+    let tag = if found.as_ref() == Some(&claim) || planted::is(Bug::ForgetEarlier) {
         TagChange::Keep
     } else {
         TagChange::Set(claim.to_string())
@@ -215,7 +216,7 @@ fn settings_difference(
             .filter(|on| *on != now.periodic_assessment),
         hotpatch: desired.hotpatch.filter(|on| *on != now.hotpatch),
         reboot: reboot.filter(|setting| *setting != now.reboot),
-        bypass: None,
+        bypass: planted::pick(Bug::ForeignSetting, None, Some(false)),
     }
 }
 

@@ -12,6 +12,7 @@ use super::rollout::is_approved;
 use super::run::{MAXIMUM_DURATION_CEILING, MAXIMUM_DURATION_FLOOR, Run, Terms};
 use super::window::{FleetWindows, NamedWindow};
 use super::zone::Zone;
+use crate::planted::{self, Bug};
 
 /// The name under which a run that needs no window carries its time.
 pub const ANY_TIME: &str = "any-time";
@@ -155,7 +156,7 @@ pub fn open_span(
     let windows = windows_of(fleet, stage);
     let all = FleetWindows {
         windows: &windows,
-        fleet_exclusions: &fleet.exclusions,
+        fleet_exclusions: planted::pick(Bug::IgnoreExclusions, &fleet.exclusions, &[]),
     };
     let open = all.open_at(now)?;
     let name = open.windows.into_iter().next()?;
@@ -173,7 +174,7 @@ pub fn next_span(fleet: &Fleet, stage: &str, now: DateTime<Utc>) -> Option<(Span
     let windows = windows_of(fleet, stage);
     let all = FleetWindows {
         windows: &windows,
-        fleet_exclusions: &fleet.exclusions,
+        fleet_exclusions: planted::pick(Bug::IgnoreExclusions, &fleet.exclusions, &[]),
     };
     let open = all.next(now, 1).into_iter().next()?;
     let name = open.windows.into_iter().next()?;
@@ -186,10 +187,27 @@ pub fn next_span(fleet: &Fleet, stage: &str, now: DateTime<Utc>) -> Option<(Span
     ))
 }
 
+/// Returns the end of the time in which a run may command, given that of an open window: what it
+/// froze cannot grow.
+fn within(terms: &Terms, end: DateTime<Utc>) -> DateTime<Utc> {
+    planted::pick(Bug::TodaysWindow, end.min(terms.window.end), end)
+}
+
+/// Returns what is left free before that end.
+fn reserve(terms: &Terms) -> TimeDelta {
+    let reserve = terms.estimates.reserve;
+    planted::pick(Bug::IgnoreReserve, reserve, TimeDelta::zero())
+}
+
 /// Returns the last instant at which a run may still send: later there is not enough time left
 /// for what it expects, or for the shortest duration that is ever sent, and the reserve.
 pub fn last_start(terms: &Terms, end: DateTime<Utc>) -> DateTime<Utc> {
-    end.min(terms.window.end) - terms.estimate() - terms.estimates.reserve
+    let end = within(terms, end);
+    planted::pick(
+        Bug::PastTheEnd,
+        end - terms.estimate() - reserve(terms),
+        end,
+    )
 }
 
 /// Returns the `maximumDuration` of a command sent now: what is left of the time less the reserve,
@@ -199,7 +217,8 @@ pub fn maximum_duration(
     end: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Option<TimeDelta> {
-    let left = end.min(terms.window.end) - now - terms.estimates.reserve;
+    let left = within(terms, end) - now - reserve(terms);
+    let left = planted::pick(Bug::PastTheEnd, left, MAXIMUM_DURATION_CEILING);
     (left >= MAXIMUM_DURATION_FLOOR).then(|| left.min(MAXIMUM_DURATION_CEILING))
 }
 
@@ -229,19 +248,21 @@ pub fn permission(
     if is_aborted(run, Some(fleet)) {
         return Err(Withheld::Aborted);
     }
-    if fleet.mode != Mode::Enforce {
+    if fleet.mode != Mode::Enforce && !planted::is(Bug::IgnoreObserve) {
         return Err(Withheld::Mode);
     }
-    if fleet.suspended {
+    if fleet.suspended && !planted::is(Bug::IgnoreSuspend) {
         return Err(Withheld::Suspended);
     }
-    if let Some(pause) = fleet.pause(terms.release, &terms.stage) {
+    if let Some(pause) = fleet.pause(terms.release, &terms.stage)
+        && !planted::is(Bug::IgnorePause)
+    {
         return Err(Withheld::Paused(pause.origin.clone()));
     }
     if !is_approved(fleet, terms.release, &terms.stage, terms.cause) {
         return Err(Withheld::NotApproved);
     }
-    if let Some(why) = halted {
+    if let Some(why) = halted.filter(|_| !planted::is(Bug::IgnoreHalt)) {
         return Err(Withheld::Halted(why.to_owned()));
     }
     if let Some(gate) = terms
@@ -251,12 +272,13 @@ pub fn permission(
     {
         return Err(Withheld::GateClosed(gate.condition.clone()));
     }
-    if now < terms.window.start || now >= terms.window.end {
+    let is_over = now >= terms.window.end && !planted::is(Bug::TodaysWindow);
+    if now < terms.window.start || is_over {
         return Err(Withheld::WindowClosed);
     }
     let (span, _) =
         open_span(fleet, &terms.stage, terms.action, now).ok_or(Withheld::WindowClosed)?;
-    let end = span.end.min(terms.window.end);
+    let end = within(terms, span.end);
     if now > last_start(terms, end) || maximum_duration(terms, end, now).is_none() {
         return Err(Withheld::TooLate);
     }
@@ -266,7 +288,8 @@ pub fn permission(
 /// Tells whether a run was aborted: by deletion, by a request, or because its fleet is gone.
 pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
     let terms = &run.terms;
-    run.deleted_at.is_some()
+    let is_deleted = run.deleted_at.is_some() && !planted::is(Bug::IgnoreDeletion);
+    is_deleted
         || fleet.is_none()
         || fleet.is_some_and(|fleet| {
             fleet.uid != terms.fleet_uid
@@ -274,6 +297,7 @@ pub fn is_aborted(run: &Run, fleet: Option<&Fleet>) -> bool {
                     .aborts
                     .iter()
                     .any(|word| word.covers(terms.release, &terms.stage))
+                    && !planted::is(Bug::IgnoreAbort)
         })
 }
 

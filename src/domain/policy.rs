@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::due::{LateBaseline, OffTrackRule, UnplannedRule};
 use super::machine::Tags;
+use crate::planted::{self, Bug};
 
 /// A number of machines, or a share of a set of machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -29,7 +30,8 @@ impl Limit {
             Self::Count(count) => count,
             Self::Percent(_) if members == 0 => 0,
             Self::Percent(share) => {
-                let part = u64::from(members) * u64::from(share.get()) / 100;
+                let rest = planted::pick(Bug::PercentUp, 0, 99);
+                let part = (u64::from(members) * u64::from(share.get()) + rest) / 100;
                 u32::try_from(part).unwrap_or(u32::MAX).max(1)
             }
         }

@@ -22,6 +22,7 @@ use super::fleet::FleetKey;
 use super::machine::{Incarnation, MachineId, MachineKind, Placement};
 use super::policy::{Estimates, HealthRule, RunGate, Spread};
 use super::release::{Kb, ReleaseId};
+use crate::planted::{self, Bug};
 
 /// The most machines one run names.
 pub const RUN_MACHINES_MAX: usize = 250;
@@ -163,7 +164,9 @@ impl Terms {
     /// Returns the command that does the run's action on a machine that has had none yet.
     pub fn first_command(&self) -> Command {
         match self.action {
-            Action::Hotpatch => Command::Stage,
+            Action::Hotpatch => {
+                planted::pick(Bug::FinishAHotpatch, Command::Stage, Command::Finish)
+            }
             Action::Baseline => Command::Finish,
         }
     }
@@ -214,7 +217,8 @@ impl Step {
 
     /// Tells whether the machine is commanded or held, so that others must wait for it.
     pub fn is_engaged(&self) -> bool {
-        !self.is_final() && *self != Self::Planned
+        let is_forgotten = *self == Self::Unknown && planted::is(Bug::ForgetHolds);
+        !self.is_final() && *self != Self::Planned && !is_forgotten
     }
 
     /// Returns the word that stands in the run's status.
@@ -378,15 +382,13 @@ impl Run {
 
     /// Tells how the run ends, once every machine is done with.
     pub fn conclusion(progress: &BTreeMap<MachineId, Progress>) -> Option<RunEnd> {
-        if !progress.values().all(|own| own.step.is_final()) {
-            return None;
-        }
+        let is_done = progress.values().all(|own| own.step.is_final());
         let failed = progress.values().any(|own| own.step == Step::Failed);
-        Some(if failed {
-            RunEnd::Failed
-        } else {
-            RunEnd::Complete
-        })
+        let end = match failed {
+            true => RunEnd::Failed,
+            false => RunEnd::Complete,
+        };
+        (is_done && !planted::is(Bug::NeverConclude)).then_some(end)
     }
 }
 

@@ -8,6 +8,7 @@
 use super::machine::{MachineKind, Placement, ZonePlace};
 use super::policy::Spread;
 use super::region::{PairGroup, Regions};
+use crate::planted::{self, Bug};
 
 /// The kind of failure domain that keeps two machines apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,13 +71,13 @@ fn vms_apart(a: &Placement, b: &Placement, spread: Spread, regions: &Regions) ->
             (PairGroup::Group(own), PairGroup::Group(other)) => own == other,
             _ => false,
         };
-        return if spread.geo_pair && paired {
+        return if spread.geo_pair && paired && !planted::is(Bug::IgnorePairs) {
             Some(Apart::GeoPair)
         } else {
             spread.region.then_some(Apart::Region)
         };
     }
-    if spread.zone && zones_differ(&a.zone, &b.zone) {
+    if spread.zone && zones_differ(&a.zone, &b.zone) && !planted::is(Bug::IgnoreZones) {
         return Some(Apart::Zone);
     }
     if !spread.availability_set {
@@ -112,7 +113,8 @@ fn zones_differ(a: &ZonePlace, b: &ZonePlace) -> bool {
 /// whose cluster is not known may stand in any, so it is kept apart from every other.
 fn on_premises_apart(a: Place<'_>, b: Place<'_>, spread: Spread) -> Option<Apart> {
     let (own, other) = (a.placement, b.placement);
-    if spread.site && own.site.is_some() && other.site.is_some() && own.site != other.site {
+    let is_kept = spread.site && !planted::is(Bug::IgnoreSites);
+    if is_kept && own.site.is_some() && other.site.is_some() && own.site != other.site {
         return Some(Apart::Site);
     }
     let guests = a.kind == MachineKind::AzureLocalVm && b.kind == MachineKind::AzureLocalVm;

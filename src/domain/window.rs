@@ -19,7 +19,8 @@ pub use opening::Opening;
 pub use schedule::{MAX_OFFSET_DAYS, MonthDays, OffsetDays, Schedule, WeekOfMonth, Weekdays};
 
 use crate::domain::duration;
-use crate::domain::zone::Zone;
+use crate::domain::zone::{Meeting, Resolved, Zone};
+use crate::planted::{self, Bug};
 
 /// The shortest duration of a window, in minutes: Azure's least `maximumDuration` has to fit.
 pub const MIN_DURATION_MINUTES: i64 = 40;
@@ -272,9 +273,14 @@ impl WindowSpec {
     }
 
     fn opening_on(&self, date: NaiveDate) -> Opening {
-        let start = self.zone.local_to_utc(date.and_time(self.start)).utc;
+        let Resolved {
+            utc: start,
+            meeting,
+        } = self.zone.local_to_utc(date.and_time(self.start));
+        let twice = meeting == Meeting::Fold && planted::is(Bug::FoldOpensTwice);
+        let again = TimeDelta::hours(i64::from(twice));
         let end = start
-            .checked_add_signed(self.duration)
+            .checked_add_signed(self.duration + again)
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
         Opening { start, end }
     }

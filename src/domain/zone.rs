@@ -11,6 +11,8 @@ use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use serde::{Serialize, Serializer};
 
+use crate::planted::{self, Bug};
+
 /// The longest zone name that is looked up, in bytes; IANA's longest is 32.
 pub const MAX_NAME_BYTES: usize = 64;
 
@@ -184,6 +186,7 @@ impl Zone {
             }
         };
         let east = TimeDelta::seconds(i64::from(offset.seconds()));
+        let east = planted::pick(Bug::LocalIsUtc, east, TimeDelta::zero());
         match as_utc.utc.checked_sub_signed(east) {
             Some(utc) => Resolved { utc, meeting },
             None => as_utc,

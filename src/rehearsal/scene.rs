@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::invariants::Invariants;
 use super::story::Story;
 use super::summary::Peaks;
-use super::world::{Happening, World, Write};
+use super::world::{Happening, Put, World, Write};
 use crate::controller::audit::Audit;
 
 /// Everything that is watched, behind one lock.
@@ -67,6 +67,9 @@ pub(super) fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
         if let Some(holder) = renewal(call, status) {
             locked(&parts.2).take_in(Happening::Renewed(holder));
         }
+        if let Some(put) = put(call, status) {
+            locked(&parts.2).take_in(Happening::Logged(put));
+        }
     });
     let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
     azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
@@ -80,6 +83,25 @@ fn renewal(call: &Call, status: u16) -> Option<Option<String>> {
     }
     let holder = call.body.as_ref()?["spec"]["holderIdentity"].as_str();
     Some(holder.map(str::to_owned))
+}
+
+/// Returns the put of a run's log, if it is one and was applied or met a conflict.
+fn put(call: &Call, status: u16) -> Option<Put> {
+    let is_log = call.verb == Verb::Update && call.resource == "hotpatchruns.hotpatch.dev";
+    if !is_log || call.subresource.as_deref() != Some("status") {
+        return None;
+    }
+    if status != 409 && status >= 300 {
+        return None;
+    }
+    let body = call.body.as_ref()?;
+    let version = body["metadata"]["resourceVersion"].as_str()?;
+    Some(Put {
+        run: (call.namespace.clone()?, call.name.clone()?),
+        epoch: body["status"]["epoch"].as_i64()?,
+        version: version.parse().ok()?,
+        status,
+    })
 }
 
 /// Takes in what both simulators have seen since the last look, and judges it.

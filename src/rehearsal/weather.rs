@@ -177,14 +177,16 @@ mod tests {
 
     #[test]
     fn commands_are_installs_restarts_and_run_commands() {
-        let passing = |to, method, path| Passing {
-            number: 1,
-            to,
-            is_effect: true,
-            is_watch: false,
-            method,
-            path,
-        };
+        fn passing<'a>(to: To, method: &'a str, path: &'a str) -> Passing<'a> {
+            Passing {
+                number: 1,
+                to,
+                is_effect: true,
+                is_watch: false,
+                method,
+                path,
+            }
+        }
         let vm = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/a";
         let cases = [
             (To::Azure, "POST", format!("{vm}/installPatches"), true),
@@ -195,7 +197,7 @@ mod tests {
             (To::Kube, "POST", "/api/v1/restart".to_owned(), false),
         ];
         for (to, method, path, expected) in &cases {
-            let found = passing(*to, *method, path).is_command();
+            let found = passing(*to, method, path).is_command();
             assert_eq!(found, *expected, "{path}");
         }
     }

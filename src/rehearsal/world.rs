@@ -59,6 +59,34 @@ pub enum Happening {
     /// A write of the lease by this holder was answered well. A renewal that changes nothing, in
     /// the same instant as the one before, is no commit and still proves that nobody else wrote.
     Renewed(Option<String>),
+    /// The log of a run was put.
+    Logged(Put),
+}
+
+/// A put of a run's log, as it was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// The run.
+    pub run: Name,
+    /// The epoch of the leader who put it.
+    pub epoch: i64,
+    /// The version over which it was put.
+    pub version: u64,
+    /// The HTTP status of the answer.
+    pub status: u16,
+}
+
+/// How leadership passed to the present holder of the lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Who took it.
+    pub holder: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether nobody held it: it was given up, or there was none.
+    pub is_given_up: bool,
+    /// The greatest epoch that was written anywhere before.
+    pub epoch_before: i64,
 }
 
 impl Happening {
@@ -74,6 +102,7 @@ impl Happening {
             }
             Self::Effect(effect) => log.update(format!("{effect:?}")),
             Self::Renewed(holder) => log.update(format!("{holder:?}")),
+            Self::Logged(put) => log.update(format!("{put:?}")),
         }
     }
 }
@@ -141,6 +170,10 @@ pub struct World {
     pub intents: BTreeMap<String, Intent>,
     /// The lease.
     pub lease: Lease,
+    /// How its holder came by it.
+    pub taken: Option<Taken>,
+    /// How often the lease passed from one holder to another.
+    pub leaders: u32,
     /// The commands of the operator that reached Azure, oldest first.
     pub sent: Vec<Sent>,
     /// The reboots, oldest first.
@@ -192,6 +225,8 @@ impl World {
             deleted_runs: BTreeSet::new(),
             intents: BTreeMap::new(),
             lease: Lease::default(),
+            taken: None,
+            leaders: 0,
             sent: Vec::new(),
             reboots: Vec::new(),
             order: 0,
@@ -220,6 +255,7 @@ impl World {
                 self.effect(effect);
             }
             Happening::Renewed(holder) => self.renew(holder.as_deref()),
+            Happening::Logged(_) => {}
         }
         self.latest = Some(happening);
     }

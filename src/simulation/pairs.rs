@@ -140,7 +140,7 @@ mod tests {
                 .sum::<usize>();
         }
         assert_eq!(met.len(), wanted);
-        assert!(rows.len() <= 16, "{} rows", rows.len());
+        assert!(rows.len() <= 18, "{} rows", rows.len());
     }
 
     #[test]

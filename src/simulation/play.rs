@@ -14,12 +14,14 @@ use super::storm::Storm;
 use crate::controller::clock::Clock;
 use crate::rehearsal::invariants::Violation;
 use crate::rehearsal::invariants::liveness::{is_current, reasons};
-use crate::rehearsal::limits::is_engaged;
 use crate::rehearsal::story::Line;
 use crate::rehearsal::truth::Cause;
 use crate::rehearsal::weather::Weather;
 use crate::rehearsal::world::World;
 use crate::rehearsal::{Options, Rehearsal};
+
+/// So long after the end of all faults a night has passed in which everything could be tried.
+const REST_HOURS: i64 = 30;
 
 /// Tells the time.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -160,7 +162,12 @@ async fn rehearse(
     let soon = own.calm_from + TimeDelta::hours(1);
     stage.pass(soon, |_| false).await;
     stage.restore().await;
-    stage.pass(own.ends, is_over).await;
+    // A whole night of peace, and everything that can be done is done.
+    let rested = own.calm_from + TimeDelta::hours(REST_HOURS);
+    let is_settled = |world: &World| world.now >= rested && is_blocked(world);
+    stage
+        .pass(own.ends, |world| is_over(world) || is_settled(world))
+        .await;
     Ok(conclude(own, stage, counts))
 }
 
@@ -171,17 +178,26 @@ fn note(counts: &Mutex<Counts>, class: Class) {
 
 /// Tells whether nothing is left to do.
 fn is_over(world: &World) -> bool {
+    let there = |id: &str| world.machines.get(id).is_some_and(|own| own.exists);
+    let mut all = world.facts.values().filter(|own| there(&own.id));
+    all.all(|own| is_current(world, own)) && is_idle(world)
+}
+
+/// Tells whether nothing can be done until somebody lifts what stands in the way.
+fn is_blocked(world: &World) -> bool {
+    let there = |id: &str| world.machines.get(id).is_some_and(|own| own.exists);
+    let mut all = world.facts.values().filter(|own| there(&own.id));
+    all.all(|own| is_current(world, own) || !reasons(world, &own.id).is_empty()) && is_idle(world)
+}
+
+/// Tells whether no run is under way.
+fn is_idle(world: &World) -> bool {
     let done = |run: &crate::api::HotpatchRun| {
         let status = run.status.as_ref();
         status.is_some_and(|own| own.completed_at.is_some())
     };
-    let there = |id: &str| world.machines.get(id).is_some_and(|own| own.exists);
-    let mut all = world.facts.values().filter(|own| there(&own.id));
-    all.all(|own| is_current(world, own))
-        && world
-            .runs
-            .iter()
-            .all(|(name, run)| done(run) || world.deleted_runs.contains(name))
+    let mut runs = world.runs.iter();
+    runs.all(|(name, run)| done(run) || world.deleted_runs.contains(name))
 }
 
 /// Returns what the records and the runs say of the machines that are not current.
@@ -193,7 +209,8 @@ fn blocked(world: &World) -> BTreeMap<String, String> {
         for (name, run) in &world.runs {
             let entries = run.status.iter().flat_map(|own| &own.machines);
             let own = entries.filter(|own| own.id.eq_ignore_ascii_case(id));
-            let open = own.filter(|own| is_engaged(&own.step));
+            let ended = |step: &str| matches!(step, "Succeeded" | "Failed" | "Skipped");
+            let open = own.filter(|own| !ended(&own.step));
             words.extend(open.map(|own| {
                 format!(
                     "{} in {}: {}",

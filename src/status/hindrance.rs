@@ -12,12 +12,13 @@ pub(super) enum WaitsFor {
 }
 
 /// Reasons that pass by themselves, or with the fleet's own state that its conditions tell.
-const PASSING: [&str; 46] = [
+const PASSING: [&str; 47] = [
     "Aborted",
     "AlreadyCurrent",
     "AssessmentFromFuture",
     "AssessmentOlderThanRelease",
     "AssessmentStale",
+    "AwaitsRun",
     "AwaitsStage",
     "AwaitsWindow",
     "BudgetExhausted",

@@ -11,6 +11,8 @@ mod faults;
 mod identity;
 mod kill;
 mod operator;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 mod protocol;
 mod rehearsal;
 mod served;

@@ -8,6 +8,7 @@
 
 mod imports;
 mod pages;
+mod planted;
 mod size;
 mod source;
 mod words;

@@ -13,6 +13,7 @@ use crate::api::HotpatchRun;
 use crate::controller::Shell;
 use crate::controller::mirror::version;
 use crate::controller::observe::Mirrors;
+use crate::planted::{self, Bug};
 use crate::validate;
 
 /// How often one run is read and written again after a conflict.
@@ -96,7 +97,8 @@ async fn raise(
     let name = own.0.name_any();
     let mut tries = 0;
     loop {
-        if own.epoch() == Some(epoch) || !own.is_open() {
+        let is_raised = own.epoch() == Some(epoch) || planted::is(Bug::ForgetEpochs);
+        if is_raised || !own.is_open() {
             return Ok(());
         }
         let Some(fields) = own.0.data.as_object_mut() else {

@@ -16,6 +16,7 @@ use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Plan, RunKey};
 use crate::domain::run::{Progress, Run, Step};
+use crate::planted::{self, Bug};
 use crate::record::{ANNOTATION_LOGGED, FINALIZER, run_name, run_object, run_status};
 use crate::validate::{self, Found};
 
@@ -138,7 +139,7 @@ pub(super) async fn write(
     work: &mut Work,
     deeds: &mut Deeds,
 ) -> bool {
-    if !work.is_touched() {
+    if !work.is_touched() || (planted::is(Bug::DropIntent) && !work.cleared.is_empty()) {
         return true;
     }
     let Some(object) = &work.object else {
@@ -193,6 +194,10 @@ async fn put(
     let mut wanted = object.clone();
     wanted.status = Some(run_status(object.status.as_ref(), run, shell.clock.now()));
     let api = api(&shell.kube, &run.fleet.namespace);
+    wanted.metadata.resource_version = match planted::is(Bug::WriteBlind) {
+        false => object.resource_version(),
+        true => api.get(&run.name).await?.resource_version(),
+    };
     let params = PostParams::default();
     let stored = api.replace_status(&run.name, &params, &wanted).await?;
     mirrors.runs.wrote(&stored);

@@ -13,7 +13,7 @@ use crate::controller::Shell;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
 use crate::domain::clearance::{READING_AGE_MAX, clearance};
-use crate::domain::command::{Command, InstallOrder};
+use crate::domain::command::{Command, InstallOrder, RequestId};
 use crate::domain::due::Action;
 use crate::domain::enrolment::ClaimIdentity;
 use crate::domain::evidence::{LastActivity, Operation, Reading};
@@ -22,6 +22,7 @@ use crate::domain::permission::maximum_duration;
 use crate::domain::plan::{Note, RunKey};
 use crate::domain::run::follow::{refused, unsent};
 use crate::domain::run::{Progress, Run, Step, StepReason};
+use crate::planted::{self, Bug};
 use crate::record::request_id;
 
 /// Machines looked at at the same time.
@@ -205,7 +206,9 @@ pub(super) async fn send(
         };
         let now = shell.clock.now();
         let allowed = if may_send {
-            still_allowed(leadership, asking, work, &intent, now)
+            let asked = still_allowed(leadership, asking, work, &intent, now);
+            let end = work[&intent.run].run.terms.window.end;
+            planted::pick(Bug::WakeAndSend, asked, Ok(end))
         } else {
             Err(note("NotSent", "the lease could not be renewed"))
         };
@@ -287,6 +290,8 @@ async fn command(
         // Nothing is sent, so nothing is refused.
         return (unsent(before, now, &error.to_string()), Some(error));
     }
+    let another = RequestId(String::new());
+    let request = planted::pick(Bug::AnotherRequestId, request, another);
     let sent = match intent.command {
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
@@ -300,9 +305,15 @@ async fn command(
                 published_until: terms.published_until,
                 maximum_duration,
             };
-            cloud
-                .install(&machine.id, machine.kind, &order, request)
-                .await
+            let sent = cloud.install(&machine.id, machine.kind, &order, request.clone());
+            match sent.await {
+                Err(error) if !error.is_sure_refusal() && planted::is(Bug::RetryOnTimeout) => {
+                    cloud
+                        .install(&machine.id, machine.kind, &order, request)
+                        .await
+                }
+                sent => sent,
+            }
         }
     };
     let error = sent.as_ref().err().cloned();
@@ -331,7 +342,9 @@ fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>
                 }),
             ..before.at(Step::Running, now, None, "the command was accepted")
         },
-        Err(error) if error.is_sure_refusal() => refused(before, now, &error.to_string()),
+        Err(error) if error.is_sure_refusal() || planted::is(Bug::AmbiguousIsRefusal) => {
+            refused(before, now, &error.to_string())
+        }
         Err(error) => before.at(
             Step::Unknown,
             now,

@@ -6,8 +6,9 @@ use super::View;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
 use crate::domain::machine::{Health, Machine, MachineId, MachineKind, Placement};
 use crate::domain::policy::Spread;
-use crate::domain::run::{LimitKey, Run, RunMachine};
+use crate::domain::run::{LimitKey, Progress, Run, RunMachine, Step};
 use crate::domain::snapshot::ARC_SILENT_AFTER;
+use crate::planted::{self, Bug};
 
 /// The name of the cluster in which all guests stand whose cluster is not known.
 const UNKNOWN_CLUSTER: &str = "unknown";
@@ -39,6 +40,10 @@ pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option
     let down = awake
         .iter()
         .filter(|machine| machine.health != Health::Healthy)
+        .filter(|machine| {
+            let is_unknown = matches!(machine.health, Health::Unknown(_));
+            !(is_unknown && planted::is(Bug::UnknownIsHealthy))
+        })
         .map(|machine| machine.id.clone())
         .chain(pass.domain.held.keys().cloned())
         .chain(found_down.iter().cloned());
@@ -59,8 +64,11 @@ pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option
             Spread::ALL,
         );
     }
-    for run in pass.domain.runs.values().filter(|run| run.is_open()) {
-        for (machine, _) in run.engaged() {
+    let open = pass.domain.runs.values().filter(|run| run.is_open());
+    for run in open.skip(planted::pick(Bug::OneRunCounts, 0, 1)) {
+        let forgotten =
+            |own: &Progress| own.step == Step::Starting && planted::is(Bug::ForgetIntents);
+        for (machine, _) in run.engaged().filter(|(_, own)| !forgotten(own)) {
             budget.engage(
                 &machine.id,
                 &machine.name,
@@ -127,12 +135,15 @@ fn stages(pass: View<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
 /// Groups are the domain's, not a fleet's: every machine of the namespace that bears the tag
 /// counts, whichever fleet made the rule.
 fn groups(pass: View<'_>, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
-    for key in pass.outlooks.keys() {
+    for (key, outlook) in pass.outlooks {
         let Some(fleet) = pass.fleet(key) else {
             continue;
         };
-        for rule in &fleet.policy.groups {
-            for (value, members) in by_tag(counted, &rule.tag) {
+        let own = |id: &MachineId| outlook.roster.contains_key(id);
+        let rules = fleet.policy.groups.iter();
+        for rule in rules.filter(|_| !planted::is(Bug::IgnoreGroups)) {
+            for (value, mut members) in by_tag(counted, &rule.tag) {
+                members.retain(|id| own(id) || !planted::is(Bug::OwnGroupOnly));
                 let max = rule.max_unavailable.of(members.len());
                 let key = LimitKey::Group {
                     tag: rule.tag.to_ascii_lowercase(),

@@ -19,6 +19,7 @@ use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run, RunMachine};
 use crate::domain::snapshot::Domain;
 use crate::domain::spread::Place;
+use crate::planted::{self, Bug};
 
 /// Tells whether the identity of a run sees enough to act on.
 pub(super) fn sees(domain: &Domain, run: &str, now: DateTime<Utc>) -> bool {
@@ -112,7 +113,9 @@ pub(super) fn take(
     };
     budget.admit(&machine.id, place, spread, &frozen)?;
     let (name, kind) = (&machine.name, machine.kind);
-    budget.engage(&machine.id, name, kind, &machine.placement, spread);
+    if !planted::is(Bug::ForgetIntents) {
+        budget.engage(&machine.id, name, kind, &machine.placement, spread);
+    }
     Ok(())
 }
 

@@ -147,12 +147,14 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         let announce = *at - lead.unwrap_or_default();
         found.wake_by(if announce > now { announce } else { *at });
     }
-    if pass
-        .domain
-        .runs
-        .values()
-        .any(|run| run.fleet == fleet.key && run.is_moving())
-    {
+    let mut runs = pass.domain.runs.values();
+    if let Some(run) = runs.find(|run| run.fleet == fleet.key && run.is_moving()) {
+        for candidate in candidates {
+            let text = format!("waits for run {}, which is under way", run.name);
+            let note = Note::new("AwaitsRun", text);
+            let id = candidate.member.machine.id.clone();
+            found.notes.insert(id, note);
+        }
         return found;
     }
     let free: Vec<Candidate<'_>> = candidates

@@ -12,6 +12,7 @@ use crate::domain::rollout::{failed_installs, is_retried};
 use crate::domain::roster::{Member, runs_of};
 use crate::domain::run::follow::{Next, Sight, next};
 use crate::domain::run::{DELETED_KEPT_MAX, Progress, Run, RunMachine, Step, StepReason, is_held};
+use crate::planted::{self, Bug};
 
 /// The most steps a machine takes in one pass.
 const STEPS_PER_PASS_MAX: usize = 4;
@@ -192,7 +193,7 @@ fn sight<'a>(
                 .iter()
                 .any(|word| word.id == machine.id && word.at >= progress.since)
         }),
-        aborted: run.deleted_at.is_some()
+        aborted: (run.deleted_at.is_some() && !planted::is(Bug::IgnoreDeletion))
             || gone
             || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         deleted_at: run.deleted_at,

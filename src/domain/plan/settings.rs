@@ -9,6 +9,7 @@ use crate::domain::permission::open_span;
 use crate::domain::roster::{Member, in_open_runs};
 use crate::domain::run::{Step, StepReason};
 use crate::domain::snapshot::Snapshot;
+use crate::planted::{self, Bug};
 
 /// Writes the note of each machine by what it is alone; runs and drafts write over it.
 pub(super) fn explain(pass: &mut Pass<'_>) {
@@ -151,7 +152,7 @@ fn released<'a>(
         .machines
         .values()
         .map(AsRef::as_ref)
-        .filter(|machine| !fleet.selector.matches(machine))
+        .filter(|machine| !fleet.selector.matches(machine) && !planted::is(Bug::NoRestore))
         .filter_map(|machine| {
             let claim = claim_of(machine).ok()??;
             (claim.identity == *identity).then(|| (machine, restore(machine, &claim)))

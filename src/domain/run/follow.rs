@@ -16,6 +16,7 @@ use crate::domain::command::Command;
 use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question};
 use crate::domain::machine::{Health, InstallRecord, InstallStatus, Machine, MachineKind};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
+use crate::planted::{self, Bug};
 
 use self::verdict::{judge, restarted, settled_after, verifying};
 
@@ -140,6 +141,9 @@ pub fn next(
     }
     match &progress.step {
         Step::Planned => planned(run, machine, progress, sight, now),
+        Step::Starting if planted::is(Bug::SkipEvidence) => {
+            Next::Become(unsent(progress, now, "never sent"))
+        }
         Step::Starting => {
             let text = "the intent to command it is written; whether it was sent is not known";
             let held = progress.at(Step::Unknown, now, Some(StepReason::OutcomeUnknown), text);
@@ -251,10 +255,7 @@ fn planned(
             "it is not in the inventory any more",
         );
     }
-    if sight
-        .machine
-        .is_some_and(|seen| seen.incarnation != machine.incarnation)
-    {
+    if is_another_life(machine, sight) && !planted::is(Bug::WrongIncarnation) {
         let text = "another machine bears its resource id now";
         return skip(progress, now, StepReason::Recreated, text);
     }
@@ -305,7 +306,8 @@ fn ready(run: &Run, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) 
     if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
         return Next::Stay(format!("refused, tried again soon: {}", progress.message));
     }
-    if sight.earlier_attempts + progress.attempts > sight.retries {
+    let tried = sight.earlier_attempts + progress.attempts;
+    if tried > sight.retries && !planted::is(Bug::RetryForEver) {
         let text = "it was tried as often as the policy allows";
         return fail(progress, now, StepReason::InstallFailed, text);
     }
@@ -370,7 +372,7 @@ fn unknown(
             let answers = sight
                 .machine
                 .is_some_and(|seen| seen.health == Health::Healthy);
-            if sources_are_newer && answers {
+            if (sources_are_newer && answers) || planted::is(Bug::EarlyHorizon) {
                 let text = "no source shows the command, past the time it could still arrive";
                 // It is as good as refused: the attempt counts no more.
                 let never = Progress {
@@ -498,11 +500,7 @@ fn running(
             }
             judge(terms, machine, progress, outcome, now, sight, now)
         }
-        Some(Answer::Operation(OperationState::Gone)) => Next::Become(Progress {
-            operation: None,
-            message: "Azure forgot the operation; its traces on the machine are followed".into(),
-            ..progress.clone()
-        }),
+        Some(Answer::Operation(OperationState::Gone)) => forgotten(progress, now),
         Some(Answer::Reading(reading))
             if progress.command == Some(Command::Restart)
                 && reading.incarnation == machine.incarnation
@@ -515,6 +513,17 @@ fn running(
         }
         _ => no_end(progress, now, "the command runs"),
     }
+}
+
+fn forgotten(progress: &Progress, now: DateTime<Utc>) -> Next {
+    let text = "Azure forgot the operation; its traces on the machine are followed";
+    let followed = Progress {
+        operation: None,
+        message: text.to_owned(),
+        ..progress.clone()
+    };
+    let unsent = unsent(progress, now, text);
+    Next::Become(planted::pick(Bug::RepostAfterGone, followed, unsent))
 }
 
 fn no_end(progress: &Progress, now: DateTime<Utc>, text: &str) -> Next {

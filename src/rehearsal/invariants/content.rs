@@ -62,6 +62,10 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
     if sent.call.operation != azure_sim::CallOperation::Install {
         return Ok(2);
     }
+    if sent.call.reboot_setting.as_deref() == Some("Always") {
+        let text = "no install that reboots a machine which owes no reboot";
+        return Err(Fault::on(&sent.machine, text, "rebootSetting Always"));
+    }
     let pinned = !sent.call.kbs.is_empty() && sent.call.classifications.is_empty();
     if let Some(kb) = sent.call.kbs.iter().find(|kb| !allows(run, kb)) {
         let text = format!("only KBs of {:?}", run.spec.allowed_kbs);

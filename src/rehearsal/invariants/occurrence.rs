@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Fault, Invariant};
 use crate::domain::zone::Zone;
+use crate::rehearsal::openings::length;
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::world::World;
 
@@ -42,7 +43,9 @@ impl Invariant for OneOpening {
         let Ok(zone) = Zone::parse(&object.spec.time_zone) else {
             return Ok(0);
         };
-        let date = zone.utc_to_local(window.start).date();
+        // An excluded day may have cut off the begin, never what comes after it.
+        let begins = length(&object.spec.duration).map_or(window.start, |own| window.end - own);
+        let date = zone.utc_to_local(begins).date();
         // Whoever writes another start time opens another window.
         let spec = format!("{:?} {}", object.spec.schedule, object.spec.start_time);
         let start = *self.seen.entry((key, spec, date)).or_insert(window.start);

@@ -1,11 +1,13 @@
 //! Owned: settings are changed only where they are ours to change, and always with a claim.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use azure_sim::{Actor, What};
+use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{Fault, Invariant};
+use crate::api::fleet::{Mode, OnRelease};
 use crate::rehearsal::world::World;
 
 /// The patch settings that the operator may write, as paths below `patchSettings`.
@@ -16,8 +18,19 @@ const OWNED: [&str; 4] = [
     "automaticByPlatformSettings.rebootSetting",
 ];
 
+/// A machine that is let go of has its settings back after this time.
+const RESTORED_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// The licence feature, among the paths that were changed.
+const LICENCE: &str = "licence";
+
 /// Checks changes of settings, tags and licences.
-pub(super) struct Owned;
+#[derive(Default)]
+pub(super) struct Owned {
+    /// The paths that the operator changed on each machine: those may go back to what stood
+    /// before, also when no fleet selects the machine any more.
+    changed: BTreeMap<String, BTreeSet<String>>,
+}
 
 impl Invariant for Owned {
     fn name(&self) -> &'static str {
@@ -42,7 +55,7 @@ impl Invariant for Owned {
                     let text = format!("a change of {} only", OWNED.join(", "));
                     return Err(Fault::on(machine, text, format!("a change of {path}")));
                 }
-                selected(world, machine).map(|checks| checks + 1)
+                self.allowed(world, machine, paths)
             }
             What::TagsChanged { by, before, after } if is_ours(by, world) => {
                 let mut paths = BTreeSet::new();
@@ -65,7 +78,7 @@ impl Invariant for Owned {
                     let text = "the claim in the tags before the licence";
                     return Err(Fault::on(machine, text, "no claim"));
                 }
-                selected(world, machine).map(|checks| checks + 1)
+                self.allowed(world, machine, BTreeSet::from([LICENCE.to_owned()]))
             }
             _ => Ok(0),
         }
@@ -74,7 +87,14 @@ impl Invariant for Owned {
     fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
         let mut checks = 0;
         for (id, truth) in &world.machines {
-            if truth.settings_ours && truth.exists {
+            if !truth.exists {
+                continue;
+            }
+            if truth.is_claimed && is_released(world, id) {
+                let text = "the settings back that a fleet changed and let go of";
+                return Err(Fault::on(id, text, "a claim still"));
+            }
+            if truth.settings_ours && takes(world, id) {
                 checks += 1;
                 if !truth.is_claimed {
                     let text = "a claim on each machine whose settings we changed";
@@ -90,17 +110,53 @@ fn is_ours(by: &Actor, world: &World) -> bool {
     matches!(by, Actor::Caller { name, .. } if *name == world.operator)
 }
 
-fn selected(world: &World, machine: &str) -> Result<u64, Fault> {
+impl Owned {
+    fn allowed(
+        &mut self,
+        world: &World,
+        machine: &str,
+        paths: BTreeSet<String>,
+    ) -> Result<u64, Fault> {
+        let known = self.changed.entry(machine.to_owned()).or_default();
+        let fit = world
+            .facts
+            .get(machine)
+            .is_some_and(|own| own.unfit.is_none());
+        if takes(world, machine) && fit {
+            known.extend(paths);
+            return Ok(3);
+        }
+        if !paths.is_empty() && paths.is_subset(known) {
+            return Ok(2);
+        }
+        let text = "changes only on machines that a fleet selects and that can be hotpatched";
+        Err(Fault::on(machine, text, "a change"))
+    }
+}
+
+/// Tells whether a fleet selects a machine.
+fn takes(world: &World, machine: &str) -> bool {
     let facts = world.facts.get(machine);
     let mut fleets = world.fleets.all();
-    let taken =
-        facts.is_some_and(|own| fleets.any(|(_, fleet)| own.is_selected(&fleet.spec.selector)));
-    let fit = facts.is_some_and(|own| own.unfit.is_none());
-    if taken && fit {
-        return Ok(2);
-    }
-    let text = "changes only on machines that a fleet selects and that can be hotpatched";
-    Err(Fault::on(machine, text, "a change"))
+    facts.is_some_and(|own| fleets.any(|(_, fleet)| own.is_selected(&fleet.spec.selector)))
+}
+
+/// Tells whether all fleets, each of which puts back what it lets go of and may act, have let a
+/// machine go for so long that it must have its settings back.
+fn is_released(world: &World, machine: &str) -> bool {
+    let Some(facts) = world.facts.get(machine) else {
+        return false;
+    };
+    let seen = world.now - RESTORED_AFTER;
+    let mut fleets = world.fleets.all().peekable();
+    fleets.peek().is_some()
+        && fleets.all(|(name, fleet)| {
+            let before = world.fleets.at(name, seen);
+            let acts = fleet.spec.mode != Mode::Observe && !fleet.spec.suspend;
+            let was_out = before.is_some_and(|own| !facts.is_selected(&own.spec.selector));
+            let restores = fleet.spec.on_release == OnRelease::Restore;
+            acts && restores && was_out && !facts.is_selected(&fleet.spec.selector)
+        })
 }
 
 fn changed(path: &str, before: &Value, after: &Value, into: &mut BTreeSet<String>) {

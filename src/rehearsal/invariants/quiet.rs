@@ -6,6 +6,7 @@ use super::{Fault, Invariant, WATCH_GRACE};
 use crate::api::HotpatchRun;
 use crate::api::fleet::Mode;
 use crate::api::request::{HotpatchRequestSpec, Verb};
+use crate::api::time::from_k8s;
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::world::World;
 
@@ -42,6 +43,10 @@ impl Invariant for Quiet {
 }
 
 fn stopped(world: &World, name: &Name, run: &HotpatchRun, at: DateTime<Utc>) -> Option<String> {
+    let deleted = run.metadata.deletion_timestamp.as_ref().and_then(from_k8s);
+    if deleted.is_some_and(|since| since <= at) {
+        return Some(format!("run {} is being deleted", name.1));
+    }
     let key = (name.0.clone(), run.spec.fleet_name.clone());
     let Some(fleet) = world.fleets.at(&key, at) else {
         return Some(format!("fleet {} is not there", key.1));

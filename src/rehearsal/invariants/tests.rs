@@ -3,6 +3,8 @@
 // tests may unwrap
 #![allow(clippy::unwrap_used)]
 
+mod order;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Intent, Lease, World, Write};
+use super::{Intent, Lease, Taken, World, Write};
 use crate::api::HotpatchRun;
 use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
 use crate::rehearsal::shelf::Name;
-use crate::rehearsal::truth::{Cause, Install, Reboot, Sent, Truth, cause_of, request_of};
+use crate::rehearsal::truth::{Install, Reboot, Sent, Truth, cause_of, request_of};
 use crate::rehearsal::weather::Arrival;
 
 impl World {
@@ -91,6 +91,7 @@ impl World {
         let holder = lease["spec"]["holderIdentity"]
             .as_str()
             .filter(|own| !own.is_empty());
+        self.pass_on(holder);
         let epoch = lease["metadata"]["annotations"][EPOCH_ANNOTATION].as_str();
         self.lease = Lease {
             holder: holder.map(str::to_owned),
@@ -102,6 +103,20 @@ impl World {
         if let Some(holder) = self.lease.holder.clone() {
             self.renew(Some(&holder));
         }
+    }
+
+    /// Notes that the lease passes to another holder, if it does.
+    fn pass_on(&mut self, holder: Option<&str>) {
+        let new = holder.filter(|own| self.lease.holder.as_deref() != Some(own));
+        let Some(holder) = new else { return };
+        let known = self.taken.as_ref().map(|own| own.holder.as_str());
+        self.leaders += u32::from(known != Some(holder));
+        self.taken = Some(Taken {
+            holder: holder.to_owned(),
+            at: self.now,
+            is_given_up: self.lease.holder.is_none(),
+            epoch_before: self.epoch_known,
+        });
     }
 
     pub(super) fn renew(&mut self, holder: Option<&str>) {
@@ -145,6 +160,15 @@ impl World {
                 }
             }
             _ => self.change(effect, &operator),
+        }
+        match &effect.what {
+            // What ran on a machine ends with it.
+            What::Deleted | What::Recreated => self.end_on(effect, |_| true),
+            // A hung guest that somebody starts has had its restart.
+            What::BecameHealthy => {
+                self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+            }
+            _ => {}
         }
     }
 
@@ -255,15 +279,19 @@ impl World {
             .find(|own| own.machine == effect.machine_id);
         let Some(reboot) = last else { return };
         reboot.ended = Some(effect.at);
-        if let Cause::Command(Some(request)) = &reboot.cause {
-            let request = request.clone();
-            let restart = self.open_commands().any(|own| {
-                own.call.operation == CallOperation::Restart
-                    && own.call.client_request_id.as_ref() == Some(&request)
-            });
-            if restart {
-                self.end(&request, effect.at);
-            }
+        self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+    }
+
+    /// Ends the commands of a machine that can no longer be under way.
+    fn end_on(&mut self, effect: &Effect, which: impl Fn(&Sent) -> bool) {
+        let own = |index: &usize| {
+            let sent = &self.sent[*index];
+            sent.machine == effect.machine_id && which(sent)
+        };
+        let over: Vec<usize> = self.open.iter().copied().filter(own).collect();
+        for index in over {
+            self.sent[index].ended = Some(effect.at);
+            self.open.remove(&index);
         }
     }
 

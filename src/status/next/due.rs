@@ -18,8 +18,9 @@ use crate::status::text;
 type Group = (usize, ReleaseId, Action);
 
 /// Reasons by how soon they lead to an action, the soonest first.
-const SOONEST: [&str; 9] = [
+const SOONEST: [&str; 10] = [
     "Due",
+    "AwaitsRun",
     "KeptApart",
     "AwaitsWindow",
     "Soaking",
@@ -95,7 +96,7 @@ fn sentence(
     let count = text::machines(members.len());
     let what = format!("{stage} of {release} on {count}");
     let told = match reason {
-        "Due" | "KeptApart" => {
+        "Due" | "AwaitsRun" | "KeptApart" => {
             let window = open_span(fleet, stage, action, picture.now);
             let place = match &window {
                 Some((_, name)) if name == ANY_TIME => " now".to_owned(),

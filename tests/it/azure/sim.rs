@@ -89,6 +89,8 @@ both_ways! {
 struct World {
     sim: AzureSim,
     cloud: Cloud,
+    /// Makes a cloud that remembers nothing.
+    way_in: Box<dyn Fn() -> Cloud>,
     time: Arc<Mutex<DateTime<Utc>>>,
     /// Serves until the world is gone.
     _served: Option<Served>,
@@ -103,10 +105,14 @@ impl World {
         let sim = AzureSim::new(clock, options);
         let (transport, endpoint, served) = reach(way, &sim);
         let endpoint = Endpoint::parse(&endpoint).unwrap();
-        let cloud = Cloud::new(transport, endpoint, Token::new("operator").unwrap());
+        let way_in = move || {
+            let token = Token::new("operator").unwrap();
+            Cloud::new(Arc::clone(&transport), endpoint.clone(), token)
+        };
         Self {
             sim,
-            cloud,
+            cloud: way_in(),
+            way_in: Box::new(way_in),
             time,
             _served: served,
         }
@@ -114,9 +120,7 @@ impl World {
 
     /// The cloud as another process of the operator makes it, which remembers nothing.
     fn another_process(&self) -> Cloud {
-        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
-        let transport = Arc::new(SimTransport::new(self.sim.clone()));
-        Cloud::new(transport, endpoint, Token::new("operator").unwrap())
+        (self.way_in)()
     }
 
     fn now(&self) -> DateTime<Utc> {

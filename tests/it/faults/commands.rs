@@ -49,14 +49,14 @@ fn a_conflict_is_a_refusal_that_is_tried_again_without_doubt() {
 }
 
 #[test]
-fn a_throttled_command_is_sent_again_in_a_later_pass_without_doubt() {
-    for fault in ["throttled-seconds=300", "throttled-date=300"] {
+fn a_throttled_command_is_sent_again_when_azure_said_so_and_without_doubt() {
+    for fault in ["throttled-seconds=900", "throttled-date=900"] {
         let told = first_two(fault);
         assert_eq!(told.answered(Some(429)), 2, "{fault}");
         assert_eq!(told.answered(Some(202)), 6, "{fault}");
         let waits = told.waits_after(429);
         assert!(
-            waits.len() == 2 && waits.iter().all(|own| *own >= 300),
+            waits.len() == 2 && waits.iter().all(|own| *own >= 900),
             "{fault}: {waits:?}"
         );
         assert!(!told.has_been("Unknown") && told.log_reads == 0, "{fault}");

@@ -50,7 +50,7 @@ fn nothing_is_sent_into_a_region_that_is_down() {
 #[test]
 fn an_expired_token_silences_the_operator_and_its_fleet_says_so() {
     let told = silent("token-expired");
-    let says = "CredentialsValid TokenRefused";
+    let says = "CredentialsValid TokenNotAccepted";
     assert!(told.complaints.contains(says), "{:?}", told.complaints);
 }
 

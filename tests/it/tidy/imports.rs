@@ -1,5 +1,5 @@
 //! Imports run one way: cli → simulation → rehearsal → controller → {telemetry, validate, record,
-//! status} → azure → {domain, api} → nothing.
+//! status} → azure → {domain, api} → nothing; the switch of planted bugs lies below them all.
 
 use super::source::{Finding, Source, names, tree};
 use super::{fires, none};
@@ -15,7 +15,12 @@ struct Layer {
 }
 
 /// The whole architecture. `*` is everything.
-const LAYERS: [Layer; 11] = [
+const LAYERS: [Layer; 12] = [
+    Layer {
+        module: "planted",
+        modules: &[],
+        crates: &["std"],
+    },
     Layer {
         module: "api",
         modules: &[],
@@ -31,7 +36,7 @@ const LAYERS: [Layer; 11] = [
     },
     Layer {
         module: "domain",
-        modules: &[],
+        modules: &["planted"],
         crates: &["std", "chrono", "csv", "serde", "thiserror"],
     },
     Layer {
@@ -51,7 +56,7 @@ const LAYERS: [Layer; 11] = [
     },
     Layer {
         module: "azure",
-        modules: &["domain"],
+        modules: &["domain", "planted"],
         crates: &[
             "std",
             "bytes",
@@ -93,6 +98,7 @@ const LAYERS: [Layer; 11] = [
             "api",
             "azure",
             "domain",
+            "planted",
             "record",
             "status",
             "telemetry",
@@ -122,6 +128,7 @@ const LAYERS: [Layer; 11] = [
             "azure",
             "controller",
             "domain",
+            "planted",
             "record",
             "status",
             "telemetry",
@@ -152,8 +159,20 @@ const LAYERS: [Layer; 11] = [
     },
     Layer {
         module: "simulation",
-        modules: &["domain"],
-        crates: &["std", "chrono"],
+        modules: &["api", "controller", "domain", "planted", "rehearsal"],
+        crates: &[
+            "std",
+            "azure_sim",
+            "chrono",
+            "fastrand",
+            "kube",
+            "kube_sim",
+            "serde",
+            "serde_json",
+            "sha2",
+            "thiserror",
+            "tokio",
+        ],
     },
     Layer {
         module: "cli",

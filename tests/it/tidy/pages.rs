@@ -64,7 +64,7 @@ fn parts(sources: &[Source]) -> BTreeSet<String> {
 }
 
 /// Returns the names that the checkers of invariants give themselves.
-fn checkers(sources: &[Source]) -> BTreeSet<String> {
+pub(super) fn checkers(sources: &[Source]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for source in sources
         .iter()

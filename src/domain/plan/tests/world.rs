@@ -344,7 +344,10 @@ impl World {
             let told = self.told.insert(id.clone(), note.reason.clone());
             let is_news = told.as_ref() != Some(&note.reason);
             let is_step = !matches!(Step::parse(&note.reason), Step::NotUnderstood(_));
-            if is_news && !is_step && !["Due", "Current"].contains(&note.reason.as_str()) {
+            if is_news
+                && !is_step
+                && !["AwaitsRun", "Due", "Current"].contains(&note.reason.as_str())
+            {
                 let text = format!("{}: {}", note.reason, note.message);
                 why.entry(text).or_default().push(id.name());
             }

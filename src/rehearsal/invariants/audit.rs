@@ -1,0 +1,72 @@
+//! Audit: the audit log and what happened match.
+
+use std::collections::BTreeSet;
+
+use super::{Fault, Invariant};
+use crate::rehearsal::world::World;
+
+/// Checks that each verdict has its line, and each line its machine.
+pub(super) struct AuditLog;
+
+impl Invariant for AuditLog {
+    fn name(&self) -> &'static str {
+        "audit"
+    }
+
+    fn states(&self) -> &'static str {
+        "each verdict has a line in the audit log, and no line says more than happened"
+    }
+
+    fn check(&mut self, _: &World) -> Result<u64, Fault> {
+        Ok(0)
+    }
+
+    fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
+        let word = |line: &serde_json::Value, key: &str| {
+            line[key].as_str().unwrap_or_default().to_ascii_lowercase()
+        };
+        let lines: BTreeSet<(String, String, String)> = world
+            .audit
+            .iter()
+            .map(|line| {
+                (
+                    word(line, "run"),
+                    word(line, "machine"),
+                    word(line, "verdict"),
+                )
+            })
+            .collect();
+        let mut checks = 0;
+        for (name, run) in &world.runs {
+            for own in run.status.iter().flat_map(|status| &status.machines) {
+                let is_final = matches!(own.step.as_str(), "Succeeded" | "Failed" | "Skipped");
+                // A process that died took the lines of its last pass with it.
+                if !is_final || world.leaders > 1 {
+                    continue;
+                }
+                checks += 1;
+                let id = own.id.to_ascii_lowercase();
+                let line = (name.1.clone(), id, own.step.to_ascii_lowercase());
+                if !lines.contains(&line) {
+                    let text = format!("a line for {} in run {}", own.step, name.1);
+                    return Err(Fault::on(&own.id, text, "none"));
+                }
+            }
+        }
+        for (run, machine, verdict) in &lines {
+            let mut runs = world.runs.iter().filter(|(name, _)| name.1 == *run);
+            let kbs = runs.next().map(|(_, run)| &run.spec.allowed_kbs);
+            let truth = world.machines.get(machine).filter(|own| own.exists);
+            let (Some(kbs), Some(truth)) = (kbs, truth) else {
+                continue;
+            };
+            checks += 1;
+            let has = |kb: &String| truth.installed.contains(kb.trim_start_matches("KB"));
+            if verdict == "succeeded" && !kbs.is_empty() && !kbs.iter().any(has) {
+                let text = format!("the release of run {run}, as its line says");
+                return Err(Fault::on(machine, text, "none of its KBs"));
+            }
+        }
+        Ok(checks)
+    }
+}

@@ -1,0 +1,145 @@
+//! Stages: a stage begins when the one before is done and soaked, and stops when too many failed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Fault, Invariant, WATCH_GRACE};
+use crate::api::HotpatchRun;
+use crate::api::policy::{BaselinePolicySpec, FailureScope};
+use crate::api::request::Verb;
+use crate::api::run::RunMachineStatus;
+use crate::rehearsal::limits::is_engaged;
+use crate::rehearsal::openings::length;
+use crate::rehearsal::shelf::Name;
+use crate::rehearsal::truth::Sent;
+use crate::rehearsal::world::World;
+
+/// Checks the order of stages, their soak and their failures.
+pub(super) struct Stages;
+
+impl Invariant for Stages {
+    fn name(&self) -> &'static str {
+        "stages"
+    }
+
+    fn states(&self) -> &'static str {
+        "a stage begins when the one before is done and soaked, and stops when too many failed"
+    }
+
+    fn check(&mut self, world: &World) -> Result<u64, Fault> {
+        let Some(sent) = world.just_sent().filter(|own| own.is_accepted()) else {
+            return Ok(0);
+        };
+        let Some((name, run)) = sent.run.as_ref().zip(world.run_of(sent)) else {
+            return Ok(0);
+        };
+        let of_release: Vec<(&Name, &HotpatchRun)> = world
+            .runs
+            .iter()
+            .filter(|(own, other)| {
+                own.0 == name.0
+                    && other.spec.fleet_uid == run.spec.fleet_uid
+                    && other.spec.release == run.spec.release
+            })
+            .map(|(own, other)| (own, other.as_ref()))
+            .collect();
+        failures(world, sent, run, &of_release)?;
+        let seen = sent.at - WATCH_GRACE;
+        let Some(policy) = policy_at(world, name, run, seen) else {
+            return Ok(1);
+        };
+        let stages = policy.stages.iter();
+        let earlier = stages.take_while(|own| own.name != run.spec.stage);
+        for stage in earlier {
+            let soak = length(&stage.soak).unwrap_or_default();
+            proven(sent, &stage.name, soak, &of_release)?;
+        }
+        Ok(2)
+    }
+}
+
+fn policy_at(
+    world: &World,
+    name: &Name,
+    run: &HotpatchRun,
+    seen: DateTime<Utc>,
+) -> Option<BaselinePolicySpec> {
+    let fleet = (name.0.clone(), run.spec.fleet_name.clone());
+    let fleet = world.fleets.at(&fleet, seen)?;
+    let policy = (name.0.clone(), fleet.spec.policy_ref.name.clone());
+    Some(world.policies.at(&policy, seen)?.spec.clone())
+}
+
+fn entries(run: &HotpatchRun) -> impl Iterator<Item = &RunMachineStatus> {
+    run.status.iter().flat_map(|status| &status.machines)
+}
+
+/// Checks that nobody of an earlier stage is worked on, and that its last success is old enough.
+fn proven(
+    sent: &Sent,
+    stage: &str,
+    soak: TimeDelta,
+    of_release: &[(&Name, &HotpatchRun)],
+) -> Result<(), Fault> {
+    let own = of_release.iter().filter(|(_, run)| run.spec.stage == stage);
+    for entry in own.flat_map(|(_, run)| entries(run)) {
+        if is_engaged(&entry.step) {
+            let text = format!("stage {stage} to be done first");
+            return Err(Fault::on(
+                &sent.machine,
+                text,
+                format!("{} of it", entry.step),
+            ));
+        }
+        let ended = entry.ended_at.or(entry.since);
+        let since = ended.filter(|_| entry.step == "Succeeded");
+        if let Some(since) = since.filter(|since| sent.at < *since + soak) {
+            let text = format!("stage {stage} to soak until {}", since + soak);
+            return Err(Fault::on(&sent.machine, text, "a command"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no more machines failed than the run bears: by their last word, and without the
+/// release in truth. Where a person asked to try again, it is theirs to say.
+fn failures(
+    world: &World,
+    sent: &Sent,
+    run: &HotpatchRun,
+    of_release: &[(&Name, &HotpatchRun)],
+) -> Result<(), Fault> {
+    let Some(max) = run.spec.failures.max else {
+        return Ok(());
+    };
+    if world
+        .requests
+        .all()
+        .any(|(_, own)| own.spec.verb == Verb::Retry)
+    {
+        return Ok(());
+    }
+    let per_release = run.spec.failures.per == Some(FailureScope::Release);
+    let counted: Vec<&RunMachineStatus> = of_release
+        .iter()
+        .filter(|(_, own)| per_release || own.spec.stage == run.spec.stage)
+        .flat_map(|(_, own)| entries(own))
+        .collect();
+    let failed = world.facts.keys().filter(|id| {
+        let own = counted.iter().filter(|own| own.id.eq_ignore_ascii_case(id));
+        let last = own
+            .filter(|own| own.attempts.unwrap_or(0) > 0)
+            .max_by_key(|own| own.since);
+        let lacks = |kb: &String| {
+            let kb = kb.trim_start_matches("KB");
+            let truth = world.machines.get(*id);
+            truth.is_some_and(|own| own.exists && !own.installed.contains(kb))
+        };
+        last.is_some_and(|own| own.step == "Failed") && run.spec.allowed_kbs.iter().all(lacks)
+    });
+    let count = failed.count();
+    if count > max as usize {
+        let text = format!("silence in stage {}: {max} may fail", run.spec.stage);
+        return Err(Fault::on(&sent.machine, text, format!("{count} failed")));
+    }
+    Ok(())
+}
