@@ -149,7 +149,8 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
 }
 
 /// Tells since when a machine is proven to have a release: by its record, or by a run of ours
-/// that succeeded on this life of it, unless the release is due on it again.
+/// that succeeded on this life of it, whichever is later, unless the release is due on it again.
+/// What somebody else installed and a run of ours made effective is proven by the run.
 fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<DateTime<Utc>> {
     if member.due().is_some_and(|due| due.release == release) {
         return None;
@@ -160,7 +161,7 @@ fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<
         .filter(|progress| progress.step == Step::Succeeded)
         .map(|progress| progress.since)
         .max();
-    member.has_release_since(release).or(succeeded)
+    member.has_release_since(release).max(succeeded)
 }
 
 fn is_of_this_life(run: &Run, member: &Member) -> bool {

@@ -8,8 +8,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::facts::Facts;
 use super::world::World;
+use crate::api::machine::MachineKind;
 use crate::api::policy::BaselinePolicySpec;
 use crate::api::{HotpatchFleet, HotpatchRun};
+use crate::domain::snapshot::ARC_SILENT_AFTER;
 
 /// A set or cluster lets one machine in five through (Automatic VM Guest Patching, azure.md §7).
 const SET_PERCENT: u32 = 20;
@@ -202,6 +204,16 @@ pub fn engaged(run: &HotpatchRun) -> impl Iterator<Item = String> {
         .map(|own| own.id.to_ascii_lowercase())
 }
 
+/// Tells whether a server of Arc is silent for so long that it counts neither above nor below any
+/// line: nobody can tell it from one that was switched off.
+fn is_silent_for_long(world: &World, id: &str, since: Option<DateTime<Utc>>) -> bool {
+    let is_server = world
+        .facts
+        .get(id)
+        .is_some_and(|own| own.kind == MachineKind::ArcServer);
+    is_server && since.is_some_and(|since| world.now - since > ARC_SILENT_AFTER)
+}
+
 /// Returns the machines that are unavailable and known to be: commanded or held by a run of the
 /// namespace, under a command in truth, or down for longer than it takes to see.
 pub fn unavailable(world: &World, namespace: &str) -> BTreeSet<String> {
@@ -218,6 +230,7 @@ pub fn unavailable(world: &World, namespace: &str) -> BTreeSet<String> {
             .machines
             .iter()
             .filter(|(_, truth)| truth.down_since.is_some_and(seen) && !truth.is_off)
+            .filter(|(id, truth)| !is_silent_for_long(world, id, truth.down_since))
             .map(|(id, _)| id.clone()),
     );
     machines

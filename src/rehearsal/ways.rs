@@ -84,6 +84,12 @@ impl tower::Service<Request<Body>> for KubeWay {
 }
 
 impl KubeWay {
+    /// Applies a request whose answer nobody hears.
+    async fn apply_unheard(&self, request: Request<Body>) {
+        self.gate.astray().is_not_heard(request.uri().path());
+        let _ = self.apply(request).await;
+    }
+
     async fn apply(&self, request: Request<Body>) -> Result<Response<Carried>, ConnectionLost> {
         let answer = tower::Service::call(&mut self.service.clone(), request).await?;
         Ok(answer.map(Carried::plain))
@@ -102,17 +108,17 @@ impl KubeWay {
             } => Ok(self.refusal(status, retry_after)),
             Fault::NotSent | Fault::RequestLost => Err(ConnectionLost::Before),
             Fault::AnswerLost => {
-                let _ = self.apply(request).await;
+                self.apply_unheard(request).await;
                 Err(ConnectionLost::After)
             }
             Fault::AnswerSpoilt(status) => {
-                let _ = self.apply(request).await;
+                self.apply_unheard(request).await;
                 Ok(self.refusal(status, RetryAfter::Unsaid))
             }
             Fault::Late(long) => {
                 tokio::spawn(async move {
                     sleep(long).await;
-                    let _ = self.apply(request).await;
+                    self.apply_unheard(request).await;
                 });
                 sleep(REQUEST_TIMEOUT.min(long)).await;
                 Err(ConnectionLost::After)
@@ -122,7 +128,7 @@ impl KubeWay {
                 let again = self.clone();
                 tokio::spawn(async move {
                     sleep(long).await;
-                    let _ = again.apply(copy).await;
+                    again.apply_unheard(copy).await;
                 });
                 self.apply(request).await
             }
@@ -134,7 +140,7 @@ impl KubeWay {
             }
             Fault::Death(Side::Before) => never().await,
             Fault::Death(Side::After) => {
-                let _ = self.apply(request).await;
+                self.apply_unheard(request).await;
                 never().await
             }
             Fault::Silent(long) => {

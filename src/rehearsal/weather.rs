@@ -121,6 +121,8 @@ struct Strays {
     late: BTreeSet<String>,
     copies: BTreeMap<String, u32>,
     seen: BTreeSet<String>,
+    /// Paths of requests that arrive now and whose answers nobody hears.
+    unheard: Vec<String>,
 }
 
 impl Astray {
@@ -136,6 +138,18 @@ impl Astray {
     /// Notes that a command will arrive once more than it was sent.
     pub(super) fn doubles(&self, request: &str) {
         *self.strays().copies.entry(request.to_owned()).or_default() += 1;
+    }
+
+    /// Notes that nobody hears the answer to the request that arrives now.
+    pub(super) fn is_not_heard(&self, path: &str) {
+        self.strays().unheard.push(path.to_owned());
+    }
+
+    /// Tells whether somebody hears the answer to a request that was just answered.
+    pub(super) fn was_heard(&self, path: &str) -> bool {
+        let unheard = &mut self.strays().unheard;
+        let found = unheard.iter().position(|own| own == path);
+        found.map(|at| unheard.swap_remove(at)).is_none()
     }
 
     /// Tells how a command came that just arrived.

@@ -28,6 +28,15 @@ impl Invariant for OwnWrites {
         let Some(Happening::Logged(put)) = &world.latest else {
             return Ok(0);
         };
+        let (namespace, name) = &put.run;
+        let path = format!(
+            "/apis/hotpatch.dev/v1alpha1/namespaces/{namespace}/hotpatchruns/{name}/status"
+        );
+        if !world.astray.was_heard(&path) {
+            // Nobody can know of a write whose answer was lost.
+            self.last.remove(&put.run);
+            return Ok(1);
+        }
         if put.status < 300 {
             let stored = world.runs.get(&put.run).map(|run| run.resource_version());
             let made = stored.map_or(0, version);
