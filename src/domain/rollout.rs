@@ -152,15 +152,17 @@ fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseI
 /// that succeeded on this life of it, whichever is later, unless the release is due on it again.
 /// What somebody else installed and a run of ours made effective is proven by the run.
 fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<DateTime<Utc>> {
-    if member.due().is_some_and(|due| due.release == release) {
-        return None;
-    }
     let succeeded = runs_of(domain, &member.machine.id, release)
         .filter(|run| is_of_this_life(run, member))
         .filter_map(|run| run.progress.get(&member.machine.id))
         .filter(|progress| progress.step == Step::Succeeded)
         .map(|progress| progress.since)
         .max();
+    if member.due().is_some_and(|due| due.release == release) {
+        // What the inventory shows as due may be older than the look that ended the run.
+        let shown = member.machine.assessment.as_ref().map(|own| own.at);
+        return succeeded.filter(|since| shown.is_none_or(|shown| shown <= *since));
+    }
     member.has_release_since(release).max(succeeded)
 }
 
@@ -268,8 +270,7 @@ fn count(
         if let Some(since) = proven_since(domain, member, release) {
             counted.progress.succeeded += 1;
             counted.last_success = counted.last_success.max(Some(since));
-        }
-        if member
+        } else if member
             .due()
             .is_some_and(|due| due.release == release && due.cause != Cause::RebootOwed)
         {

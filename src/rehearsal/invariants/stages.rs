@@ -43,6 +43,11 @@ impl Invariant for Stages {
             .map(|(own, other)| (own, other.as_ref()))
             .collect();
         failures(world, sent, run, &of_release)?;
+        // What is installed and waits for its reboot is exposed, and waits for no other stage.
+        let truth = world.machines.get(&sent.machine);
+        if truth.is_some_and(|own| !own.pending.is_empty()) {
+            return Ok(1);
+        }
         let seen = sent.at - WATCH_GRACE;
         let Some(policy) = policy_at(world, name, run, seen) else {
             return Ok(1);
