@@ -92,7 +92,7 @@ fn configuration(world: &mut World, call: &Call) -> Answer {
                     .saying("The scope InGuestPatch needs extensionProperties.InGuestPatchMode.")
                     .at("properties.extensionProperties.InGuestPatchMode"));
             }
-            let made = world.maintenance.get(&key).is_none();
+            let made = !world.maintenance.contains_key(&key);
             let mut properties = body["properties"].clone();
             properties["namespace"] = json!("Microsoft.Maintenance");
             let stored = json!({

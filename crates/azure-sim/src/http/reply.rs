@@ -83,7 +83,7 @@ pub(crate) struct ArmError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    pub(crate) target: Option<String>,
+    pub(crate) target: Option<Box<str>>,
     /// Code, target and message.
     pub(crate) details: Vec<(String, Option<String>, String)>,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -107,7 +107,7 @@ impl ArmError {
     }
 
     pub(crate) fn at(mut self, target: impl Into<String>) -> Self {
-        self.target = Some(target.into());
+        self.target = Some(target.into().into_boxed_str());
         self
     }
 
