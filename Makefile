@@ -4,11 +4,16 @@ CARGO ?= cargo
 # What is passed on to `make demo`: make demo ARGS="--help"
 ARGS ?=
 
-.PHONY: help demo test e2e sweep kill planted check fmt lint doc crds
+# How much `make sim` does.
+SEEDS ?= 10000
+STRIDE ?= 1
+KILLS ?= 300
+
+.PHONY: help demo test e2e sim sim-long sweep kill planted check fmt lint doc crds
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for more)
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -33,11 +38,22 @@ e2e: ## Plays rollouts, contract, chart and kubectl on a real API server; ends w
 	$(PLANE) with $(AZURE) python_
 	$(PLANE) with $(REAL) rollout_
 
+# Optimised, with the bugs that can be planted in it; none is, but where it says so.
+SIMULATE = $(CARGO) run --quiet --profile sim --locked --features planted-bugs -- simulate
+
+sim: ## Simulates everything (SEEDS, STRIDE, KILLS: less of it) and ends with one table
+	$(SIMULATE) --whole --seeds $(SEEDS) --stride $(STRIDE)
+	$(MAKE) planted
+	$(MAKE) kill KILLS=$(KILLS)
+
+sim-long: ## Plays any number of seeds (SEEDS=1000000) and nothing else
+	$(SIMULATE) --seeds $(SEEDS)
+
 sweep: ## Kills the process at every side effect of two rollouts (make test tries some)
 	HOTPATCH_SWEEP=all $(CARGO) test --locked --test it a_process_may_die_anywhere -- --nocapture
 
-kill: ## Kills the real process with -9 around commands, 300 times each way (make test: four)
-	HOTPATCH_KILLS=300 $(CARGO) test --locked --test it a_process_killed_with_9 -- --nocapture
+kill: ## Kills the real process with -9 around commands, KILLS times each way (make test: four)
+	HOTPATCH_KILLS=$(KILLS) $(CARGO) test --locked --test it a_process_killed_with_9 -- --nocapture
 
 planted: ## Plants bugs, one at a time, and shows which checker finds each
 	$(CARGO) test --locked --features planted-bugs --test it -- --nocapture planted::

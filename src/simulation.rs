@@ -7,7 +7,6 @@
 
 pub mod act;
 pub mod campaign;
-
 pub mod class;
 pub mod every;
 pub mod hunt;
@@ -17,3 +16,4 @@ pub mod play;
 pub mod scenario;
 mod stage;
 pub mod storm;
+pub mod yardstick;

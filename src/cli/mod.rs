@@ -6,6 +6,7 @@ mod identity;
 pub mod run;
 pub mod serve;
 pub mod simulate;
+mod whole;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -18,10 +18,10 @@ pub struct Options {
     seed: Option<u64>,
     /// Plays so many seeds.
     #[arg(long, default_value_t = 100)]
-    seeds: u64,
+    pub(super) seeds: u64,
     /// The first of them.
     #[arg(long, default_value_t = 1)]
-    from: u64,
+    pub(super) from: u64,
     /// Plays each seed twice and compares what happened, instead.
     #[arg(long)]
     twice: bool,
@@ -35,11 +35,17 @@ pub struct Options {
     #[arg(long, requires = "every")]
     case: Option<usize>,
     /// Tries only every so many-th of them.
-    #[arg(long, requires = "every", default_value_t = 1)]
-    stride: usize,
+    #[arg(long, default_value_t = 1)]
+    pub(super) stride: usize,
+    /// Does everything that there is, and ends with one table of it.
+    #[arg(long, conflicts_with_all = ["seed", "twice", "every"])]
+    whole: bool,
+    /// Seeds that a planted bug is hunted for.
+    #[arg(long, requires = "whole", default_value_t = 20)]
+    pub(super) hunt: u64,
     /// Threads; a seed is played by one alone.
     #[arg(long, default_value_t = threads())]
-    threads: usize,
+    pub(super) threads: usize,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -60,6 +66,9 @@ pub fn main(options: &Options) -> ExitCode {
     }
     if let Some(seed) = options.seed {
         return one(seed, options.json);
+    }
+    if options.whole {
+        return super::whole::main(options);
     }
     if let Some(kind) = options.every {
         return every(kind, options);
@@ -152,7 +161,7 @@ fn one(seed: u64, json: bool) -> ExitCode {
 }
 
 /// Shows how far it is, where somebody watches.
-fn tell(seeds: u64, failed: usize) {
+pub(super) fn tell(seeds: u64, failed: usize) {
     let mut err = std::io::stderr();
     let terminal = err.is_terminal();
     if !terminal && seeds % 1_000 != 0 {
@@ -167,7 +176,7 @@ fn tell(seeds: u64, failed: usize) {
     let _ = write!(err, "{start}{seeds} seeds, {failed} failed{end}");
 }
 
-fn end() {
+pub(super) fn end() {
     let mut err = std::io::stderr();
     if err.is_terminal() {
         let _ = writeln!(err);

@@ -103,6 +103,27 @@ pub fn twice(range: Range<u64>, threads: usize, progress: &(dyn Fn(u64) + Sync))
     differing
 }
 
+/// Asks `one` of each item, on so many threads; returns the answers in the items' order.
+pub fn over<T: Sync, R: Send>(
+    items: &[T],
+    threads: usize,
+    one: &(dyn Fn(&T) -> R + Sync),
+) -> Vec<R> {
+    let answers = Mutex::new(Vec::new());
+    each(0..items.len() as u64, threads, &|index| {
+        let at = usize::try_from(index).unwrap_or(usize::MAX);
+        if let Some(item) = items.get(at) {
+            let answer = one(item);
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            answers.push((at, answer));
+        }
+        true
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answers.sort_by_key(|own| own.0);
+    answers.into_iter().map(|own| own.1).collect()
+}
+
 /// Calls `one` for each seed until it says that it is enough.
 fn each(range: Range<u64>, threads: usize, one: &(dyn Fn(u64) -> bool + Sync)) {
     let next = AtomicU64::new(range.start);

@@ -16,6 +16,7 @@ mod planted;
 mod protocol;
 mod rehearsal;
 mod served;
+mod simulation;
 mod status;
 mod telemetry;
 mod tidy;
