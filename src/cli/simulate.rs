@@ -28,7 +28,8 @@ pub struct Options {
     /// Writes the operator's own log beside the story of one seed: a filter like that of RUST_LOG.
     #[arg(long, requires = "seed")]
     log: Option<String>,
-    /// Tries, in one small rollout, everything of a kind, instead of seeds.
+    /// Tries, in one small rollout, everything of a kind, instead of seeds: `faults` (each request
+    /// with each fault), `deaths` (each two), `commands` (each late, or doubled).
     #[arg(long, conflicts_with_all = ["seed", "twice"])]
     every: Option<Kind>,
     /// Tries only this one of them, and tells its story.
@@ -164,7 +165,7 @@ fn one(seed: u64, json: bool) -> ExitCode {
 pub(super) fn tell(seeds: u64, failed: usize) {
     let mut err = std::io::stderr();
     let terminal = err.is_terminal();
-    if !terminal && seeds % 1_000 != 0 {
+    if !terminal && !seeds.is_multiple_of(1_000) {
         return;
     }
     let (start, end) = if terminal {

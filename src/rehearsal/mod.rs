@@ -10,9 +10,11 @@ pub mod invariants;
 pub mod leap;
 pub mod limits;
 pub mod openings;
+mod options;
 pub mod pace;
 pub mod population;
 mod replicas;
+mod report;
 mod scene;
 pub mod setup;
 pub mod shelf;
@@ -28,7 +30,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use azure_sim::{Assumptions, AzureSim, Timings};
+use azure_sim::AzureSim;
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::KubeSim;
 use sha2::{Digest, Sha256};
@@ -36,8 +38,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::gate::{Gate, Side};
-use self::invariants::{Invariants, Tally, Violation};
-use self::population::Population;
+use self::invariants::{Invariants, Violation};
+pub use self::options::Options;
+pub use self::report::Report;
 use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
 use self::setup::set_up;
 pub(crate) use self::setup::{NAMESPACE, OPERATOR_NAMESPACE};
@@ -71,27 +74,6 @@ pub const EXAMPLES: [&str; 3] = [
     include_str!("../../examples/windows.yaml"),
     include_str!("../../examples/fleet.yaml"),
 ];
-
-/// What a rehearsal is made of.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The seed of everything that Azure draws.
-    pub seed: u64,
-    /// When it begins.
-    pub epoch: DateTime<Utc>,
-    /// The machines.
-    pub population: Population,
-    /// What a user applies: YAML, each text one or several documents.
-    pub manifests: Vec<String>,
-    /// What is assumed of Azure where its documents are silent.
-    pub assumptions: Assumptions,
-    /// How long things take in Azure.
-    pub timings: Timings,
-    /// How long leadership holds and how often it is renewed.
-    pub tenure: Tenure,
-    /// The command that repeats the rehearsal.
-    pub replay: String,
-}
 
 /// Why a rehearsal cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -410,31 +392,5 @@ impl Drop for Rehearsal {
         // The hooks hold what holds the hooks.
         self.kube.clear_hooks();
         self.azure.clear_hooks();
-    }
-}
-
-/// Everything that is to be said of a rehearsal.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Report {
-    /// The story.
-    pub story: Vec<Line>,
-    /// The closing table.
-    pub summary: Summary,
-    /// How each invariant fared.
-    pub invariants: Vec<Tally>,
-    /// What was violated, first things first.
-    pub violations: Vec<Violation>,
-    /// Requests to either simulator, each followed by all checks.
-    pub steps: u64,
-    /// When it ended.
-    pub ended: DateTime<Utc>,
-    /// The digest of everything that happened, in order, in hexadecimal.
-    pub digest: String,
-}
-
-impl Report {
-    /// Tells whether all held.
-    pub fn has_held(&self) -> bool {
-        self.violations.is_empty()
     }
 }

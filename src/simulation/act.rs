@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use azure_sim::Health;
 use fastrand::Rng;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use serde::de::DeserializeOwned;
@@ -355,8 +356,7 @@ fn damage(stage: &Stage, one: usize) {
 }
 
 async fn define(stage: &Stage) {
-    use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as ext;
-    let crds: Api<ext::CustomResourceDefinition> = Api::all(stage.rehearsal.kube.client());
+    let crds: Api<CustomResourceDefinition> = Api::all(stage.rehearsal.kube.client());
     for crd in api::all_crds() {
         let name = crd.metadata.name.clone().unwrap_or_default();
         let params = PatchParams::apply("somebody").force();

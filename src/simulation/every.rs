@@ -21,7 +21,7 @@ const FAILED_MAX: usize = 20;
 const LATE_MAX: Duration = Duration::from_secs(119 * 60);
 
 /// What is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Every request with every single fault that applies to it.
     Faults,
@@ -29,6 +29,19 @@ pub enum Kind {
     Deaths,
     /// Every command late, or doubled, until every later step.
     Commands,
+}
+
+impl std::str::FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "faults" => Ok(Self::Faults),
+            "deaths" => Ok(Self::Deaths),
+            "commands" => Ok(Self::Commands),
+            _ => Err("one of faults, deaths, commands"),
+        }
+    }
 }
 
 /// A request of the rollout in which nothing goes wrong.

@@ -224,7 +224,8 @@ fn policy(rng: &mut Rng) -> String {
         0 => "{spread: []}",
         1 => "{groups: [{tag: app, maxUnavailable: 1}]}",
         _ => {
-            "{spread: [Zone, AvailabilitySet, Site, Cluster], groups: [{tag: app, maxUnavailable: 1}]}"
+            "{spread: [Zone, AvailabilitySet, Site, Cluster], \
+             groups: [{tag: app, maxUnavailable: 1}]}"
         }
     };
     format!(

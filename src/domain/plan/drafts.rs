@@ -95,7 +95,57 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     }
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
-    let mut spans: BTreeMap<(usize, Action), Option<(Span, String)>> = BTreeMap::new();
+    let mut spans = with_windows(fleet, &mut candidates, now, &mut found);
+    let mut runs = pass.domain.runs.values();
+    if let Some(run) = runs.find(|run| run.fleet == fleet.key && run.is_moving()) {
+        for candidate in candidates {
+            let text = format!("waits for run {}, which is under way", run.name);
+            let note = Note::new("AwaitsRun", text);
+            let id = candidate.member.machine.id.clone();
+            found.notes.insert(id, note);
+        }
+        return found;
+    }
+    let free: Vec<Candidate<'_>> = candidates
+        .into_iter()
+        .filter(|candidate| is_free(fleet, candidate, budget, &mut found))
+        .collect();
+    let Some(lead) = free.first() else {
+        return found;
+    };
+    let Some((span, name)) = spans.remove(&(lead.stage, lead.due.action)).flatten() else {
+        return found;
+    };
+    let stage = &fleet.policy.stages[lead.stage];
+    let size = capacity(fleet, outlook, lead, span, now);
+    if let Some(batch) = batch(&free, fleet.policy.spread, size) {
+        let terms = terms(
+            pass,
+            fleet,
+            outlook,
+            &batch,
+            &stage.name,
+            span,
+            name,
+            budget,
+        );
+        found.draft = Some(terms);
+    }
+    found
+}
+
+/// Windows in which a run made now may act, by stage and action.
+type Spans = BTreeMap<(usize, Action), Option<(Span, String)>>;
+
+/// Keeps the machines whose stage has a window in which a run made now may act; notes for the
+/// others when theirs opens.
+fn with_windows(
+    fleet: &Fleet,
+    candidates: &mut Vec<Candidate<'_>>,
+    now: DateTime<Utc>,
+    found: &mut Found,
+) -> Spans {
+    let mut spans = Spans::new();
     let mut opens: BTreeMap<usize, Option<DateTime<Utc>>> = BTreeMap::new();
     candidates.retain(|candidate| {
         let stage = &fleet.policy.stages[candidate.stage];
@@ -147,42 +197,7 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         let announce = *at - lead.unwrap_or_default();
         found.wake_by(if announce > now { announce } else { *at });
     }
-    let mut runs = pass.domain.runs.values();
-    if let Some(run) = runs.find(|run| run.fleet == fleet.key && run.is_moving()) {
-        for candidate in candidates {
-            let text = format!("waits for run {}, which is under way", run.name);
-            let note = Note::new("AwaitsRun", text);
-            let id = candidate.member.machine.id.clone();
-            found.notes.insert(id, note);
-        }
-        return found;
-    }
-    let free: Vec<Candidate<'_>> = candidates
-        .into_iter()
-        .filter(|candidate| is_free(fleet, candidate, budget, &mut found))
-        .collect();
-    let Some(lead) = free.first() else {
-        return found;
-    };
-    let Some((span, name)) = spans.remove(&(lead.stage, lead.due.action)).flatten() else {
-        return found;
-    };
-    let stage = &fleet.policy.stages[lead.stage];
-    let size = capacity(fleet, outlook, lead, span, now);
-    if let Some(batch) = batch(&free, fleet.policy.spread, size) {
-        let terms = terms(
-            pass,
-            fleet,
-            outlook,
-            &batch,
-            &stage.name,
-            span,
-            name,
-            budget,
-        );
-        found.draft = Some(terms);
-    }
-    found
+    spans
 }
 
 /// Returns why a fleet may have no run at all now.

@@ -92,7 +92,8 @@ fn each_planted_bug_has_few_hooks_and_each_hook_a_bug() {
     let product = tree()
         .iter()
         .filter(|own| own.path.starts_with("src/") && own.path != SWITCH);
-    for name in product.flat_map(hooked) {
+    // The list of all of them is no hook.
+    for name in product.flat_map(hooked).filter(|own| own != "ALL") {
         *hooks.entry(name).or_default() += 1;
     }
     for (bug, count) in &hooks {
