@@ -221,6 +221,7 @@ impl Rehearsal {
 
     fn start(&mut self, gate: Gate) -> Life {
         self.lives += 1;
+        locked(&self.scene).world.lives = self.lives;
         self.telemetry = Telemetry::default();
         let way = KubeWay {
             service: self.kube.service(),

@@ -38,6 +38,10 @@ pub struct Truth {
     pub settings_ours: bool,
     /// Whether it is there.
     pub exists: bool,
+    /// Whether it was made anew under its old id.
+    pub is_anew: bool,
+    /// When an update took effect last.
+    pub effective_at: Option<DateTime<Utc>>,
 }
 
 /// A reboot.

@@ -174,6 +174,8 @@ pub struct World {
     pub taken: Option<Taken>,
     /// How often the lease passed from one holder to another.
     pub leaders: u32,
+    /// How many processes were started.
+    pub lives: u32,
     /// The commands of the operator that reached Azure, oldest first.
     pub sent: Vec<Sent>,
     /// The reboots, oldest first.
@@ -227,6 +229,7 @@ impl World {
             lease: Lease::default(),
             taken: None,
             leaders: 0,
+            lives: 0,
             sent: Vec::new(),
             reboots: Vec::new(),
             order: 0,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::own_writes::log_path;
 use super::{Fault, Invariant};
 use crate::rehearsal::world::World;
 
@@ -40,8 +41,10 @@ impl Invariant for AuditLog {
         for (name, run) in &world.runs {
             for own in run.status.iter().flat_map(|status| &status.machines) {
                 let is_final = matches!(own.step.as_str(), "Succeeded" | "Failed" | "Skipped");
-                // A process that died took the lines of its last pass with it.
-                if !is_final || world.leaders > 1 {
+                // A process that died took the lines of its last pass with it, and one that never
+                // heard of its write does not know what it wrote.
+                let is_known = world.lives <= 1 && !world.astray.was_ever_unheard(&log_path(name));
+                if !is_final || world.leaders > 1 || !is_known {
                     continue;
                 }
                 checks += 1;
@@ -56,7 +59,10 @@ impl Invariant for AuditLog {
         for (run, machine, verdict) in &lines {
             let mut runs = world.runs.iter().filter(|(name, _)| name.1 == *run);
             let kbs = runs.next().map(|(_, run)| &run.spec.allowed_kbs);
-            let truth = world.machines.get(machine).filter(|own| own.exists);
+            let truth = world
+                .machines
+                .get(machine)
+                .filter(|own| own.exists && !own.is_anew);
             let (Some(kbs), Some(truth)) = (kbs, truth) else {
                 continue;
             };

@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
+
 use super::{Fault, Invariant};
 use crate::api::HotpatchRun;
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::truth::{Cause, Sent};
 use crate::rehearsal::weather::Arrival;
 use crate::rehearsal::world::World;
+
+/// Azure assesses a machine by itself once a day; Resource Graph may be behind it.
+pub(super) const SHOWN_AFTER: TimeDelta = TimeDelta::hours(26);
 
 /// A machine in one life, and a release.
 type Key = (String, String, String);
@@ -113,7 +118,13 @@ impl Once {
                 .allowed_kbs
                 .iter()
                 .map(|kb| kb.trim_start_matches("KB"));
-            truth.pending.is_empty() && kbs.into_iter().all(|kb| truth.installed.contains(kb))
+            // What took effect by somebody's hand shows with the next assessment.
+            let shows = truth
+                .effective_at
+                .is_none_or(|at| sent.at - at > SHOWN_AFTER);
+            shows
+                && truth.pending.is_empty()
+                && kbs.into_iter().all(|kb| truth.installed.contains(kb))
         });
         if *count > 1 && at_release && !run.spec.allowed_kbs.is_empty() {
             let text = format!("no further command once it has {release}");

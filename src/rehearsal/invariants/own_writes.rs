@@ -15,6 +15,11 @@ pub(super) struct OwnWrites {
     last: BTreeMap<Name, (i64, u64)>,
 }
 
+/// Returns the path under which a run's log is written.
+pub(super) fn log_path((namespace, name): &Name) -> String {
+    format!("/apis/hotpatch.dev/v1alpha1/namespaces/{namespace}/hotpatchruns/{name}/status")
+}
+
 impl Invariant for OwnWrites {
     fn name(&self) -> &'static str {
         "own-writes"
@@ -28,11 +33,7 @@ impl Invariant for OwnWrites {
         let Some(Happening::Logged(put)) = &world.latest else {
             return Ok(0);
         };
-        let (namespace, name) = &put.run;
-        let path = format!(
-            "/apis/hotpatch.dev/v1alpha1/namespaces/{namespace}/hotpatchruns/{name}/status"
-        );
-        if !world.astray.was_heard(&path) {
+        if !world.astray.was_heard(&log_path(&put.run)) {
             // Nobody can know of a write whose answer was lost.
             self.last.remove(&put.run);
             return Ok(1);

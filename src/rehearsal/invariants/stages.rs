@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::once::SHOWN_AFTER;
 use super::{Fault, Invariant, WATCH_GRACE};
 use crate::api::HotpatchRun;
 use crate::api::policy::{BaselinePolicySpec, FailureScope};
@@ -10,7 +11,7 @@ use crate::api::run::RunMachineStatus;
 use crate::rehearsal::limits::is_engaged;
 use crate::rehearsal::openings::length;
 use crate::rehearsal::shelf::Name;
-use crate::rehearsal::truth::Sent;
+use crate::rehearsal::truth::{Sent, Truth};
 use crate::rehearsal::world::World;
 
 /// Checks the order of stages, their soak and their failures.
@@ -36,16 +37,25 @@ impl Invariant for Stages {
             .runs
             .iter()
             .filter(|(own, other)| {
+                // Whoever deletes a run takes back what it proved.
                 own.0 == name.0
+                    && !world.deleted_runs.contains(*own)
                     && other.spec.fleet_uid == run.spec.fleet_uid
                     && other.spec.release == run.spec.release
             })
             .map(|(own, other)| (own, other.as_ref()))
             .collect();
         failures(world, sent, run, &of_release)?;
-        // What is installed and waits for its reboot is exposed, and waits for no other stage.
+        // What is installed and waits for its reboot is exposed, and waits for no other stage; that
+        // somebody rebooted it shows with the next assessment.
         let truth = world.machines.get(&sent.machine);
-        if truth.is_some_and(|own| !own.pending.is_empty()) {
+        let owes = |own: &Truth| {
+            let shown = own
+                .effective_at
+                .is_some_and(|at| sent.at - at < SHOWN_AFTER);
+            shown || !own.pending.is_empty()
+        };
+        if truth.is_some_and(owes) {
             return Ok(1);
         }
         let seen = sent.at - WATCH_GRACE;
@@ -86,8 +96,12 @@ fn proven(
     of_release: &[(&Name, &HotpatchRun)],
 ) -> Result<(), Fault> {
     let own = of_release.iter().filter(|(_, run)| run.spec.stage == stage);
-    for entry in own.flat_map(|(_, run)| entries(run)) {
-        if is_engaged(&entry.step) {
+    let is_over = |run: &HotpatchRun| {
+        let status = run.status.as_ref();
+        status.is_some_and(|own| own.completed_at.is_some())
+    };
+    for (entry, is_over) in own.flat_map(|(_, run)| entries(run).map(|one| (one, is_over(run)))) {
+        if is_engaged(&entry.step) && !is_over {
             let text = format!("stage {stage} to be done first");
             return Err(Fault::on(
                 &sent.machine,

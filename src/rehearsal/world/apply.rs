@@ -189,6 +189,7 @@ impl World {
             What::KbInstalled { kb, .. } => {
                 truth.pending.remove(kb);
                 truth.installed.insert(kb.clone());
+                truth.effective_at = Some(effect.at);
             }
             What::TagsChanged { by, after, .. } => {
                 let tags = after.as_object();
@@ -219,9 +220,13 @@ impl World {
             }
             What::Deleted => truth.exists = false,
             What::Recreated => {
+                // Its tags and settings are those of the resource, which stays.
                 *truth = Truth {
                     incarnation: effect.incarnation.clone(),
                     exists: true,
+                    is_anew: true,
+                    is_claimed: truth.is_claimed,
+                    settings_ours: truth.settings_ours,
                     ..Truth::default()
                 };
             }
