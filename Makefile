@@ -26,12 +26,16 @@ PLANE = $(CARGO) run --quiet --locked -p control-plane --
 # Tests that need a real API server, by the beginnings of their names.
 REAL = $(CARGO) test --quiet --locked --test it -- --ignored --nocapture --test-threads=1
 
+# Tests of the emulated Azure by HTTPS that need Microsoft's clients.
+AZURE = $(CARGO) test --quiet --locked -p azure-sim --features https --test served -- --ignored --nocapture
+
 e2e: ## Plays rollouts, contract, chart and kubectl on a real API server; ends with 69 if none can be had
 	$(PLANE) get
 	$(PLANE) run $(CARGO) test --quiet --locked -p kube-sim --test it -- --ignored --nocapture contract
 	$(PLANE) run $(REAL) crds_on_a_real_server_
 	$(PLANE) run $(REAL) chart_
 	$(PLANE) with $(REAL) kubectl_ python_
+	$(PLANE) with $(AZURE) python_
 	$(PLANE) with $(REAL) rollout_
 
 # Optimised, with the bugs that can be planted in it; none is, but where it says so.

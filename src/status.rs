@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 use crate::api::fleet::{CurrentRun, HotpatchFleetStatus, MachineRecords};
 use crate::domain::plan::Outlook;
 use crate::domain::run::Run;
-use crate::domain::snapshot::{Domain, FleetView};
+use crate::domain::snapshot::{Domain, FleetView, Inventory};
 
 pub use self::events::{
     Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, run_abandoned, run_events,
@@ -54,9 +54,11 @@ pub enum Access<'a> {
         /// Which role file grants it and what is left without it; empty where nobody knows.
         cure: &'a str,
     },
-    /// No token was issued.
-    Unauthorised {
-        /// What Entra ID or the API server said; holds no secret.
+    /// There is no token, or Azure does not accept it.
+    Refused {
+        /// The reason, as the table of conditions has it.
+        reason: &'static str,
+        /// The same for people; holds no secret.
         message: &'a str,
     },
 }
@@ -85,6 +87,13 @@ pub struct FleetInput<'a> {
 }
 
 impl FleetInput<'_> {
+    /// Returns the machines that the identity of the fleet sees, or why it sees none.
+    fn inventory(&self) -> Result<&Inventory, &str> {
+        let account = self.view.wants.as_ref();
+        let account = account.map_or("", |own| own.service_account.as_str());
+        self.domain.seen_by(account)
+    }
+
     /// Returns the open runs of the fleet, oldest first.
     fn open_runs(&self) -> Vec<&Run> {
         let mut runs: Vec<&Run> = self

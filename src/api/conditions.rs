@@ -1,6 +1,7 @@
 //! Every condition that the operator sets, as data: kind, type, polarity, reasons. Documentation
 //! and the derivation of `Ready` read this table; it decides nothing.
 
+mod credentials;
 mod fleet;
 mod others;
 mod written;

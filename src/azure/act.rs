@@ -13,7 +13,7 @@ use super::port::Operation;
 use super::wire::arc::ArcMachine;
 use super::wire::{API_COMPUTE, API_HYBRID, API_LOCAL};
 use crate::domain::command::{InstallOrder, RequestId};
-use crate::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
+use crate::domain::enrolment::{CLAIM_TAG, Change, Claim, SettingsPatch, TagChange};
 use crate::domain::machine::{MachineId, MachineKind, PatchMode, RebootSetting};
 use crate::planted::{self, Bug};
 
@@ -208,12 +208,16 @@ async fn write_machine(
     let path = format!("{path}?api-version={}", version(kind));
     let mut body = Map::new();
     let mut etag = None;
-    if change.tag != TagChange::Keep {
+    // Only VMs are known to take If-Match (azure.md §6); a tag needs the others beside it.
+    if kind == MachineKind::AzureVm || change.tag != TagChange::Keep {
         // Both services give tags and etag in the same places.
         let found: ArcMachine = arm.get(what, &path).await?.json(what)?;
         etag = found.etag;
-        let tags = tags(found.tags.unwrap_or_default(), &change.tag);
-        body.insert("tags".to_owned(), json!(tags));
+        let found = found.tags.unwrap_or_default();
+        claimed_elsewhere(what, &found, &change.tag)?;
+        if change.tag != TagChange::Keep {
+            body.insert("tags".to_owned(), json!(tags(found, &change.tag)));
+        }
     }
     if let Some(patch) = settings {
         let properties = json!({"osProfile": {"windowsConfiguration": {"patchSettings": patch}}});
@@ -254,6 +258,32 @@ async fn remove_left(arm: &Arm, what: &str, path: &str, reply: &Reply) -> Result
     arm.write(what, Method::PATCH, path, found.etag.as_deref(), &body)
         .await
         .map(|_| ())
+}
+
+/// Refuses to write our claim over another's that was made since the inventory was read.
+fn claimed_elsewhere(
+    what: &str,
+    found: &BTreeMap<String, String>,
+    change: &TagChange,
+) -> Result<(), Error> {
+    let TagChange::Set(text) = change else {
+        return Ok(());
+    };
+    let Ok(own) = text.parse::<Claim>() else {
+        return Ok(());
+    };
+    let mut claims = found
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(CLAIM_TAG))
+        .map(|(_, text)| text.parse::<Claim>());
+    if claims.all(|claim| claim.is_ok_and(|claim| claim.identity == own.identity)) {
+        return Ok(());
+    }
+    Err(Error::Conflict {
+        what: what.to_owned(),
+        code: "ClaimedElsewhere".to_owned(),
+        message: "somebody else claimed the machine meanwhile".to_owned(),
+    })
 }
 
 fn tags(mut tags: BTreeMap<String, String>, change: &TagChange) -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
 //! One request to Azure Resource Manager and what its answer means.
 //!
-//! Must never retry, sleep, or send the token elsewhere than to the endpoint.
+//! Its bucket is asked before a request and told of the answer. Must never retry, sleep, or send
+//! the token elsewhere than to the endpoint.
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, IF_MATCH, RETRY_AFTER, USE
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
+use super::action;
+use super::buckets::Pace;
 use super::endpoint::{Endpoint, Token};
 use super::error::{Error, bounded};
 use super::rights::{self, Right};
@@ -41,6 +44,8 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
     /// The action that the request needs.
     needs: Option<&'static Right>,
+    /// The Azure action that the call needs, where it was denied.
+    pub(super) denied: Option<String>,
 }
 
 impl Reply {
@@ -87,6 +92,7 @@ pub(super) struct Arm {
     transport: Arc<dyn Transport>,
     pub(super) endpoint: Arc<Endpoint>,
     token: Token,
+    pace: Option<Pace>,
 }
 
 impl Arm {
@@ -95,7 +101,19 @@ impl Arm {
             transport,
             endpoint: Arc::new(endpoint),
             token,
+            pace: None,
         }
+    }
+
+    pub(super) fn with_pace(&self, pace: Option<Pace>) -> Self {
+        Self {
+            pace,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
     }
 
     pub(super) fn with_token(&self, token: Token) -> Self {
@@ -202,8 +220,12 @@ impl Arm {
         headers: &[(&'static str, HeaderValue)],
         body: Bytes,
     ) -> Result<Reply, Error> {
+        let path = uri.path().to_owned();
+        if let Some(pace) = &self.pace {
+            pace.take(what, &method, &path)?;
+        }
         let mut request = http::Request::new(body);
-        *request.method_mut() = method;
+        *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         let own = request.headers_mut();
         own.insert(AUTHORIZATION, self.token.header());
@@ -220,12 +242,24 @@ impl Arm {
         match self.transport.send(request).await {
             Ok(answer) => {
                 let (head, body) = answer.into_parts();
-                Ok(Reply {
+                if head.status == StatusCode::UNAUTHORIZED {
+                    self.token.note_unaccepted();
+                }
+                let denied = (head.status == StatusCode::FORBIDDEN).then(|| {
+                    let message = Envelope::read(&body).message;
+                    self.clean(&action::denied(&message, &method, &path))
+                });
+                let reply = Reply {
                     status: head.status,
                     headers: head.headers,
                     body,
                     needs,
-                })
+                    denied,
+                };
+                if let Some(pace) = &self.pace {
+                    pace.heard(&method, &path, &reply);
+                }
+                Ok(reply)
             }
             Err(TransportError::AnswerLost(why)) if effect == Effect::Write => {
                 Err(Error::Ambiguous {
@@ -270,7 +304,12 @@ impl Arm {
         match reply.status.as_u16() {
             401 => Error::Unauthorised { what },
             403 => Error::Denied {
-                action: reply.needs.map_or(what, |right| right.action.to_owned()),
+                // What Azure says it lacks, or else what the table of rights says it needs.
+                action: reply
+                    .denied
+                    .clone()
+                    .or_else(|| reply.needs.map(|right| right.action.to_owned()))
+                    .unwrap_or(what),
                 message,
             },
             404 => Error::NotFound { what },

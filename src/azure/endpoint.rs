@@ -2,8 +2,13 @@
 //!
 //! Must never let an address from an answer lead elsewhere, and never show the token.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use zeroize::Zeroizing;
 
 use super::error::Error;
 use crate::planted::{self, Bug};
@@ -148,8 +153,15 @@ fn place(scheme: &Scheme, authority: &Authority) -> Option<(String, u16)> {
 }
 
 /// A bearer token for the endpoint. It has no way to be shown: its `Debug` prints no part of it.
+/// Its text is wiped when the last clone of it goes, those in requests among them.
 #[derive(Clone)]
-pub struct Token(HeaderValue);
+pub struct Token {
+    header: HeaderValue,
+    unaccepted: Arc<AtomicBool>,
+}
+
+/// What stands before a token in its header (RFC 6750, 2.1).
+const BEARER: &str = "Bearer ";
 
 /// Says that a token holds characters that no header may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -166,23 +178,40 @@ impl Token {
         if !plain {
             return Err(TokenError);
         }
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {secret}")).map_err(|_| TokenError)?;
-        value.set_sensitive(true);
-        Ok(Self(value))
+        // Room for all of it at once: a text that grows leaves its earlier copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(BEARER.len() + secret.len()));
+        text.extend_from_slice(BEARER.as_bytes());
+        text.extend_from_slice(secret.as_bytes());
+        let mut header =
+            HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| TokenError)?;
+        header.set_sensitive(true);
+        Ok(Self {
+            header,
+            unaccepted: Arc::default(),
+        })
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        self.header.clone()
+    }
+
+    /// Notes that the endpoint did not accept it (401), on all clones.
+    pub(crate) fn note_unaccepted(&self) {
+        self.unaccepted.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells whether the endpoint did not accept it.
+    pub(crate) fn is_unaccepted(&self) -> bool {
+        self.unaccepted.load(Ordering::Relaxed)
     }
 
     /// Takes the token out of a text from outside: a proxy's answer may echo what it was sent.
     pub(crate) fn redact(&self, text: &str) -> String {
         let secret = self
-            .0
+            .header
             .to_str()
             .ok()
-            .and_then(|value| value.strip_prefix("Bearer "));
+            .and_then(|value| value.strip_prefix(BEARER));
         secret.map_or_else(String::new, |secret| {
             text.replace(secret, planted::pick(Bug::TellToken, "(token)", secret))
         })

@@ -3,6 +3,9 @@
 //! Holds no secret and no whole body: every text in it is bounded. Must never call an outcome
 //! certain that is not: [`Error::is_sure_refusal`] is what keeps a command from being sent twice.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::identity::Refusal;
 use super::rights;
 
 /// The longest text of Azure's that an error carries, in characters.
@@ -40,6 +43,9 @@ pub enum Error {
         /// What was asked for.
         what: String,
     },
+    /// No token could be had, so nothing was asked.
+    #[error("no token: {0}")]
+    Identity(#[from] Refusal),
     /// The machine is busy (409), or changed since it was read (412).
     #[error("{what} met a conflict: {code}: {message}")]
     Conflict {
@@ -106,12 +112,22 @@ impl Error {
             | Self::Throttled { .. }
             | Self::Denied { .. }
             | Self::Unauthorised { .. }
+            | Self::Identity(_)
             | Self::Conflict { .. }
             | Self::Invalid { .. }
             | Self::Transient { .. }
             | Self::Unsupported { .. } => true,
             Self::Ambiguous { .. } | Self::Malformed { .. } => false,
         }
+    }
+
+    /// Returns when the call may be made again, where it was throttled.
+    pub fn again_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let Self::Throttled { until_seconds, .. } = self else {
+            return None;
+        };
+        let seconds = i64::try_from(*until_seconds).unwrap_or(i64::MAX);
+        Some(now + TimeDelta::seconds(seconds.clamp(1, 3600)))
     }
 
     pub(crate) fn malformed(what: &str, why: impl Into<String>) -> Self {

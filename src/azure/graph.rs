@@ -1,7 +1,6 @@
-//! Resource Graph: the queries, and one page of an answer at a time.
+//! Resource Graph: one page of an answer at a time, and what is wrong with it.
 //!
-//! The queries are constants; scopes travel in the request's body. The only thing ever written
-//! into a query is a list of machine ids, each parsed and escaped. Must never return a part of an
+//! Scopes travel in the request's body, never in a query's text. Must never return a part of an
 //! answer as the whole.
 
 use serde::de::DeserializeOwned;
@@ -12,7 +11,6 @@ use super::error::{Error, bounded};
 use super::port::{Scope, UnreadableRow};
 use super::wire::API_GRAPH;
 use super::wire::graph::Answer;
-use crate::domain::machine::MachineId;
 
 /// Rows asked for per page: the most that Resource Graph gives (azure.md §4).
 pub(super) const PAGE_ROWS: u32 = 1000;
@@ -23,125 +21,6 @@ pub(super) const PAGES_MAX: u32 = 2000;
 /// Subscriptions, management groups or machine ids named in one query at most (azure.md §4,
 /// grouping).
 pub(super) const NAMES_PER_QUERY: usize = 300;
-
-/// A query: where its rows come from, and what is taken of them. A filter by machine goes
-/// between the two.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Query {
-    /// For messages.
-    pub(super) what: &'static str,
-    from: &'static str,
-    take: &'static str,
-}
-
-/// Machines, with the licence profiles and scale sets that belong to them.
-pub(super) const RESOURCES: Query = Query {
-    what: "the query for machines",
-    from: "resources
-| where type in~ ('microsoft.compute/virtualmachines', 'microsoft.hybridcompute/machines', \
-'microsoft.hybridcompute/machines/licenseprofiles', \
-'microsoft.compute/virtualmachinescalesets')
-| extend machine = tolower(id)",
-    take: "| project id, name, type, kind, location, zones, tags, \
-vmId = properties.vmId, vmUuid = properties.vmUuid, \
-provisioning = properties.provisioningState, \
-disk = properties.storageProfile.osDisk.managedDisk.id, \
-diskOs = properties.storageProfile.osDisk.osType, \
-image = properties.storageProfile.imageReference, \
-windows = properties.osProfile.windowsConfiguration, \
-extensions = properties.osProfile.allowExtensionOperations, \
-availabilitySet = properties.availabilitySet.id, \
-scaleSet = properties.virtualMachineScaleSet.id, \
-faultDomain = properties.platformFaultDomain, \
-view = properties.extended.instanceView, \
-status = properties.status, changed = properties.lastStatusChange, \
-agent = properties.agentVersion, osType = properties.osType, \
-osVersion = properties.osVersion, osSku = properties.osSku, \
-osEdition = properties.osEdition, cluster = properties.parentClusterResourceId, \
-licence = properties.licenseProfile.productProfile, product = properties.productProfile, \
-mode = properties.orchestrationMode
-| order by id asc",
-};
-
-/// The instances of Azure Local VMs: their machines do not tell their power.
-pub(super) const INSTANCES: Query = Query {
-    what: "the query for Azure Local instances",
-    from: "extensibilityresources
-| where type =~ 'microsoft.azurestackhci/virtualmachineinstances'
-| extend machine = tostring(split(tolower(id), '/providers/microsoft.azurestackhci/')[0])",
-    take: "| project id, power = tostring(properties.status.powerState), \
-provisioning = tostring(properties.provisioningState)
-| order by id asc",
-};
-
-/// The last assessment of each machine.
-pub(super) const ASSESSMENTS: Query = Query {
-    what: "the query for assessments",
-    from: "patchassessmentresources
-| where type in~ ('microsoft.compute/virtualmachines/patchassessmentresults', \
-'microsoft.hybridcompute/machines/patchassessmentresults')
-| extend machine = tostring(split(tolower(id), '/patchassessmentresults/')[0])",
-    take: "| project id, status = tostring(properties.status), \
-rebootPending = tobool(properties.rebootPending), \
-started = tostring(properties.startDateTime), \
-modified = tostring(properties.lastModifiedDateTime)
-| order by id asc",
-};
-
-/// What each last assessment offers.
-pub(super) const OFFERS: Query = Query {
-    what: "the query for offered updates",
-    from: "patchassessmentresources
-| where type in~ ('microsoft.compute/virtualmachines/patchassessmentresults/softwarepatches', \
-'microsoft.hybridcompute/machines/patchassessmentresults/softwarepatches')
-| where isnotempty(properties.kbId)
-| extend machine = tostring(split(tolower(id), '/patchassessmentresults/')[0])",
-    take: "| project id, kb = tostring(properties.kbId), title = tostring(properties.patchName), \
-reboot = tostring(properties.rebootBehavior), classifications = properties.classifications, \
-published = tostring(properties.publishedDateTime)
-| order by id asc",
-};
-
-/// The installs of each machine.
-pub(super) const INSTALLS: Query = Query {
-    what: "the query for installs",
-    from: "patchinstallationresources
-| where type in~ ('microsoft.compute/virtualmachines/patchinstallationresults', \
-'microsoft.hybridcompute/machines/patchinstallationresults')
-| extend machine = tostring(split(tolower(id), '/patchinstallationresults/')[0])",
-    take: "| project id, activity = tostring(properties.installationActivityId), \
-status = tostring(properties.status), reboot = tostring(properties.rebootStatus), \
-exceeded = tobool(properties.maintenanceWindowExceeded), \
-started = tostring(properties.startDateTime), \
-modified = tostring(properties.lastModifiedDateTime)
-| order by id asc",
-};
-
-/// What each install installed, or could not.
-pub(super) const PATCHES: Query = Query {
-    what: "the query for installed updates",
-    from: "patchinstallationresources
-| where type in~ ('microsoft.compute/virtualmachines/patchinstallationresults/softwarepatches', \
-'microsoft.hybridcompute/machines/patchinstallationresults/softwarepatches')
-| where isnotempty(properties.kbId)
-| where tostring(properties.installationState) in~ ('Installed', 'Failed')
-| extend machine = tostring(split(tolower(id), '/patchinstallationresults/')[0])",
-    take: "| project id, kb = tostring(properties.kbId), \
-state = tostring(properties.installationState)
-| order by id asc",
-};
-
-/// Resource Health of each machine.
-pub(super) const HEALTH: Query = Query {
-    what: "the query for health",
-    from: "healthresources
-| where type =~ 'microsoft.resourcehealth/availabilitystatuses'
-| extend machine = tolower(tostring(properties.targetResourceId))
-| where machine contains '/microsoft.compute/virtualmachines/' \
-or machine contains '/microsoft.hybridcompute/machines/'",
-    take: "| project id, target = machine, state = tostring(properties.availabilityState)
-| order by id asc",
-};
 
 /// Where a query looks: part of a [`Scope`] that fits one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,40 +54,6 @@ pub(super) fn targets(scope: &Scope) -> Result<Vec<Target>, Error> {
     Ok(targets)
 }
 
-/// Writes a query's text, for all machines or for some.
-pub(super) fn text(query: Query, machines: Option<&[MachineId]>) -> String {
-    let Some(machines) = machines else {
-        return format!("{}\n{}", query.from, query.take);
-    };
-    let list: Vec<String> = machines.iter().map(|id| quoted(id.as_str())).collect();
-    format!(
-        "{}\n| where machine in ({})\n{}",
-        query.from,
-        list.join(", "),
-        query.take
-    )
-}
-
-/// Writes a KQL string literal. The domain's id may hold any character between its slashes, and
-/// none may end the literal.
-fn quoted(text: &str) -> String {
-    let mut literal = String::with_capacity(text.len() + 2);
-    literal.push('\'');
-    for c in text.chars() {
-        match c {
-            '\'' | '\\' => {
-                literal.push('\\');
-                literal.push(c);
-            }
-            // No resource name holds one; a literal may not span lines.
-            c if c.is_control() => literal.push(' '),
-            c => literal.push(c),
-        }
-    }
-    literal.push('\'');
-    literal
-}
-
 /// One page.
 #[derive(Debug)]
 pub(super) struct Page<T> {
@@ -219,6 +64,44 @@ pub(super) struct Page<T> {
     pub(super) wait_seconds: Option<u64>,
 }
 
+/// What is asked for: a query, where it looks, and which page of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// For messages.
+    pub(super) what: &'a str,
+    pub(super) target: &'a Target,
+    pub(super) text: &'a str,
+    pub(super) rows: u32,
+    pub(super) token: Option<&'a str>,
+}
+
+/// Why there is no page, as far as another query may help.
+#[derive(Debug)]
+pub(super) enum PageError {
+    /// The query itself was refused: it may ask for more than this tenant is allowed.
+    Refused(Error),
+    /// The answer would be larger than Resource Graph gives: fewer rows may do.
+    TooLarge(Error),
+    /// Rows were cut off and no token leads to them.
+    CutShort(Error),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<PageError> for Error {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Refused(error)
+            | PageError::TooLarge(error)
+            | PageError::CutShort(error)
+            | PageError::Other(error) => error,
+        }
+    }
+}
+
+/// The code of an answer that would be larger than Resource Graph gives (azure.md §4).
+const TOO_LARGE: &str = "ResponsePayloadTooLarge";
+
 /// Reads one page.
 ///
 /// # Errors
@@ -226,12 +109,16 @@ pub(super) struct Page<T> {
 /// match, a token that leads back, or subscriptions left out.
 pub(super) async fn page<T: DeserializeOwned>(
     arm: &Arm,
-    what: &str,
-    target: &Target,
-    text: &str,
-    token: Option<&str>,
-) -> Result<Page<T>, Error> {
-    let mut options = json!({"$top": PAGE_ROWS, "resultFormat": "objectArray"});
+    asked: &Asked<'_>,
+) -> Result<Page<T>, PageError> {
+    let Asked {
+        what,
+        target,
+        text,
+        token,
+        ..
+    } = *asked;
+    let mut options = json!({"$top": asked.rows, "resultFormat": "objectArray"});
     if let Some(token) = token {
         options["$skipToken"] = json!(token);
     }
@@ -241,7 +128,10 @@ pub(super) async fn page<T: DeserializeOwned>(
         Target::ManagementGroups(names) => body["managementGroups"] = json!(names),
     }
     let path = format!("/providers/Microsoft.ResourceGraph/resources?api-version={API_GRAPH}");
-    let reply = arm.query(what, &path, &body).await?;
+    let reply = arm
+        .query(what, &path, &body)
+        .await
+        .map_err(PageError::Other)?;
     let resets = reply
         .header("x-ms-user-quota-resets-after")
         .and_then(clock_seconds);
@@ -253,13 +143,18 @@ pub(super) async fn page<T: DeserializeOwned>(
         {
             *until_seconds = seconds.max(1);
         }
-        return Err(error);
+        return Err(match error {
+            Error::Invalid { ref code, .. } if code == TOO_LARGE => PageError::TooLarge(error),
+            Error::Invalid { .. } => PageError::Refused(error),
+            error => PageError::Other(error),
+        });
     }
     if reply
         .header("x-ms-tenant-subscription-limit-hit")
         .is_some_and(|hit| hit.trim().eq_ignore_ascii_case("true"))
     {
-        return Err(Error::malformed(what, "subscriptions were left out of it"));
+        let error = Error::malformed(what, "subscriptions were left out of it");
+        return Err(PageError::Other(error));
     }
     let spent = reply.header("x-ms-user-quota-remaining").map(str::trim) == Some("0");
     let wait_seconds = spent.then(|| resets.unwrap_or(RETRY_AFTER_SECONDS_DEFAULT).max(1));
@@ -278,7 +173,7 @@ fn rows<T: DeserializeOwned>(
     what: &str,
     body: &[u8],
     token: Option<&str>,
-) -> Result<Rows<T>, Error> {
+) -> Result<Rows<T>, PageError> {
     // All rows parse as a rule; only where one does not is the page taken apart.
     if let Ok(mut answer) = serde_json::from_slice::<Answer<Vec<T>>>(body) {
         let data = std::mem::take(&mut answer.data);
@@ -286,7 +181,7 @@ fn rows<T: DeserializeOwned>(
         return Ok((data.into_iter().map(Ok).collect(), next));
     }
     let mut answer = serde_json::from_slice::<Answer<Vec<Value>>>(body)
-        .map_err(|error| Error::malformed(what, format!("its body: {error}")))?;
+        .map_err(|error| PageError::Other(Error::malformed(what, format!("its body: {error}"))))?;
     let data = std::mem::take(&mut answer.data);
     let next = next(what, &answer, data.len(), token)?;
     let parse = |row: Value| {
@@ -308,31 +203,27 @@ fn next<T>(
     answer: &Answer<Vec<T>>,
     rows: usize,
     token: Option<&str>,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<String>, PageError> {
+    let other = |why: &str| PageError::Other(Error::malformed(what, why));
     let next = answer.skip_token.clone().filter(|next| !next.is_empty());
     if answer
         .count
         .is_some_and(|count| usize::try_from(count) != Ok(rows))
     {
-        return Err(Error::malformed(
-            what,
-            "its count is not the number of its rows",
-        ));
+        return Err(other("its count is not the number of its rows"));
     }
     if answer.is_truncated() && next.is_none() {
-        return Err(Error::malformed(
-            what,
-            "it is cut short and names no next page",
-        ));
+        let why = "it is cut short and names no next page";
+        return Err(PageError::CutShort(Error::malformed(what, why)));
     }
     if next.is_some() && next.as_deref() == token {
-        return Err(Error::malformed(what, "its next page is the same page"));
+        return Err(other("its next page is the same page"));
     }
     Ok(next)
 }
 
 /// Reads `hh:mm:ss`.
-fn clock_seconds(text: &str) -> Option<u64> {
+pub(super) fn clock_seconds(text: &str) -> Option<u64> {
     let mut parts = text.trim().split(':').map(|part| part.parse::<u64>().ok());
     let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
     if parts.next().is_some() || hours > 24 {
@@ -345,43 +236,6 @@ fn clock_seconds(text: &str) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
     use super::*;
-
-    #[test]
-    fn an_id_cannot_end_its_literal() {
-        let id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/\
-                  virtualMachines/x') | union resources | where ('1'=='1\\";
-        let id = MachineId::parse(id).unwrap();
-        let text = text(INSTALLS, Some(std::slice::from_ref(&id)));
-        let list = text.split("| where machine in (").nth(1).unwrap();
-        let mut inside = false;
-        let mut escaped = false;
-        let mut ends = Vec::new();
-        for (at, c) in list.char_indices() {
-            match c {
-                _ if escaped => escaped = false,
-                '\\' if inside => escaped = true,
-                '\'' => {
-                    inside = !inside;
-                    if !inside {
-                        ends.push(at);
-                    }
-                }
-                '\n' => break,
-                _ => {}
-            }
-        }
-        assert_eq!(ends.len(), 1, "one literal and nothing beside it: {text}");
-        assert!(list[ends[0]..].starts_with("')\n| project id"), "{text}");
-    }
-
-    #[test]
-    fn a_query_for_everything_is_a_constant() {
-        for query in [RESOURCES, ASSESSMENTS, OFFERS, INSTALLS, PATCHES, HEALTH] {
-            let text = text(query, None);
-            assert!(text.contains("project id,"), "paging needs the id: {text}");
-            assert!(text.ends_with("| order by id asc"), "{text}");
-        }
-    }
 
     #[test]
     fn a_scope_is_divided_and_never_empty() {

@@ -58,7 +58,7 @@ pub(super) async fn inventory(
     let targets = targets(scope)?;
     let mut gathering = match cloud.unfinished.take(scope, now) {
         Some(gathering) => gathering,
-        None => Gathering::new(now, targets, None),
+        None => Gathering::new(now, cloud.learned.reach(), targets, None),
     };
     loop {
         match gathering.step(&cloud.arm).await {
@@ -80,6 +80,7 @@ pub(super) async fn inventory(
             Err(error) => return Err(error),
         }
     }
+    cloud.learned.set(gathering.reach);
     let Gathering {
         began,
         resources,

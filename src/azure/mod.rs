@@ -5,18 +5,24 @@
 //! never sleep inside a call, retry a command, or decide what is right to do.
 
 mod act;
+mod action;
 mod arm;
+pub mod buckets;
 pub mod endpoint;
 pub mod error;
 mod evidence;
 mod gather;
 mod graph;
+mod half;
+pub mod identity;
 mod inventory;
+mod joined;
 mod kept;
 mod operation;
 mod places;
 mod port;
 mod progress;
+mod queries;
 mod read;
 mod read_as;
 mod resources;
@@ -36,21 +42,35 @@ pub use port::{
 };
 pub use transport::{Transport, TransportError};
 
-use crate::domain::command::{InstallOrder, RequestId};
+use self::buckets::{Buckets, Now, Pace};
+use crate::domain::command::{Command, InstallOrder, RequestId};
 use crate::domain::enrolment::Change;
 use crate::domain::machine::{MachineId, MachineKind};
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// Azure as one identity sees it. Cheap to clone; clones share what was learned (places,
-/// half-read inventories).
+/// half-read inventories, how much one query may ask for).
 #[derive(Clone)]
 pub struct Cloud {
     arm: arm::Arm,
     places: Arc<places::Places>,
     unfinished: Arc<inventory::Unfinished>,
+    learned: Arc<queries::Learned>,
 }
+
+/// Whose eyes a cloud sees with. Holds no token.
+#[derive(Clone, Debug)]
+pub struct Eyes(Arc<queries::Learned>);
+
+impl PartialEq for Eyes {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Eyes {}
 
 impl Cloud {
     /// Makes the cloud that `token`'s identity sees at `endpoint`.
@@ -59,6 +79,7 @@ impl Cloud {
             arm: arm::Arm::new(transport, endpoint, token),
             places: Arc::default(),
             unfinished: Arc::default(),
+            learned: Arc::default(),
         }
     }
 
@@ -69,6 +90,62 @@ impl Cloud {
             arm: self.arm.with_token(token),
             ..self.clone()
         }
+    }
+
+    /// Returns the same cloud, which asks `buckets` before each call as `principal` and tells them
+    /// of each answer, by the clock `now`. Without it a cloud sends whatever it is told to.
+    #[must_use]
+    pub fn paced(&self, buckets: Arc<Buckets>, principal: &str, now: Now) -> Self {
+        let pace = Pace::new(buckets, principal, now);
+        Self {
+            arm: self.arm.with_pace(Some(pace)),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same cloud for calls on machines of a region, by whose buckets they go.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let pace = self.arm.pace().map(|pace| pace.in_region(region));
+        Self {
+            arm: self.arm.with_pace(pace),
+            ..self.clone()
+        }
+    }
+
+    /// Returns how many installs of machines of this one's subscription, kind and region may be
+    /// sent within `horizon`; this cloud being [`Cloud::in_region`] of it.
+    pub fn installs_within(&self, machine: &MachineId, horizon: TimeDelta) -> u32 {
+        let pace = self.arm.pace();
+        pace.map_or(u32::MAX, |pace| pace.installs(machine, horizon))
+    }
+
+    /// Tells whether a command may be sent to a machine within `horizon`; this cloud being
+    /// [`Cloud::in_region`] of it. Asks nobody, and takes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Throttled`] with the time for which Azure said that it takes no more, or in which
+    /// an empty bucket has a token again.
+    pub fn has_room(
+        &self,
+        machine: &MachineId,
+        command: Command,
+        horizon: TimeDelta,
+    ) -> Result<(), Error> {
+        let Some(pace) = self.arm.pace() else {
+            return Ok(());
+        };
+        let (what, act) = match command {
+            Command::Stage | Command::Finish => ("install", "installPatches"),
+            Command::Restart => ("restart", "restart"),
+        };
+        let (what, path) = (format!("{what} of {machine}"), format!("{machine}/{act}"));
+        pace.has_room(&what, &path, horizon)
+    }
+
+    /// Names whose eyes this cloud sees with: what another of the same eyes reads, this would.
+    pub fn eyes(&self) -> Eyes {
+        Eyes(Arc::clone(&self.learned))
     }
 
     /// Reads all machines of a scope from Resource Graph: what they are, their last assessment,
@@ -96,7 +173,7 @@ impl Cloud {
         scope: &Scope,
         machines: &BTreeSet<MachineId>,
     ) -> Result<BTreeMap<MachineId, Progress>, Error> {
-        progress::progress(&self.arm, scope, machines).await
+        progress::progress(&self.arm, &self.learned, scope, machines).await
     }
 
     /// Reads the machine itself, just before acting on it or to confirm an end: one call.
@@ -109,9 +186,10 @@ impl Cloud {
 
     /// Writes a change of patch settings, claim and licence.
     ///
-    /// Settings and claim go in one PATCH. When the claim changes, the machine is read first, and
-    /// where it has an etag the PATCH carries `If-Match`: a change in between is
-    /// [`Error::Conflict`]. The licence is a resource of its own: it is written after the claim is
+    /// Settings and claim go in one PATCH. A VM, and any machine whose claim changes, is read
+    /// first, and where it has an etag the PATCH carries `If-Match`: a change in between is
+    /// [`Error::Conflict`], and so is a claim that somebody else made meanwhile. The next try
+    /// reads anew. The licence is a resource of its own: it is written after the claim is
     /// set, and before the claim is removed.
     ///
     /// # Errors

@@ -78,7 +78,14 @@ pub(super) async fn state(arm: &Arm, operation: &Operation) -> Result<OperationS
     match (reply.status.as_u16(), operation.style) {
         (404 | 410, _) => Ok(OperationState::Gone),
         (202, PollStyle::Location) => Ok(running),
-        (200..=299, PollStyle::Location) => outcome(what, &reply.body).map(OperationState::Ended),
+        (200..=299, PollStyle::Location) => {
+            let outcome = outcome(what, &reply.body)?;
+            // A result that is under way is none yet, whatever the status says.
+            Ok(match outcome.status {
+                InstallStatus::InProgress => running,
+                _ => OperationState::Ended(outcome),
+            })
+        }
         (200..=299, _) => {
             let body: AsyncBody = reply.json(what)?;
             Ok(by_status(what, &body)?.map_or(running, OperationState::Ended))

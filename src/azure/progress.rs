@@ -9,13 +9,13 @@ use super::error::Error;
 use super::gather::{Gathering, Step};
 use super::graph::{NAMES_PER_QUERY, targets};
 use super::port::{Progress, Scope};
-use super::read_as::{connection, some};
-use super::row::{health, kind};
-use crate::domain::machine::{MachineId, MachineKind};
+use super::queries::Learned;
+use crate::domain::machine::MachineId;
 
 /// Reads the progress of machines, up to [`NAMES_PER_QUERY`] in each query.
 pub(super) async fn progress(
     arm: &Arm,
+    learned: &Learned,
     scope: &Scope,
     machines: &BTreeSet<MachineId>,
 ) -> Result<BTreeMap<MachineId, Progress>, Error> {
@@ -25,8 +25,10 @@ pub(super) async fn progress(
     for part in machines.chunks(NAMES_PER_QUERY) {
         // No age is asked of it: it lives only within this call.
         let began = DateTime::<Utc>::MIN_UTC;
-        let mut gathering = Gathering::new(began, targets.clone(), Some(part.to_vec()));
+        let (reach, part) = (learned.reach(), Some(part.to_vec()));
+        let mut gathering = Gathering::new(began, reach, targets.clone(), part);
         while gathering.step(arm).await? != Step::Done {}
+        learned.set(gathering.reach);
         collect(gathering, &mut found)?;
     }
     Ok(found)
@@ -34,7 +36,7 @@ pub(super) async fn progress(
 
 fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> Result<(), Error> {
     let Gathering {
-        resources,
+        mut resources,
         mut tables,
         ..
     } = gathering;
@@ -42,22 +44,20 @@ fn collect(gathering: Gathering, found: &mut BTreeMap<MachineId, Progress>) -> R
         let why = format!("the row {}: {}", row.id, row.why);
         return Err(Error::malformed("the progress of machines", why));
     }
-    for id in resources.ids() {
-        let Some(row) = resources.row(id) else {
-            continue;
-        };
-        let kind = kind(id, row);
-        let assessment = tables.take_assessment(id);
+    resources.complete(&mut tables);
+    for half in resources.halves() {
+        let machine = &half.machine;
+        let assessment = machine.assessment.as_ref();
         let progress = Progress {
-            health: health(row, kind, tables.health_of(id)),
-            power: resources.power(id, row),
-            connection: (kind != MachineKind::AzureVm)
-                .then(|| connection(row.status.as_deref(), some(row.changed.as_ref()))),
-            reboot_pending: assessment.as_ref().map(|a| a.reboot_pending),
-            assessed_at: assessment.as_ref().map(|a| a.at),
-            installs: tables.take_installs(id),
+            health: half.health(tables.health_of(&machine.id)),
+            power: resources.power(half),
+            cluster_update: resources.cluster_update(half),
+            connection: half.connection,
+            reboot_pending: assessment.map(|a| a.reboot_pending),
+            assessed_at: assessment.map(|a| a.at),
+            installs: machine.installs.clone(),
         };
-        found.insert(id.clone(), progress);
+        found.insert(machine.id.clone(), progress);
     }
     Ok(())
 }

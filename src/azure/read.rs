@@ -9,7 +9,9 @@ use super::read_as::{
 };
 use super::wire::arc::ArcMachine;
 use super::wire::vm::{InstanceView, PatchStatus, Vm};
-use crate::domain::machine::{Incarnation, InstallStatus, MachineId, MachineKind, Power, Tags};
+use crate::domain::machine::{
+    ClusterUpdate, Incarnation, InstallStatus, MachineId, MachineKind, Power, Tags,
+};
 
 pub(super) async fn read(
     arm: &Arm,
@@ -65,6 +67,7 @@ fn vm(vm: Vm) -> Option<Reading> {
         incarnation: incarnation(properties.vm_id.as_ref(), disk)?,
         settings: settings(windows.and_then(|w| w.patch_settings.as_ref())),
         power: power(view).0,
+        cluster_update: ClusterUpdate::Quiet,
         health: signs.judge(),
         busy: busy(
             properties.provisioning_state.as_deref(),
@@ -143,6 +146,7 @@ fn arc(machine: ArcMachine) -> Option<Reading> {
         } else {
             Power::Unknown
         },
+        cluster_update: ClusterUpdate::Unknown,
         health: signs.judge(),
         busy: provisioning(properties.provisioning_state.as_deref()),
         last_activity: None,

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use super::wire::arc::ProductProfile;
 use super::wire::vm::{InstanceView, PatchSettings, VmAgent};
 use crate::domain::machine::{
-    Agent, Connection, Edition, Health, InstallStatus, Licence, PatchMode, Power, Product,
-    RebootBehavior, RebootSetting, RebootStatus, Settings,
+    Agent, ClusterUpdate, Connection, Edition, Health, InstallStatus, Licence, PatchMode, Power,
+    Product, RebootBehavior, RebootSetting, RebootStatus, Settings,
 };
 use crate::domain::release::{Build, Kb};
 
@@ -171,6 +171,26 @@ pub(super) fn power(view: Option<&InstanceView>) -> (Power, Option<String>) {
     }
 }
 
+/// How an Azure Local cluster stands with its own updates (`updateSummaries`, `properties.state`;
+/// Microsoft.AzureStackHCI REST reference, "Update Summaries - Get", 2024-04-01). A failed update
+/// has stopped; a word not known may mean that one runs.
+pub(super) fn cluster_update(word: Option<&str>) -> ClusterUpdate {
+    let quiet = [
+        "AppliedSuccessfully",
+        "UpdateAvailable",
+        "UpdateFailed",
+        "PreparationFailed",
+        "NeedsAttention",
+    ];
+    match word {
+        _ if is(word, "UpdateInProgress") || is(word, "PreparationInProgress") => {
+            ClusterUpdate::Running
+        }
+        _ if quiet.iter().any(|own| is(word, own)) => ClusterUpdate::Quiet,
+        _ => ClusterUpdate::Unknown,
+    }
+}
+
 /// The state of the VM agent: ready only where a status says so (azure.md §11).
 pub(super) fn agent(agent: Option<&VmAgent>) -> Agent {
     let Some(status) = agent
@@ -188,7 +208,7 @@ pub(super) fn agent(agent: Option<&VmAgent>) -> Agent {
 }
 
 /// What the sources of a machine's health say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Signs {
     bad: Option<String>,
     silent: Option<String>,

@@ -4,37 +4,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::bounded;
+use super::half::Half;
+use super::joined;
 use super::places::Known;
 use super::port::UnreadableRow;
-use super::read_as::{agent, connection, is, licence, power, settings, some};
-use super::row::{busy, health, image, incarnation, instance_busy, is_managed, kind, os_words};
+use super::read_as::{cluster_update, is, licence, some};
+use super::row::{instance_busy, kind};
 use super::tables::Tables;
 use super::wire::arc::ProductProfile;
-use super::wire::graph::{InstanceRow, Resource};
-use crate::domain::machine::{
-    ArcFacts, AvailabilitySetPlace, Facts, Generation, Machine, MachineId, MachineKind, OsProfile,
-    Placement, Power, ScaleSet, Tags, VmFacts, ZonePlace,
-};
-use crate::domain::region;
-
-/// The tag that names an Arc machine's site.
-const SITE_TAG: &str = "site";
+use super::wire::graph::{LocalRow, Resource};
+use crate::domain::machine::{ClusterUpdate, Machine, MachineId, MachineKind, Power};
 
 /// The rows, by what they are.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
-    machines: BTreeMap<MachineId, Resource>,
+    machines: BTreeMap<MachineId, Half>,
     /// Licence profiles, by machine.
     licences: BTreeMap<MachineId, ProductProfile>,
     /// `orchestrationMode` of scale sets, by lower-cased id.
     scale_sets: BTreeMap<String, String>,
     /// Instances of Azure Local VMs, by machine.
-    instances: BTreeMap<MachineId, InstanceRow>,
+    instances: BTreeMap<MachineId, LocalRow>,
+    /// How clusters stand with their own updates, by lower-cased id.
+    clusters: BTreeMap<String, ClusterUpdate>,
 }
 
 impl Resources {
     /// Takes a row. The same machine twice, as overlapping scopes give it, counts once.
-    pub(super) fn take(&mut self, row: Resource, tables: &mut Tables) {
+    pub(super) fn take(&mut self, mut row: Resource, tables: &mut Tables) {
+        joined::lists(&mut row, tables);
         let id = some(row.id.as_ref())
             .unwrap_or_default()
             .to_ascii_lowercase();
@@ -60,19 +58,44 @@ impl Resources {
             }
         } else {
             match MachineId::parse(&id) {
-                Ok(machine) => {
-                    self.machines.entry(machine).or_insert(row);
-                }
+                Ok(machine) => self.machine(machine, row, tables),
                 Err(error) => unread(error.to_string()),
             }
         }
     }
 
-    /// Takes the instance of an Azure Local VM.
-    pub(super) fn instance(&mut self, row: InstanceRow, tables: &mut Tables) {
+    /// Takes a machine, with what its row bears of other tables: what is taken of a row is a
+    /// fraction of it.
+    fn machine(&mut self, id: MachineId, row: Resource, tables: &mut Tables) {
+        if !self.machines.contains_key(&id) {
+            let kind = kind(&id, &row);
+            match Half::of(&id, kind, row) {
+                Ok(half) => {
+                    self.machines.insert(id.clone(), half);
+                }
+                Err(why) => {
+                    let id = id.as_str().to_owned();
+                    tables.unreadable.insert(UnreadableRow { id, why });
+                }
+            }
+        }
+        if let Some(half) = self.machines.get_mut(&id) {
+            half.add(tables.take_assessment(&id), tables.take_installs(&id));
+        }
+    }
+
+    /// Takes the instance of an Azure Local VM, or how a cluster stands with its own updates.
+    pub(super) fn local(&mut self, row: LocalRow, tables: &mut Tables) {
         let id = some(row.id.as_ref())
             .unwrap_or_default()
             .to_ascii_lowercase();
+        if let Some((cluster, _)) = id.split_once("/updatesummaries/") {
+            let state = cluster_update(row.state.as_deref());
+            // Two rows of one cluster: the worse word stays.
+            let old = self.clusters.entry(cluster.to_owned()).or_insert(state);
+            *old = (*old).max(state);
+            return;
+        }
         let machine = id
             .split("/providers/microsoft.azurestackhci/")
             .next()
@@ -93,220 +116,90 @@ impl Resources {
 
     /// Tells whether there is an Azure Local VM.
     pub(super) fn has_local(&self) -> bool {
-        self.machines
-            .iter()
-            .any(|(id, row)| kind(id, row) == MachineKind::AzureLocalVm)
+        let mut machines = self.machines.values();
+        machines.any(|half| half.machine.kind == MachineKind::AzureLocalVm)
     }
 
-    /// Returns the power of a machine. An Arc machine's record does not say; one that answers
-    /// runs. An Azure Local VM's instance says.
-    pub(super) fn power(&self, id: &MachineId, row: &Resource) -> Power {
-        if kind(id, row) == MachineKind::AzureVm {
-            return power(row.view.as_ref()).0;
+    /// Returns how the cluster of a machine stands with its own updates. One of which nothing is
+    /// shown is unknown.
+    pub(super) fn cluster_update(&self, half: &Half) -> ClusterUpdate {
+        if half.machine.kind != MachineKind::AzureLocalVm {
+            return ClusterUpdate::Quiet;
         }
+        let cluster = half.machine.placement.cluster.as_ref();
+        cluster
+            .and_then(|cluster| self.clusters.get(cluster))
+            .copied()
+            .unwrap_or(ClusterUpdate::Unknown)
+    }
+
+    /// Returns the power of a machine: an Azure Local VM's instance says, if there is one.
+    pub(super) fn power(&self, half: &Half) -> Power {
         let instance = self
             .instances
-            .get(id)
+            .get(&half.machine.id)
+            .filter(|_| half.machine.kind != MachineKind::AzureVm)
             .and_then(|instance| some(instance.power.as_ref()));
         match instance {
+            None => half.machine.power,
             _ if is(instance, "Running") => Power::Running,
             _ if is(instance, "Stopped") || is(instance, "Deallocated") => Power::Off,
             Some(_) => Power::Unknown,
-            None if is(row.status.as_deref(), "Connected") => Power::Running,
-            None => Power::Unknown,
         }
     }
 
-    /// Returns the ids of the machines.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &MachineId> {
-        self.machines.keys()
+    /// Gives each machine what the tables say of it.
+    pub(super) fn complete(&mut self, tables: &mut Tables) {
+        for (id, half) in &mut self.machines {
+            half.add(tables.take_assessment(id), tables.take_installs(id));
+        }
     }
 
-    /// Returns the row of a machine.
-    pub(super) fn row(&self, machine: &MachineId) -> Option<&Resource> {
-        self.machines.get(machine)
+    /// Returns the machines as far as they are known, in order of their ids.
+    pub(super) fn halves(&self) -> impl Iterator<Item = &Half> {
+        self.machines.values()
     }
 
     /// Returns the subscriptions that have a VM in a zone.
     pub(super) fn zonal_subscriptions(&self) -> Vec<String> {
-        self.subscriptions(|row| row.zones.as_ref().is_some_and(|zones| !zones.is_empty()))
+        self.subscriptions(Half::is_zonal)
     }
 
     /// Returns the subscriptions that have a VM in an availability set and no word on its update
     /// domain.
     pub(super) fn subscriptions_with_sets(&self) -> Vec<String> {
-        self.subscriptions(|row| {
-            let shown = row.view.as_ref().and_then(|v| v.platform_update_domain);
-            some(row.availability_set.as_ref()).is_some() && shown.is_none()
-        })
+        self.subscriptions(Half::wants_domain)
     }
 
-    fn subscriptions(&self, which: impl Fn(&Resource) -> bool) -> Vec<String> {
-        let mut found: Vec<String> = self
-            .machines
-            .iter()
-            .filter(|(_, row)| which(row))
-            .map(|(id, _)| id.subscription().to_owned())
-            .collect();
-        found.dedup();
+    fn subscriptions(&self, which: impl Fn(&Half) -> bool) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for (id, half) in &self.machines {
+            if which(half) && found.last().is_none_or(|last| last != id.subscription()) {
+                found.push(id.subscription().to_owned());
+            }
+        }
         found
     }
 
-    /// Joins everything into machines, by id; what cannot be read goes to the tables' list.
+    /// Joins everything into machines, by id.
     pub(super) fn join(mut self, tables: &mut Tables, places: &Known) -> Vec<Arc<Machine>> {
-        let mut machines = Vec::with_capacity(self.machines.len());
-        for (id, row) in std::mem::take(&mut self.machines) {
-            match self.machine(&id, row, tables, places) {
-                Ok(machine) => machines.push(Arc::new(machine)),
-                Err(why) => {
-                    let id = id.as_str().to_owned();
-                    tables.unreadable.insert(UnreadableRow { id, why });
-                }
+        let halves = std::mem::take(&mut self.machines);
+        let mut machines = Vec::with_capacity(halves.len());
+        for (id, mut half) in halves {
+            half.add(tables.take_assessment(&id), tables.take_installs(&id));
+            if let Some(profile) = self.licences.get(&id) {
+                half.license(licence(Some(profile)));
             }
+            let mode = half.scale_set().and_then(|set| self.scale_sets.get(set));
+            half.place(is(mode.map(String::as_str), "Flexible"), places);
+            half.machine.power = self.power(&half);
+            half.machine.cluster_update = self.cluster_update(&half);
+            half.machine.health = half.health(tables.health_of(&id));
+            half.machine.busy = half
+                .busy(tables.is_dim(&id))
+                .or_else(|| self.instances.get(&id).and_then(instance_busy));
+            machines.push(Arc::new(half.machine));
         }
         machines
-    }
-
-    fn machine(
-        &self,
-        id: &MachineId,
-        mut row: Resource,
-        tables: &mut Tables,
-        places: &Known,
-    ) -> Result<Machine, String> {
-        let kind = kind(id, &row);
-        let words = os_words(&row, kind);
-        let (product, edition, build) = (words.product(), words.edition(), words.build());
-        let installs = tables.take_installs(id);
-        let patch_settings = row.windows.as_ref().and_then(|w| w.patch_settings.as_ref());
-        Ok(Machine {
-            id: id.clone(),
-            name: some(row.name.as_ref()).unwrap_or(id.name()).to_owned(),
-            kind,
-            incarnation: incarnation(&row, kind)?,
-            placement: self.placement(id, &row, kind, places),
-            product,
-            edition,
-            build,
-            facts: self.facts(id, &row, kind),
-            settings: settings(patch_settings),
-            power: self.power(id, &row),
-            health: health(&row, kind, tables.health_of(id)),
-            busy: busy(&row, &installs, tables.is_dim(id))
-                .or_else(|| self.instances.get(id).and_then(instance_busy)),
-            assessment: tables.take_assessment(id),
-            installs,
-            tags: Tags::new(row.tags.take().unwrap_or_default()),
-        })
-    }
-
-    fn placement(
-        &self,
-        id: &MachineId,
-        row: &Resource,
-        kind: MachineKind,
-        places: &Known,
-    ) -> Placement {
-        let region = region::normalise(row.location.as_deref().unwrap_or_default());
-        let is_vm = kind == MachineKind::AzureVm;
-        let zone = match row.zones.as_deref().unwrap_or_default() {
-            [] => ZonePlace::Regional,
-            [one] => places.zone(id.subscription(), &region, one),
-            // A VM in several zones is in none that can be named.
-            _ => ZonePlace::Unknown,
-        };
-        let site = row
-            .tags
-            .iter()
-            .flatten()
-            .find(|(name, _)| name.eq_ignore_ascii_case(SITE_TAG));
-        let set = some(row.scale_set.as_ref()).map(str::to_ascii_lowercase);
-        let view = row.view.as_ref();
-        Placement {
-            zone,
-            availability_set: some(row.availability_set.as_ref()).map(|set| AvailabilitySetPlace {
-                id: set.to_ascii_lowercase(),
-                update_domain: view
-                    .and_then(|v| v.platform_update_domain)
-                    .or_else(|| places.domain(id)),
-            }),
-            flexible_scale_set: set
-                .filter(|_| self.scale_set(row) == ScaleSet::Flexible)
-                .map(|id| {
-                    (
-                        id,
-                        row.fault_domain
-                            .or(view.and_then(|v| v.platform_fault_domain)),
-                    )
-                }),
-            site: site.filter(|_| !is_vm).map(|(_, value)| value.clone()),
-            cluster: some(row.cluster.as_ref())
-                .filter(|_| kind == MachineKind::AzureLocalVm)
-                .map(str::to_ascii_lowercase),
-            region,
-        }
-    }
-
-    /// A scale set of unknown mode counts as Uniform, whose VMs are not patched one by one: what
-    /// is not known to be allowed is not done.
-    fn scale_set(&self, row: &Resource) -> ScaleSet {
-        let Some(id) = some(row.scale_set.as_ref()) else {
-            return ScaleSet::None;
-        };
-        let mode = self.scale_sets.get(&id.to_ascii_lowercase());
-        if is(mode.map(String::as_str), "Flexible") {
-            ScaleSet::Flexible
-        } else {
-            ScaleSet::Uniform
-        }
-    }
-
-    fn facts(&self, id: &MachineId, row: &Resource, kind: MachineKind) -> Facts {
-        match kind {
-            MachineKind::AzureVm => Facts::AzureVm(self.vm_facts(row)),
-            MachineKind::ArcServer => Facts::ArcServer(self.arc_facts(id, row)),
-            MachineKind::AzureLocalVm => {
-                Facts::AzureLocalVm(is_managed(row).then(|| self.arc_facts(id, row)))
-            }
-        }
-    }
-
-    fn vm_facts(&self, row: &Resource) -> VmFacts {
-        let view = row.view.as_ref();
-        let generation = view.and_then(|v| v.hyper_v_generation.as_deref());
-        let windows = row.windows.as_ref();
-        let profile = windows.is_some() || row.extensions.is_some();
-        VmFacts {
-            image: image(row.image.as_ref()),
-            generation: match generation {
-                _ if is(generation, "V1") => Some(Generation::V1),
-                _ if is(generation, "V2") => Some(Generation::V2),
-                _ => None,
-            },
-            scale_set: self.scale_set(row),
-            os_profile: profile.then(|| OsProfile {
-                allow_extension_operations: row.extensions.unwrap_or(true),
-                provision_vm_agent: windows.and_then(|w| w.provision_vm_agent).unwrap_or(true),
-                enable_automatic_updates: windows
-                    .and_then(|w| w.enable_automatic_updates)
-                    .unwrap_or(true),
-            }),
-            agent: agent(view.and_then(|v| v.vm_agent.as_ref())),
-        }
-    }
-
-    fn arc_facts(&self, id: &MachineId, row: &Resource) -> ArcFacts {
-        let status = row
-            .windows
-            .as_ref()
-            .and_then(|w| w.patch_settings.as_ref())
-            .and_then(|s| s.status.as_ref());
-        ArcFacts {
-            connection: connection(row.status.as_deref(), some(row.changed.as_ref())),
-            vbs_running: None,
-            // The profile's own row is the licence; the machine's copy of it stands in.
-            licence: licence(self.licences.get(id).or(row.licence.as_ref())),
-            enablement: status.and_then(|s| s.hotpatch_enablement_status.clone()),
-        }
     }
 }

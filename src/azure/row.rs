@@ -1,11 +1,9 @@
 //! What one row of the query for machines says by itself.
 
-use super::read_as::{OsWords, Signs, connection, is, provisioning, some};
-use super::wire::graph::{InstanceRow, Resource};
+use super::read_as::{OsWords, is, provisioning, some};
+use super::wire::graph::{LocalRow, Resource};
 use super::wire::vm::ImageReference;
-use crate::domain::machine::{
-    Health, Image, Incarnation, InstallRecord, InstallStatus, MachineId, MachineKind,
-};
+use crate::domain::machine::{Image, Incarnation, MachineId, MachineKind};
 
 /// The publisher whose SKUs name a Windows Server.
 const WINDOWS_PUBLISHER: &str = "MicrosoftWindowsServer";
@@ -91,35 +89,6 @@ pub(super) fn image(image: Option<&ImageReference>) -> Image {
     }
 }
 
-/// The health of a machine by all sources in Resource Graph. The VM agent is not among what the
-/// tables are known to hold (azure.md §4), so its silence there says nothing; Resource Health is
-/// needed for a VM and taken where it is present for the others (azure.md §11).
-pub(super) fn health(row: &Resource, kind: MachineKind, state: Option<&str>) -> Health {
-    let mut signs = Signs::default();
-    if kind == MachineKind::AzureVm {
-        signs.vm(row.view.as_ref(), false);
-        signs.resource_health(state, true);
-    } else {
-        if is_managed(row) {
-            signs.arc(connection(row.status.as_deref(), None));
-        } else {
-            signs.silent("Arc agent");
-        }
-        signs.resource_health(state, false);
-    }
-    signs.judge()
-}
-
-pub(super) fn instance_busy(instance: &InstanceRow) -> Option<String> {
+pub(super) fn instance_busy(instance: &LocalRow) -> Option<String> {
     provisioning(instance.provisioning.as_deref()).map(|state| format!("instance {state}"))
-}
-
-/// The operation that shows on a machine. An install that could not be read may be running.
-pub(super) fn busy(row: &Resource, installs: &[InstallRecord], is_dim: bool) -> Option<String> {
-    let running = installs
-        .iter()
-        .find(|record| record.status == InstallStatus::InProgress);
-    provisioning(row.provisioning.as_deref())
-        .or_else(|| running.map(|record| format!("installPatches {}", record.activity)))
-        .or_else(|| is_dim.then(|| "an install record that cannot be read".to_owned()))
 }

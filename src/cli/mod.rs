@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod demo;
+mod identity;
 pub mod probe_azure;
 pub mod release;
 pub mod roles;

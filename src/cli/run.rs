@@ -1,4 +1,4 @@
-//! `run`: the controller against any kubeconfig and any ARM endpoint, with a token from a file.
+//! `run`: the controller against any kubeconfig and any ARM endpoint.
 
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
@@ -9,26 +9,24 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
-use futures::future::BoxFuture;
 use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
+use super::identity;
+use crate::azure::Token;
 use crate::azure::endpoint::is_this_machine;
-use crate::azure::transport::{HttpsTransport, Roots};
-use crate::azure::{Cloud, Endpoint, Error as AzureError, Token, Transport};
 use crate::controller::audit::{Audit, Lines};
 use crate::controller::clock::Clock;
-use crate::controller::clouds::Clouds;
 use crate::controller::lease::{Tenure, TenureError};
 use crate::controller::{Settings, Shell, run};
 use crate::domain::duration;
 use crate::rehearsal::leap::Leap;
-use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry, serve};
+use crate::telemetry::{MeteredKube, Telemetry, serve};
 
-/// The largest token file that is read, in bytes.
+/// The longest token that is read from a file.
 const TOKEN_BYTES_MAX: usize = 64 * 1024;
 
 /// How the controller runs.
@@ -43,15 +41,8 @@ pub struct Options {
     /// The operator's own namespace: its lease and its ConfigMap of releases are there.
     #[arg(long, default_value = "hotpatch-system")]
     namespace: String,
-    /// The Azure Resource Manager endpoint.
-    #[arg(long, default_value = Endpoint::PUBLIC)]
-    arm_endpoint: String,
-    /// A file with certificates (PEM) to trust for that endpoint, instead of the system's.
-    #[arg(long)]
-    arm_ca_file: Option<PathBuf>,
-    /// A file with a bearer token for that endpoint; read anew for every pass.
-    #[arg(long)]
-    token_file: PathBuf,
+    #[command(flatten)]
+    identity: identity::IdentityOptions,
     /// Where audit lines go: a file that is appended to, or `-` for standard output.
     #[arg(long, default_value = "-")]
     audit_log: String,
@@ -97,6 +88,8 @@ pub(super) enum Error {
         path: String,
         source: std::io::Error,
     },
+    #[error("{0} does not hold a token")]
+    Token(String),
     #[error("cannot open the audit log {path}: {source}")]
     AuditLog {
         path: String,
@@ -104,10 +97,8 @@ pub(super) enum Error {
     },
     #[error("cannot use the kubeconfig: {0}")]
     Kubeconfig(String),
-    #[error("cannot use the ARM endpoint: {0}")]
-    Endpoint(String),
-    #[error("the token file {0} holds no token")]
-    Token(String),
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
     #[error("{option}: {why}")]
     Option { option: &'static str, why: String },
     #[error("cannot listen on {address}: {source}")]
@@ -182,17 +173,20 @@ async fn control(options: Options) -> Result<(), Error> {
         Some(_) => Some(Leap::new(clock.clone(), options.virtual_speed)),
     };
     let kube = client(&options, leap.as_ref(), &telemetry).await?;
-    let clouds = FileClouds {
-        cloud: cloud(&options, leap.as_ref(), &telemetry)?,
-        token_file: options.token_file.clone(),
-    };
+    let clouds = identity::clouds(
+        &options.identity,
+        &kube,
+        clock.as_fn(),
+        leap.as_ref(),
+        &telemetry,
+    )?;
     if let Some(leap) = leap {
         tokio::spawn(leap.drive());
     }
     let started = clock.now().timestamp_millis();
     let shell = Shell {
         kube,
-        clouds: Arc::new(clouds),
+        clouds,
         audit: audit(&options.audit_log)?,
         settings: Settings {
             // Another name for every life of the process: a lease held by an earlier life is
@@ -282,33 +276,6 @@ async fn client(
     Ok(builder.with_layer(leap).build())
 }
 
-fn cloud(options: &Options, leap: Option<&Leap>, telemetry: &Telemetry) -> Result<Cloud, Error> {
-    let bad = |error: &dyn std::fmt::Display| Error::Endpoint(error.to_string());
-    let endpoint = Endpoint::parse(&options.arm_endpoint).map_err(|error| bad(&error))?;
-    let trusted = match &options.arm_ca_file {
-        None => None,
-        Some(path) => {
-            let source = |source| Error::Read {
-                path: path.display().to_string(),
-                source,
-            };
-            Some(std::fs::read(path).map_err(source)?)
-        }
-    };
-    let roots = trusted.as_deref().map_or(Roots::System, Roots::Only);
-    let transport = HttpsTransport::new(roots).map_err(|error| bad(&error))?;
-    let mut transport: Arc<dyn Transport> = Arc::new(transport);
-    if let Some(leap) = leap {
-        if !is_this_machine(endpoint.host()) {
-            return Err(Error::NotHere(format!("the endpoint {}", endpoint.host())));
-        }
-        transport = leap.transport(transport);
-    }
-    let token = token(&options.token_file)?;
-    let metered = MeteredTransport::new(transport, telemetry.clone());
-    Ok(Cloud::new(Arc::new(metered), endpoint, token))
-}
-
 /// Reads a token from a file.
 pub(super) fn token(path: &Path) -> Result<Token, Error> {
     let source = |source| Error::Read {
@@ -362,31 +329,5 @@ async fn shutdown() {
             tracing::warn!(%error, "SIGTERM cannot be caught");
             let _ = interrupted.await;
         }
-    }
-}
-
-/// One cloud for all namespaces, with the token that the file holds now.
-struct FileClouds {
-    cloud: Cloud,
-    token_file: PathBuf,
-}
-
-impl Clouds for FileClouds {
-    fn cloud<'a>(
-        &'a self,
-        _namespace: &'a str,
-        service_account: &'a str,
-    ) -> BoxFuture<'a, Result<Cloud, AzureError>> {
-        Box::pin(async move {
-            if service_account.is_empty() {
-                return Err(AzureError::Unauthorised {
-                    what: "an identity without a name".to_owned(),
-                });
-            }
-            let token = token(&self.token_file).map_err(|error| AzureError::Unauthorised {
-                what: error.to_string(),
-            })?;
-            Ok(self.cloud.with_token(token))
-        })
     }
 }

@@ -165,7 +165,7 @@ fn one(seed: u64, json: bool) -> ExitCode {
 pub(super) fn tell(seeds: u64, failed: usize) {
     let mut err = std::io::stderr();
     let terminal = err.is_terminal();
-    if !terminal && seeds % 1_000 != 0 {
+    if !terminal && !seeds.is_multiple_of(1_000) {
         return;
     }
     let (start, end) = if terminal {

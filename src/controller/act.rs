@@ -7,6 +7,7 @@
 
 mod ends;
 mod fence;
+mod pace;
 mod recheck;
 mod runs;
 mod send;
@@ -14,9 +15,12 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::Shell;
 use super::lease::Leadership;
-use super::observe::{Mirrors, Observed};
+use super::observe::{Account, Mirrors, Observed};
+use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, RunKey};
@@ -45,11 +49,28 @@ pub struct Deeds {
     pub refused: bool,
     /// Runs that were given up without being understood.
     pub abandoned: Vec<RunKey>,
+    /// When to come back for what a bucket did not let out.
+    pub again_at: Option<DateTime<Utc>>,
+    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by
+    /// what was asked: nothing where it was accepted.
+    pub answers: Vec<(Account, &'static str, Option<Error>)>,
     /// Whether leadership was found lost.
     pub lost: bool,
 }
 
 impl Deeds {
+    /// Has the next pass come by then.
+    fn again_by(&mut self, at: DateTime<Utc>) {
+        self.again_at = Some(self.again_at.map_or(at, |own| own.min(at)));
+    }
+
+    /// Notes that Azure could not be asked: what was throttled is asked again when it may be.
+    fn unasked(&mut self, error: &Error, now: DateTime<Utc>) {
+        if let Some(at) = error.again_at(now) {
+            self.again_by(at);
+        }
+    }
+
     /// Notes that a write failed: what is in passing is tried again soon, the rest later.
     fn failed(&mut self, error: &kube::Error) {
         let passes = match error {
@@ -67,7 +88,7 @@ struct Intent {
     machine: MachineId,
     command: Command,
     /// When the machine was last looked at.
-    looked_at: chrono::DateTime<chrono::Utc>,
+    looked_at: DateTime<Utc>,
 }
 
 /// Carries out a plan. (writes)
@@ -81,6 +102,8 @@ pub async fn act(
 ) -> Deeds {
     let mut deeds = Deeds::default();
     let mut work = runs::gather(observed, plan);
+    let now = shell.clock.now();
+    pace::pace(observed, &mut work, &mut rests.served, &mut deeds, now);
     for own in work.values_mut() {
         send::look(shell, observed, own, &mut deeds).await;
     }

@@ -294,6 +294,8 @@ impl Controller {
             &mut self.rests,
         )
         .await;
+        let (clouds, at) = (self.shell.clouds.as_ref(), self.shell.clock.now());
+        self.memory.denials.learn(clouds, &deeds.answers, at);
         audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
         if deeds.lost {
             return Instant::now();
@@ -322,7 +324,12 @@ impl Controller {
             "passed"
         );
         let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
-        let wake_at = refused.map_or(plan.wake_at, |own| own.min(plan.wake_at));
+        let blind = self.memory.retry_at();
+        let again = [refused, blind, deeds.again_at, self.memory.again_at];
+        let wake_at = again
+            .into_iter()
+            .flatten()
+            .fold(plan.wake_at, DateTime::min);
         self.instant_of(wake_at, deeds.follow_up || more)
     }
 

@@ -3,32 +3,33 @@
 //! Reads only. A namespace whose inventory cannot be read is planned as unreadable and delays
 //! nobody; a question without an answer allows nothing.
 
+mod answers;
+mod denials;
 mod inventory;
+mod retries;
+mod sights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, stream};
 
-use self::inventory::inventory;
+use self::answers::{Polls, answers};
+pub use self::denials::Denials;
+use self::retries::Retries;
+use self::sights::look;
 use super::Shell;
 use super::mirror::Mirror;
 use crate::api::{
     BaselinePolicy, HotpatchFleet, HotpatchMachine, HotpatchRequest, HotpatchRun, MaintenanceWindow,
 };
-use crate::azure::{Cloud, Error, Scope};
-use crate::domain::evidence::{Answer, Question};
-use crate::domain::machine::MachineId;
+use crate::azure::{Cloud, Error, Eyes, Scope};
+use crate::domain::fleet::FleetKey;
 use crate::domain::plan::questions;
 use crate::domain::release::Catalogue;
-use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Snapshot};
 use crate::status::machine_name;
-use crate::validate::{self, Declared, Found, QuarantinedRun};
-
-/// Questions asked at the same time.
-const QUESTIONS_AT_ONCE: usize = 8;
+use crate::validate::{self, Declared, QuarantinedRun};
 
 /// Local views of all kinds.
 #[derive(Default)]
@@ -110,15 +111,47 @@ pub enum Access {
 /// What is kept between passes; all of it can be lost.
 #[derive(Default)]
 pub struct Memory {
-    inventories: BTreeMap<String, Known>,
-    /// How each namespace's access stands.
-    pub access: BTreeMap<String, Access>,
-    /// Rows of Resource Graph that could not be read, by namespace.
-    pub unreadable: BTreeMap<String, Vec<String>>,
+    inventories: BTreeMap<Principal, Known>,
+    polls: Polls,
+    retries: Retries,
+    /// How the access of each identity stands.
+    pub access: BTreeMap<Principal, Access>,
+    /// Actions that Azure denied to each identity beside reading, and when.
+    pub denials: Denials,
+    /// When to come back for what Azure did not let out.
+    pub again_at: Option<DateTime<Utc>>,
+    /// Rows of Resource Graph that could not be read, by identity.
+    pub unreadable: BTreeMap<Principal, Vec<String>>,
+    /// The identities that this pass looked with.
+    looked: BTreeSet<Principal>,
 }
+
+impl Memory {
+    /// Returns when to look again for the identities that could not read what they should.
+    pub fn retry_at(&self) -> Option<DateTime<Utc>> {
+        self.retries.next()
+    }
+
+    /// Forgets the identities that nobody names any more.
+    fn forget(&mut self) {
+        let looked = std::mem::take(&mut self.looked);
+        self.access.retain(|who, _| looked.contains(who));
+        self.inventories.retain(|who, _| looked.contains(who));
+        self.unreadable.retain(|who, _| looked.contains(who));
+        self.denials.retain(&looked);
+        self.retries.retain(&looked);
+    }
+}
+
+/// A ServiceAccount: its namespace and its name.
+pub type Account = (String, String);
+
+/// Who acts: a namespace, and [`super::clouds::Clouds::principal`] in it.
+pub type Principal = (String, String);
 
 /// An inventory and what was read since of the machines that are worked on.
 struct Known {
+    eyes: Eyes,
     scope: Scope,
     inventory: Inventory,
     glimpsed_at: DateTime<Utc>,
@@ -130,10 +163,26 @@ pub struct Observed {
     pub snapshot: Snapshot,
     /// What is declared, by namespace.
     pub declared: BTreeMap<String, Declared>,
-    /// The cloud of each namespace that has one.
-    pub clouds: BTreeMap<String, Cloud>,
+    /// The cloud of each ServiceAccount that has one, by namespace and name.
+    pub clouds: BTreeMap<Account, Cloud>,
     /// [`Mirrors::changes`] before anything of it was read.
     pub changes: u64,
+}
+
+impl Observed {
+    /// Returns the cloud of a ServiceAccount.
+    pub fn cloud(&self, namespace: &str, account: &str) -> Option<&Cloud> {
+        self.clouds.get(&(namespace.to_owned(), account.to_owned()))
+    }
+
+    /// Returns the ServiceAccount of a fleet, with its cloud.
+    pub fn cloud_of(&self, fleet: &FleetKey) -> Option<(Account, &Cloud)> {
+        let domain = self.snapshot.domains.get(&fleet.namespace)?;
+        let view = domain.fleets.iter().find(|own| own.key == *fleet)?;
+        let account = &view.fleet.as_ref().ok()?.service_account;
+        let cloud = self.cloud(&fleet.namespace, account)?;
+        Some(((fleet.namespace.clone(), account.clone()), cloud))
+    }
 }
 
 /// Reads everything one pass needs. (reads)
@@ -145,18 +194,19 @@ pub async fn observe(
     catalogue: &Arc<Catalogue>,
 ) -> Observed {
     let changes = mirrors.changes();
+    memory.again_at = None;
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
     for namespace in mirrors.namespaces() {
         let mut declared = mirrors.declared(&namespace);
-        let (domain, cloud) = domain(shell, memory, &namespace, &mut declared).await;
+        let (domain, found) = domain(shell, memory, &namespace, &mut declared).await;
         domains.insert(namespace.clone(), domain);
-        if let Some(cloud) = cloud {
-            clouds.insert(namespace.clone(), cloud);
-        }
+        let found = found.into_iter();
+        clouds.extend(found.map(|(account, cloud)| ((namespace.clone(), account), cloud)));
         all_declared.insert(namespace, declared);
     }
+    memory.forget();
     let snapshot = Snapshot {
         catalogue: Arc::clone(catalogue),
         cluster_uid: cluster_uid.to_owned(),
@@ -175,15 +225,14 @@ async fn domain(
     memory: &mut Memory,
     namespace: &str,
     declared: &mut Declared,
-) -> (Domain, Option<Cloud>) {
+) -> (Domain, BTreeMap<String, Cloud>) {
     let now = shell.clock.now();
     let (runs, broken) = validate::runs(declared);
-    let scope = scope(declared, runs.values());
-    let account = service_account(declared, runs.values());
     let mut domain = Domain {
         fleets: Vec::new(),
         runs,
         inventory: Err("no fleet names a scope".to_owned()),
+        sights: BTreeMap::new(),
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),
@@ -191,23 +240,7 @@ async fn domain(
         identity_gone: None,
     };
     hold(&mut domain, broken);
-    let mut cloud = None;
-    if !scope.subscriptions.is_empty() || !scope.management_groups.is_empty() {
-        match shell.clouds.cloud(namespace, &account).await {
-            Ok(own) => {
-                let engaged = engaged(domain.runs.values());
-                domain.inventory = inventory(memory, namespace, &own, &scope, &engaged, now).await;
-                cloud = Some(own);
-            }
-            Err(error) => {
-                domain.inventory = Err(error.to_string());
-                memory
-                    .access
-                    .insert(namespace.to_owned(), Access::Failed(error));
-            }
-        }
-    }
-    domain.identity_gone = identity_gone(memory.access.get(namespace));
+    let clouds = look(shell, memory, namespace, declared, &mut domain).await;
     if let Ok(inventory) = &domain.inventory {
         let names = inventory.machines.values();
         declared.machine_names = names
@@ -215,23 +248,16 @@ async fn domain(
             .collect();
     }
     domain.fleets = validate::fleets(declared, now);
-    if let Some(cloud) = &cloud {
-        for (run, asked) in questions(&domain, shell.clock.now()) {
-            let answers = answers(cloud, &domain, asked, shell.clock.now()).await;
-            domain.answers.insert(run, answers);
-        }
+    for (run, asked) in questions(&domain, shell.clock.now()) {
+        let account = domain.runs.get(&run).map(|own| &own.terms.service_account);
+        let Some((cloud, account)) = account.and_then(|own| Some((clouds.get(own)?, own))) else {
+            continue;
+        };
+        let (seen, now) = (domain.seen_by(account).ok(), shell.clock.now());
+        let answers = answers(cloud, seen, asked, &mut memory.polls, now).await;
+        domain.answers.insert(run, answers);
     }
-    (domain, cloud)
-}
-
-/// Tells whether Azure refused the identity, in whichever way.
-fn identity_gone(access: Option<&Access>) -> Option<String> {
-    match access {
-        Some(Access::Failed(error @ (Error::Unauthorised { .. } | Error::Denied { .. }))) => {
-            Some(error.to_string())
-        }
-        _ => None,
-    }
+    (domain, clouds)
 }
 
 /// Puts runs that cannot be read into a domain, in place of those that it has of them: their
@@ -251,87 +277,4 @@ pub(super) fn hold(domain: &mut Domain, broken: Vec<QuarantinedRun>) {
             .held
             .extend(run.machines.into_iter().map(|id| (id, why.clone())));
     }
-}
-
-/// Returns where the machines of a namespace are: the scopes of its fleets, and the subscriptions
-/// of the machines that its open runs name, though their fleet be gone.
-fn scope<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>) -> Scope {
-    let mut subscriptions = BTreeSet::new();
-    let mut groups = BTreeSet::new();
-    for fleet in declared.fleets.iter().filter_map(Found::object) {
-        if fleet.metadata.deletion_timestamp.is_none() {
-            let scope = &fleet.spec.scope;
-            subscriptions.extend(scope.subscriptions.iter().map(|id| id.to_ascii_lowercase()));
-            groups.extend(scope.management_groups.iter().cloned());
-        }
-    }
-    for run in runs.filter(|run| run.is_open()) {
-        let ids = run.terms.machines.keys();
-        subscriptions.extend(ids.map(|id| id.subscription().to_owned()));
-    }
-    Scope {
-        subscriptions: subscriptions.into_iter().collect(),
-        management_groups: groups.into_iter().collect(),
-    }
-}
-
-fn service_account<'a>(declared: &Declared, runs: impl Iterator<Item = &'a Run>) -> String {
-    let of_fleets = declared.fleets.iter().filter_map(Found::object);
-    let of_runs = runs
-        .filter(|run| run.is_open())
-        .map(|run| run.terms.service_account.clone());
-    of_fleets
-        .map(|fleet| fleet.spec.service_account_name.clone())
-        .chain(of_runs)
-        .next()
-        .unwrap_or_default()
-}
-
-/// Returns the machines that open runs command or hold.
-fn engaged<'a>(runs: impl Iterator<Item = &'a Run>) -> BTreeSet<MachineId> {
-    runs.filter(|run| run.is_open())
-        .flat_map(|run| run.engaged().map(|(machine, _)| machine.id.clone()))
-        .collect()
-}
-
-async fn answers(
-    cloud: &Cloud,
-    domain: &Domain,
-    asked: BTreeMap<MachineId, Question>,
-    now: DateTime<Utc>,
-) -> BTreeMap<MachineId, Answer> {
-    let Ok(inventory) = &domain.inventory else {
-        return BTreeMap::new();
-    };
-    let asking = asked.into_iter().filter_map(|(id, question)| {
-        let kind = inventory.machines.get(&id)?.kind;
-        let cloud = cloud.clone();
-        Some(async move {
-            let answer = match question {
-                Question::Operation(operation) => {
-                    cloud.operation(&operation).await.map(Answer::Operation)
-                }
-                Question::Reading => cloud
-                    .read(&id, kind)
-                    .await
-                    .map(|reading| Answer::Reading(Box::new(reading))),
-                Question::Log { request, since } => cloud
-                    .evidence(&id, request, since, now)
-                    .await
-                    .map(Answer::Log),
-            };
-            match answer {
-                Ok(answer) => Some((id, answer)),
-                Err(error) => {
-                    tracing::info!(machine = %id, %error, "a question has no answer");
-                    None
-                }
-            }
-        })
-    });
-    stream::iter(asking)
-        .buffered(QUESTIONS_AT_ONCE)
-        .filter_map(futures::future::ready)
-        .collect()
-        .await
 }

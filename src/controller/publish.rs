@@ -1,5 +1,6 @@
 //! The last step of a pass: status, machine records and events, each written only on change.
 
+mod access;
 mod records;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::access::{access_in, access_of};
 use self::records::records;
 use super::Shell;
 use super::act::Deeds;
@@ -64,14 +66,14 @@ pub async fn publish(
             continue;
         };
         let domain = as_done(domain, deeds);
-        let access = memory.access.get(namespace).unwrap_or(&Access::Unknown);
         declarations(shell, mirrors, declared, now).await;
         for found in &declared.fleets {
+            let access = access_in(shell, memory, namespace, found);
             let limited = recorded > RECORDED_MACHINES_MAX;
             let shown = Shown {
                 domain: &domain,
                 plan,
-                access,
+                access: &access,
                 limited,
             };
             fleet(
@@ -353,22 +355,6 @@ async fn fleet(
     write(&shell.kube, &mirrors.fleets, object, wanted).await;
     if let Some(outlook) = outlook {
         records(shell, mirrors, object, &view.key, outlook, shown, left, now).await;
-    }
-}
-
-fn access_of<'a>(access: &'a Access, refusal: &'a str) -> status::Access<'a> {
-    match access {
-        Access::Unknown => status::Access::Unknown,
-        Access::Failed(Error::Denied { action, message }) => status::Access::Denied {
-            action,
-            message,
-            cure: refusal,
-        },
-        Access::Failed(Error::Unauthorised { .. }) => {
-            status::Access::Unauthorised { message: refusal }
-        }
-        // Anything else says nothing of the identity.
-        Access::Valid | Access::Failed(_) => status::Access::Valid,
     }
 }
 

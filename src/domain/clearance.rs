@@ -8,7 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::enrolment::{CLAIM_TAG, Claim, ClaimIdentity};
 use super::evidence::Reading;
-use super::machine::{Connection, Health, InstallStatus, Machine, MachineKind, Power};
+use super::machine::{
+    ClusterUpdate, Connection, Health, InstallStatus, Machine, MachineKind, Power,
+};
 use super::run::RunMachine;
 use crate::planted::{self, Bug};
 
@@ -34,6 +36,8 @@ pub enum Withdrawn {
     NotHealthy(String),
     /// Its Arc agent is not connected.
     NotConnected,
+    /// The Azure Local cluster under it updates itself, or nobody knows whether it does.
+    Cluster(ClusterUpdate),
     /// An operation is on it, by whomever.
     Busy(String),
     /// It shows an install that the inventory does not know yet.
@@ -52,6 +56,7 @@ impl Withdrawn {
             Self::NotRunning => "NotRunning",
             Self::NotHealthy(_) => "Unhealthy",
             Self::NotConnected => "NotConnected",
+            Self::Cluster(state) => state.hold().map_or("ClusterUnknown", |hold| hold.0),
             Self::Busy(_) => "Busy",
             Self::NewerInstall(_) => "NewerInstall",
             Self::ClaimedElsewhere => "ClaimedElsewhere",
@@ -67,6 +72,7 @@ impl std::fmt::Display for Withdrawn {
             Self::NotRunning => f.write_str("it is not known to run"),
             Self::NotHealthy(why) => write!(f, "it is not healthy: {why}"),
             Self::NotConnected => f.write_str("its Arc agent is not connected"),
+            Self::Cluster(state) => f.write_str(state.hold().map_or("", |hold| hold.1)),
             Self::Busy(what) => write!(f, "an operation is on it: {what}"),
             Self::NewerInstall(id) => write!(f, "install {id} is not in the inventory yet"),
             Self::ClaimedElsewhere => f.write_str("another fleet or cluster claims it"),
@@ -115,6 +121,10 @@ pub fn clearance(
         Health::Unhealthy(why) | Health::Unknown(why) => {
             return Err(Withdrawn::NotHealthy(why.clone()));
         }
+    }
+    let local = planned.kind == MachineKind::AzureLocalVm;
+    if local && reading.cluster_update.hold().is_some() {
+        return Err(Withdrawn::Cluster(reading.cluster_update));
     }
     if let Some(what) = &reading.busy {
         return Err(Withdrawn::Busy(what.clone()));

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::command::RequestId;
 use super::machine::{
-    Connection, Health, Incarnation, InstallRecord, InstallStatus, Machine, MachineId, Power,
-    RebootStatus, Settings, Tags,
+    ClusterUpdate, Connection, Health, Incarnation, InstallRecord, InstallStatus, Machine,
+    MachineId, Power, RebootStatus, Settings, Tags,
 };
 use super::release::Kb;
 
@@ -24,6 +24,8 @@ pub struct Glimpse {
     pub health: Health,
     /// Whether it runs.
     pub power: Power,
+    /// Whether the cluster under it updates itself.
+    pub cluster_update: ClusterUpdate,
     /// How it is connected; none for a VM.
     pub connection: Option<Connection>,
     /// Whether its last assessment says that it waits for a reboot.
@@ -52,6 +54,9 @@ pub struct Reading {
     pub settings: Settings,
     /// Whether it runs; always unknown for an Azure Local VM, whose Arc machine does not say.
     pub power: Power,
+    /// Whether the cluster under it updates itself. No machine says that of itself, so of those
+    /// that are not VMs it is unknown until [`Glimpse`] is asked.
+    pub cluster_update: ClusterUpdate,
     /// Whether it serves, by power, agent and application health of a VM, or by the connection
     /// of an Arc machine. Resource Health is another call: take it from [`Glimpse`].
     pub health: Health,

@@ -109,6 +109,8 @@ impl FleetScope {
 /// is not, and while its inventory cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Wants {
+    /// The ServiceAccount whose Azure identity acts.
+    pub service_account: String,
     /// How far the operator may go.
     pub mode: Mode,
     /// Where.

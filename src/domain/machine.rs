@@ -420,6 +420,36 @@ pub enum Power {
     Unknown,
 }
 
+/// Whether the cluster that carries a machine updates itself: it moves its guests about then.
+/// Ordered from what allows most to what allows least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum ClusterUpdate {
+    /// It does not, or no Azure Local cluster carries the machine.
+    Quiet,
+    /// Azure does not say.
+    Unknown,
+    /// It does.
+    Running,
+}
+
+impl ClusterUpdate {
+    /// Returns why nothing is commanded above such a cluster: a reason and a sentence.
+    pub fn hold(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Quiet => None,
+            Self::Running => Some((
+                "ClusterUpdating",
+                "the Azure Local cluster under it updates itself; it comes afterwards",
+            )),
+            Self::Unknown => Some((
+                "ClusterUnknown",
+                "whether the Azure Local cluster under it updates itself is not known; see that \
+                 the identity may read Microsoft.AzureStackHCI/clusters/updateSummaries",
+            )),
+        }
+    }
+}
+
 /// Whether the machine serves, as far as Azure can tell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Health {
@@ -458,6 +488,8 @@ pub struct Machine {
     pub settings: Settings,
     /// Whether it runs.
     pub power: Power,
+    /// Whether the cluster under it updates itself.
+    pub cluster_update: ClusterUpdate,
     /// Whether it serves.
     pub health: Health,
     /// The operation that Azure shows on it, by whomever (`provisioningState` other than a final
@@ -507,6 +539,7 @@ impl Machine {
             installs: glimpse.installs,
             health: glimpse.health,
             power: glimpse.power,
+            cluster_update: glimpse.cluster_update,
             ..self.clone()
         };
         if let (Facts::ArcServer(arc) | Facts::AzureLocalVm(Some(arc)), Some(connection)) =

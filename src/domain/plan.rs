@@ -308,12 +308,12 @@ pub fn questions(
     domain: &Domain,
     now: DateTime<Utc>,
 ) -> BTreeMap<String, BTreeMap<MachineId, Question>> {
-    let inventory = domain.inventory.as_ref().ok();
     domain
         .runs
         .iter()
         .filter(|(_, run)| run.is_open())
         .map(|(name, run)| {
+            let inventory = domain.seen_by(&run.terms.service_account).ok();
             let asked = run
                 .progress
                 .iter()

@@ -107,9 +107,9 @@ pub fn owners(snapshot: &Snapshot, now: DateTime<Utc>) -> BTreeMap<MachineId, Fl
     let mut rivals: Vec<(&FleetView, &Wants, &Domain)> = snapshot
         .domains
         .values()
-        .filter(|domain| domain.identity_gone.is_none())
         .flat_map(|domain| domain.fleets.iter().map(move |view| (view, domain)))
         .filter_map(|(view, domain)| Some((view, view.wants.as_ref()?, domain)))
+        .filter(|(_, wants, domain)| domain.gone(&wants.service_account).is_none())
         .filter(|(_, wants, _)| wants.mode == Mode::Enforce)
         .collect();
     rivals.sort_by(|(a, ..), (b, ..)| (a.created_at, &a.key).cmp(&(b.created_at, &b.key)));
@@ -119,11 +119,11 @@ pub fn owners(snapshot: &Snapshot, now: DateTime<Utc>) -> BTreeMap<MachineId, Fl
                 .entry(machine.id.clone())
                 .or_insert_with(|| view.key.clone());
         };
-        let own = domain.inventory.iter();
+        let own = domain.seen_by(&wants.service_account).into_iter();
         let own = own.flat_map(|inventory| inventory.machines.values());
         own.filter(|machine| wants.selector.matches(machine))
             .for_each(|machine| take(machine));
-        if domain.fresh_inventory(now).is_none() {
+        if domain.fresh(&wants.service_account, now).is_none() {
             let seen = snapshot.domains.values().flat_map(|own| &own.inventory);
             seen.flat_map(|inventory| inventory.machines.values())
                 .filter(|own| wants.scope.may_hold(&own.id) && wants.selector.matches(own))

@@ -56,6 +56,18 @@ pub struct Inventory {
     pub machines: BTreeMap<MachineId, Arc<Machine>>,
 }
 
+/// What one identity sees of a disruption domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sighted {
+    /// The machines that it sees, or why it sees none.
+    pub inventory: Result<Inventory, String>,
+    /// Why Azure does not let it in, if it does not.
+    pub gone: Option<String>,
+}
+
+/// Why a ServiceAccount that nobody looked with sees nothing.
+const NOT_LOOKED: &str = "nothing was read with this identity";
+
 /// One disruption domain: a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Domain {
@@ -63,8 +75,11 @@ pub struct Domain {
     pub fleets: Vec<FleetView>,
     /// Its runs, by name, open ones and ended ones.
     pub runs: BTreeMap<String, Run>,
-    /// Its machines, or why they could not be read.
+    /// Its machines, or why they could not be read: all that any identity of it sees.
     pub inventory: Result<Inventory, String>,
+    /// What each ServiceAccount sees by itself, where more than one acts here. Where this is empty,
+    /// one identity acts for all, and what it sees is `inventory` and `identity_gone`.
+    pub sights: BTreeMap<String, Sighted>,
     /// The answers to what its runs asked, by run.
     pub answers: BTreeMap<String, Answers>,
     /// Machines that runs name which cannot be read: held, each with what is wrong.
@@ -73,8 +88,8 @@ pub struct Domain {
     pub unreadable_runs: Vec<String>,
     /// Runs that cannot be read and are being deleted, and since when.
     pub unread_deletions: BTreeMap<String, DateTime<Utc>>,
-    /// Why Azure does not let the namespace's identity in, if it does not: it is gone, or its
-    /// rights are. None says nothing about reads that failed for another reason.
+    /// Why Azure does not let the one identity of the namespace in, if it does not: it is gone, or
+    /// its rights are. None says nothing about reads that failed for another reason.
     pub identity_gone: Option<String>,
 }
 
@@ -92,12 +107,31 @@ impl Domain {
         }
     }
 
-    /// Returns the inventory if it is fresh enough to act on.
-    pub fn fresh_inventory(&self, now: DateTime<Utc>) -> Option<&Inventory> {
-        self.inventory
-            .as_ref()
-            .ok()
-            .filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
+    /// Returns what a ServiceAccount sees. One that nobody looked with sees nothing.
+    ///
+    /// # Errors
+    /// Why its machines could not be read.
+    pub fn seen_by(&self, account: &str) -> Result<&Inventory, &str> {
+        let inventory = if self.sights.is_empty() {
+            &self.inventory
+        } else {
+            &self.sights.get(account).ok_or(NOT_LOOKED)?.inventory
+        };
+        inventory.as_ref().map_err(String::as_str)
+    }
+
+    /// Returns what a ServiceAccount sees, if it is fresh enough to act on.
+    pub fn fresh(&self, account: &str, now: DateTime<Utc>) -> Option<&Inventory> {
+        let seen = self.seen_by(account).ok();
+        seen.filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
+    }
+
+    /// Tells why Azure does not let a ServiceAccount in, if it does not.
+    pub fn gone(&self, account: &str) -> Option<&str> {
+        if self.sights.is_empty() {
+            return self.identity_gone.as_deref();
+        }
+        self.sights.get(account)?.gone.as_deref()
     }
 }
 

@@ -426,6 +426,7 @@ pub(crate) fn view(fleet: Fleet) -> FleetView {
         uid: fleet.uid.clone(),
         created_at: fleet.created_at,
         wants: Some(Wants {
+            service_account: fleet.service_account.clone(),
             mode: fleet.mode,
             scope: FleetScope {
                 subscriptions: BTreeSet::from(["s1".to_owned()]),
@@ -469,6 +470,7 @@ pub(crate) fn domain(
         unreadable_runs: Vec::new(),
         unread_deletions: BTreeMap::new(),
         identity_gone: None,
+        sights: BTreeMap::new(),
     }
 }
 

@@ -239,7 +239,13 @@ impl Rehearsal {
         let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
-            clouds: Arc::new(OneCloud(Cloud::new(Arc::new(transport), endpoint, token))),
+            clouds: Arc::new(OneCloud(
+                Cloud::new(Arc::new(transport), endpoint, token).paced(
+                    Arc::default(),
+                    OPERATOR,
+                    self.clock.as_fn(),
+                ),
+            )),
             telemetry: self.telemetry.clone(),
             clock: Clock::Wrong {
                 right: Box::new(self.clock.clone()),

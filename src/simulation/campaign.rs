@@ -71,7 +71,7 @@ pub fn seeds(range: Range<u64>, threads: usize, progress: &(dyn Fn(&Sum) + Sync)
             Ok(played) => sum.add(&played),
             Err(violation) => {
                 sum.seeds += 1;
-                sum.failed.push(violation);
+                sum.failed.push(*violation);
             }
         }
         progress(&sum);
@@ -146,15 +146,17 @@ fn each(range: Range<u64>, threads: usize, one: &(dyn Fn(u64) -> bool + Sync)) {
 }
 
 /// Plays a seed; a panic, or a scenario that cannot be set up, is a finding like any other.
-fn caught(seed: u64) -> Result<Played, Violation> {
-    let finding = |found: String| Violation {
-        invariant: "plays",
-        at: super::scenario::Scenario::of(seed).begins,
-        machine: None,
-        expected: "a story that can be played to its end".to_owned(),
-        found,
-        seed,
-        replay: format!("hotpatch-operator simulate --seed {seed}"),
+fn caught(seed: u64) -> Result<Played, Box<Violation>> {
+    let finding = |found: String| {
+        Box::new(Violation {
+            invariant: "plays",
+            at: super::scenario::Scenario::of(seed).begins,
+            machine: None,
+            expected: "a story that can be played to its end".to_owned(),
+            found,
+            seed,
+            replay: format!("hotpatch-operator simulate --seed {seed}"),
+        })
     };
     match catch_unwind(AssertUnwindSafe(|| play(seed))) {
         Ok(Ok(played)) => Ok(played),

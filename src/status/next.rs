@@ -39,12 +39,12 @@ fn unable(input: &FleetInput<'_>, now: DateTime<Utc>) -> Option<String> {
                 "Waits for a role assignment: Azure refuses {action}."
             ));
         }
-        Access::Unauthorised { message } => {
+        Access::Refused { message, .. } => {
             return Some(format!("Waits for the Azure identity: {message}"));
         }
         Access::Unknown | Access::Valid => {}
     }
-    match &input.domain.inventory {
+    match input.inventory() {
         Err(why) if input.access == Access::Unknown => {
             Some(format!("Waits for the first reading of Azure: {why}"))
         }

@@ -108,12 +108,12 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
             }
             told.say(NAME, "False", "RightsMissing", text);
         }
-        Access::Unauthorised { message } => {
+        Access::Refused { reason, message } => {
             told.say(
                 NAME,
                 "False",
-                "TokenRefused",
-                format!("No token was issued: {message}"),
+                reason,
+                format!("There is no token: {message}."),
             );
         }
     }
@@ -121,7 +121,7 @@ fn tell_credentials(input: &FleetInput<'_>, fault: Option<&Fault>, told: &mut To
 
 fn tell_discovered(input: &FleetInput<'_>, told: &mut Told<'_>, now: DateTime<Utc>) {
     const NAME: &str = "Discovered";
-    let inventory = match &input.domain.inventory {
+    let inventory = match input.inventory() {
         Ok(inventory) => inventory,
         Err(_) if input.access == Access::Unknown => {
             told.say(NAME, "Unknown", "NotRead", "Azure was not read yet.");

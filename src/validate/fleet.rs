@@ -140,6 +140,7 @@ fn wants(spec: &api::HotpatchFleetSpec) -> Option<Wants> {
     let selector = selector(&spec.selector, &mut faults);
     let subscriptions = spec.scope.subscriptions.iter();
     faults.is_empty().then(|| Wants {
+        service_account: spec.service_account_name.clone(),
         mode: mode(spec.mode),
         scope: FleetScope {
             subscriptions: subscriptions.map(|id| id.to_ascii_lowercase()).collect(),

@@ -53,19 +53,12 @@ pub fn unsupported(
 ) -> Vec<Unsupported> {
     let mut list: Vec<(bool, &'static str, &'static str)> = Vec::new();
     if let Some(fleet) = fleet.map(|fleet| &fleet.spec) {
-        list.extend([
-            (
-                !fleet.service_account_name.is_empty(),
-                "spec.serviceAccountName",
-                "the identity of the installation acts for every fleet",
-            ),
-            (
-                fleet.on_release == OnRelease::Restore,
-                "spec.onRelease",
-                "Restore puts settings back when a machine leaves the fleet; after the fleet is \
-                 deleted, `hotpatch-operator release` does",
-            ),
-        ]);
+        list.extend([(
+            fleet.on_release == OnRelease::Restore,
+            "spec.onRelease",
+            "Restore puts settings back when a machine leaves the fleet; after the fleet is \
+             deleted, `hotpatch-operator release` does",
+        )]);
     }
     if let Some(policy) = policy.map(|policy| &policy.spec) {
         let asked = |update: OtherUpdate| update != OtherUpdate::Leave;

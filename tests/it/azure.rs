@@ -4,8 +4,10 @@
 
 mod documents;
 mod graph;
+mod memory;
 mod operations;
 mod probe;
+mod queries;
 mod refusals;
 mod release;
 mod script;

@@ -7,6 +7,8 @@ mod chart;
 mod crd_quality;
 mod crds;
 mod e2e;
+mod faults;
+mod identity;
 mod kill;
 mod operator;
 #[cfg(feature = "planted-bugs")]

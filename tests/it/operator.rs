@@ -43,6 +43,8 @@ impl Operator {
             .arg("run")
             .arg("--kubeconfig")
             .arg(start.kubeconfig)
+            .args(["--identity", "static-token"])
+            .args(["--allow-operator-identity", "*"])
             .arg("--token-file")
             .arg(start.token)
             .arg("--audit-log")

@@ -23,7 +23,25 @@ pub enum Fault {
 /// The connection broke: the caller cannot know whether the call was handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection broke before an answer arrived")]
-pub struct Disconnected;
+pub struct Disconnected {
+    is_reset: bool,
+}
+
+impl Disconnected {
+    pub(crate) fn closed() -> Self {
+        Self { is_reset: false }
+    }
+
+    pub(crate) fn reset() -> Self {
+        Self { is_reset: true }
+    }
+
+    /// Tells whether the connection was reset, rather than closed.
+    #[must_use]
+    pub fn is_reset(self) -> bool {
+        self.is_reset
+    }
+}
 
 type Before = Arc<dyn Fn(&Request<Bytes>) -> Fault + Send + Sync>;
 type After = Arc<dyn Fn(&str, &str, u16) + Send + Sync>;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::effects::{Actor, RebootCause, What};
 use crate::job::{InstallRequest, Work};
-use crate::machine::{Machine, Power};
+use crate::machine::{Facts, Machine, Power};
 use crate::patches::{PatchError, RebootSetting};
 use crate::sim::AzureSim;
 use crate::views::Health;
@@ -144,6 +144,25 @@ impl AzureSim {
                     None => tags.remove(tag),
                 };
             });
+        });
+    }
+
+    /// Sets how an Azure Local cluster, by its id, stands with its own updates
+    /// (`updateSummaries/default`, `properties.state`); `None` takes the summary away.
+    pub fn set_cluster_update(&self, cluster: &str, state: Option<&str>) {
+        self.with(|world| {
+            let mut changed = Vec::new();
+            for (key, machine) in &mut world.machines {
+                if let Facts::Local(_, local) = &mut machine.facts
+                    && local.cluster.eq_ignore_ascii_case(cluster)
+                {
+                    local.cluster_state = state.map(str::to_owned);
+                    changed.push(key.clone());
+                }
+            }
+            for key in changed {
+                world.touch(&key);
+            }
         });
     }
 

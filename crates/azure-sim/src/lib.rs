@@ -13,12 +13,15 @@
 //! Nothing here knows who calls: no Kubernetes, no operator.
 
 mod activity;
+pub mod assumptions;
 mod effects;
 mod engine;
+mod entra;
 mod fault;
 mod foreign;
 mod graph;
 mod http;
+mod identities;
 mod install;
 mod job;
 mod kql;
@@ -39,11 +42,15 @@ pub mod serve;
 mod shapes;
 mod sim;
 mod spec;
+mod strike;
+pub mod switchboard;
+mod throttle;
 mod views;
 mod world;
 mod writes;
 
 pub use effects::{Actor, Call, CallOperation, Effect, RebootCause, What};
+pub use entra::{Assertion, Federated, Identity};
 pub use fault::{Disconnected, Fault};
 pub use options::{
     Assumptions, BaselineReports, HotpatchReports, Minutes, Options, SecondOperation, TagsPatch,
@@ -59,4 +66,5 @@ pub use spec::{
     ArcSpec, DEFAULT_RESOURCE_GROUP, DEFAULT_SUBSCRIPTION, GuestSpec, LicenceState, LocalSpec,
     PatchLevel, VmSpec,
 };
+pub use throttle::Buckets;
 pub use views::{Health, MachineKind, MachineView};

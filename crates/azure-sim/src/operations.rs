@@ -18,6 +18,8 @@ pub(crate) struct Operation {
     pub(crate) outcome: Option<Outcome>,
     /// For operations whose end is known from the start.
     pub(crate) ends_at: Option<DateTime<Utc>>,
+    /// The key of the machine it works on.
+    pub(crate) machine: String,
     /// Key into the activity log: the correlation id of the call.
     pub(crate) correlation: String,
 }
@@ -68,6 +70,7 @@ impl World {
             started: self.now,
             outcome: None,
             ends_at: None,
+            machine: key.to_owned(),
             correlation: correlation.to_owned(),
         };
         self.operations.insert(id.clone(), operation);

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::releases::Release;
+use crate::throttle::Buckets;
 
 /// Chooses how an emulated Azure behaves; every field has a default.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Options {
     /// Invents monthly releases by the calendar rule from the end of the history through this
     /// date, with KB numbers from [`crate::INVENTED_KB_FIRST`] on.
     pub invent_releases_through: Option<NaiveDate>,
+    /// Whether Azure's limits hold. Default: no.
+    pub buckets: Buckets,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             unverified_rows_are_real: false,
             extra_releases: Vec::new(),
             invent_releases_through: None,
+            buckets: Buckets::default(),
         }
     }
 }
@@ -71,6 +75,9 @@ pub struct Assumptions {
     pub dotnet_needs_reboot: bool,
     /// Minutes until Resource Graph shows a change. Default: 1.
     pub graph_lag_minutes: u32,
+    /// Other tables that one query of Resource Graph may join. Documented is 1; Microsoft raises
+    /// it for a tenant on request. Default: 1.
+    pub graph_remote_tables: usize,
     /// Minutes until the Activity Log shows an event. Default: 2.
     pub activity_log_delay_minutes: u32,
     /// Whether tags in a PATCH replace all tags or are merged by name. Default: merged.
@@ -90,6 +97,7 @@ impl Default for Assumptions {
             baseline_reboots_twice: false,
             dotnet_needs_reboot: false,
             graph_lag_minutes: 1,
+            graph_remote_tables: 1,
             activity_log_delay_minutes: 2,
             tags_patch: TagsPatch::Merge,
         }
@@ -165,6 +173,8 @@ pub struct Timings {
     pub reboot_given_up_minutes: u32,
     /// How long the result of an ended operation can be polled.
     pub operation_kept_minutes: u32,
+    /// How many seconds a client is asked to wait between two polls.
+    pub poll_after_seconds: u32,
 }
 
 impl Default for Timings {
@@ -183,6 +193,7 @@ impl Default for Timings {
             vm_queue_minutes: 90,
             reboot_given_up_minutes: 60,
             operation_kept_minutes: 24 * 60,
+            poll_after_seconds: 15,
         }
     }
 }

@@ -82,6 +82,7 @@ impl World {
         );
         let local = LocalFacts {
             cluster: format!("{group}/Microsoft.AzureStackHCI/clusters/{}", spec.cluster),
+            cluster_state: Some("AppliedSuccessfully".to_owned()),
             custom_location: format!(
                 "{group}/Microsoft.ExtendedLocation/customLocations/{}-location",
                 spec.cluster
@@ -146,6 +147,7 @@ impl World {
             health: None,
             health_since: now - AGE,
             run_commands: BTreeMap::new(),
+            assignments: BTreeMap::new(),
             assess_timer: false,
             patch_timer: false,
         };

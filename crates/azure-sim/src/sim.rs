@@ -8,8 +8,11 @@ use http::{Request, Response};
 
 use crate::effects::Effect;
 use crate::fault::{Disconnected, Fault, Hooks, status_response};
+
 use crate::options::Options;
 use crate::spec::{ArcSpec, LocalSpec, VmSpec};
+use crate::strike::{Loss, Strike};
+use crate::switchboard::Switchboard;
 use crate::views::{MachineView, view};
 use crate::world::World;
 
@@ -22,6 +25,7 @@ pub struct AzureSim {
     world: Arc<Mutex<World>>,
     clock: Clock,
     hooks: Hooks,
+    switchboard: Switchboard,
 }
 
 impl std::fmt::Debug for AzureSim {
@@ -34,8 +38,10 @@ impl AzureSim {
     /// Makes an empty Azure at the time the clock shows.
     #[must_use]
     pub fn new(clock: Clock, options: Options) -> Self {
+        let switchboard = Switchboard::new(options.seed);
         let world = World::new(clock(), options);
         Self {
+            switchboard,
             world: Arc::new(Mutex::new(world)),
             clock,
             hooks: Hooks::default(),
@@ -59,29 +65,65 @@ impl AzureSim {
     /// Answers a request as Azure Resource Manager does, without faults.
     #[must_use]
     pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
-        self.with(|world| crate::http::route(world, &request))
+        self.with(|world| crate::http::route(world, &request, &Strike::default()))
     }
 
-    /// Answers a request through the hooks.
+    /// Gives the switchboard of the faults that [`AzureSim::call`] passes through.
+    #[must_use]
+    pub fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
+    }
+
+    /// Answers a request through the hooks, then through the switchboard.
     ///
     /// # Errors
     ///
-    /// [`Disconnected`] when a hook drops the call; after [`Fault::DropAfter`] it was handled
-    /// all the same.
+    /// [`Disconnected`] when a hook or a fault drops the call; after [`Fault::DropAfter`], a
+    /// lost reply or a reset after it, it was handled all the same.
     pub fn call(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Disconnected> {
         let method = request.method().to_string();
         let path = request.uri().path().to_owned();
         let (response, lost) = match self.hooks.fault(&request) {
-            Fault::None => (self.handle(request), false),
+            Fault::None => return self.pass(&request, &method, &path),
             Fault::Status(status, body, retry) => (status_response(status, &body, retry), false),
-            Fault::DropBefore => return Err(Disconnected),
+            Fault::DropBefore => return Err(Disconnected::closed()),
             Fault::DropAfter => (self.handle(request), true),
         };
         self.hooks.done(&method, &path, response.status().as_u16());
         if lost {
-            Err(Disconnected)
+            Err(Disconnected::closed())
         } else {
             Ok(response)
+        }
+    }
+
+    /// Passes a call that no hook spoils through the switchboard.
+    fn pass(
+        &self,
+        request: &Request<Bytes>,
+        method: &str,
+        path: &str,
+    ) -> Result<Response<Bytes>, Disconnected> {
+        let strike = if self.switchboard.is_empty() {
+            Strike::default()
+        } else {
+            self.switchboard
+                .strike(&self.with(|world| crate::http::seen(world, request)))
+        };
+        if strike.loss == Some(Loss::Before) {
+            return Err(Disconnected::reset());
+        }
+        let response = self.with(|world| crate::http::route(world, request, &strike));
+        self.hooks.done(method, path, response.status().as_u16());
+        let lost = strike
+            .loses_success
+            .filter(|_| response.status().is_success());
+        match strike.loss {
+            Some(Loss::Before | Loss::After) => Err(Disconnected::reset()),
+            None if lost.is_some_and(|id| self.switchboard.spend(id)) => {
+                Err(Disconnected::closed())
+            }
+            None => Ok(response),
         }
     }
 

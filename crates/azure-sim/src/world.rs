@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::activity::ActivityLog;
 use crate::effects::{Actor, Effect, What};
+use crate::entra::Entra;
 use crate::graph::GraphHistory;
+use crate::http::LastAnswer;
 use crate::machine::Machine;
 use crate::operations::Operation;
 use crate::options::{Minutes, Options};
 use crate::releases::History;
+use crate::throttle::Throttle;
 
 /// Something that happens at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +63,17 @@ pub(crate) struct World {
     pub(crate) activity: ActivityLog,
     pub(crate) effects: Vec<Effect>,
     pub(crate) graph: GraphHistory,
+    /// What Resource Graph answered last, for its further pages.
+    pub(crate) last_answer: Option<LastAnswer>,
     /// Instants of the Resource Graph queries of each caller in the last quota period.
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
     pub(crate) zones: BTreeMap<(String, String), [u8; 3]>,
+    /// Maintenance configurations by lower-cased id.
+    pub(crate) maintenance: BTreeMap<String, Value>,
+    /// What is left of Azure's limits.
+    pub(crate) throttle: Throttle,
+    pub(crate) entra: Entra,
     events: BTreeMap<(DateTime<Utc>, u64), Event>,
     dirty: BTreeSet<String>,
     rng: fastrand::Rng,
@@ -85,8 +96,12 @@ impl World {
             activity: ActivityLog::default(),
             effects: Vec::new(),
             graph: GraphHistory::default(),
+            last_answer: None,
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
+            maintenance: BTreeMap::new(),
+            throttle: Throttle::default(),
+            entra: Entra::default(),
             events: BTreeMap::new(),
             dirty: BTreeSet::new(),
             counter: 0,
@@ -169,6 +184,11 @@ impl World {
             let machine = self.machines.get(&key).cloned();
             self.graph.record(&key, self.now, lag, machine);
         }
+    }
+
+    /// Gives the seconds that a client is asked to wait between polls.
+    pub(crate) fn poll_after(&self) -> String {
+        self.options.timings.poll_after_seconds.to_string()
     }
 
     pub(crate) fn graph_lag(&self) -> TimeDelta {

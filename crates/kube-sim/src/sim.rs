@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use crate::Clock;
+use crate::auth::TokenClaims;
 use crate::hooks::{Call, Commit, Fault, Hooks, Verb};
 use crate::object::Object;
 use crate::service::SimService;
@@ -109,6 +110,13 @@ impl KubeSim {
     pub fn add_token(&self, token: &str, user: &str, groups: &[&str]) {
         self.inner
             .with(|state| crate::auth::add_token(&mut state.auth, token, user, groups));
+    }
+
+    /// Reads a token that was issued for a service account, as somebody does who trusts the
+    /// issuer's keys and asks no server; none where it was not issued here.
+    pub fn token_claims(&self, token: &str) -> Option<TokenClaims> {
+        self.inner
+            .with(|state| crate::auth::tokens::claims_of(state, token))
     }
 
     /// Installs a hook that sees each call before it is applied and may break it.

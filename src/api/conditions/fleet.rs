@@ -137,33 +137,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
         "CredentialsValid",
         Polarity::Positive,
         "The Azure identity of the fleet can be used for what the mode needs.",
-        &[
-            yes(
-                "Valid",
-                "A token was issued and the rights suffice for the mode.",
-            ),
-            no(
-                "ServiceAccountNotFound",
-                "The ServiceAccount does not exist in this namespace.",
-            ),
-            no(
-                "NotOptedIn",
-                "The ServiceAccount lacks the annotation that lets the operator use it.",
-            ),
-            no(
-                "NoIdentity",
-                "The ServiceAccount names no Azure client id or tenant id.",
-            ),
-            no(
-                "TokenRefused",
-                "Entra ID issued no token; the message has its error code.",
-            ),
-            no(
-                "RightsMissing",
-                "Azure refuses an action that the mode needs; the message names it.",
-            ),
-            unknown("NotChecked", "Azure was not reached yet."),
-        ],
+        super::credentials::REASONS,
     )),
     feeds(row(
         "Discovered",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 use super::vm::WindowsConfiguration;
 
 /// A machine (`GET …/Microsoft.HybridCompute/machines/{name}`).
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ArcMachine {
     /// Resource id.
@@ -28,7 +28,7 @@ pub struct ArcMachine {
 }
 
 /// `properties` of a machine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ArcProperties {
     /// Connected, Disconnected, Error, AwaitingConnection, Expired.
@@ -58,7 +58,7 @@ pub struct ArcProperties {
 }
 
 /// `osProfile` of a machine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ArcOsProfile {
     /// Windows settings.
@@ -66,7 +66,7 @@ pub struct ArcOsProfile {
 }
 
 /// `patchSettings.status`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PatchSettingsStatus {
     /// Unknown, PendingEvaluation, Disabled, ActionRequired, Enabled.
@@ -76,7 +76,7 @@ pub struct PatchSettingsStatus {
 }
 
 /// A licence profile (`GET …/licenseProfiles/default`).
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct LicenceProfile {
     /// Resource id.
@@ -86,7 +86,7 @@ pub struct LicenceProfile {
 }
 
 /// `properties` of a licence profile, and `licenseProfile` of a machine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct LicenceProfileProperties {
     /// What is licensed. Of this profile the operator reads and writes one feature only.
@@ -94,7 +94,7 @@ pub struct LicenceProfileProperties {
 }
 
 /// `productProfile`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProductProfile {
     /// WindowsServer, WindowsIoTEnterprise.
@@ -104,7 +104,7 @@ pub struct ProductProfile {
 }
 
 /// One feature.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ProductFeature {
     /// `Hotpatch`.

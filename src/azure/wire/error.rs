@@ -1,11 +1,11 @@
 //! The error envelope of ARM (azure.md §6).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::azure::error::bounded;
 
 /// An error as ARM words it, also inside results that arrive with 200.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ApiError {
     /// The code; the thing to match on.
@@ -51,10 +51,20 @@ impl Envelope {
         let error = serde_json::from_slice::<Body>(body)
             .map(|body| body.error)
             .unwrap_or_default();
+        // A word that says nothing stands before the one that does, as Resource Graph words it.
+        let is_vague = |error: &ApiError| {
+            let code = error.code.as_deref().unwrap_or_default();
+            code.is_empty() || code.eq_ignore_ascii_case("BadRequest")
+        };
+        let detail = error.details.iter().flatten().find(|own| !is_vague(own));
+        let told = match detail {
+            Some(detail) if is_vague(&error) => detail.clone(),
+            _ => error,
+        };
         Self {
-            code: error.code.unwrap_or_default(),
-            message: error.message.unwrap_or_default(),
-            target: error.target,
+            code: told.code.unwrap_or_default(),
+            message: told.message.unwrap_or_default(),
+            target: told.target,
         }
     }
 }

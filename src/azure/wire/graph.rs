@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::arc::ProductProfile;
 use super::vm::{ImageReference, InstanceView, WindowsConfiguration};
 
 /// One page of an answer; `T` is its data.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Answer<T> {
     /// Rows of all pages.
@@ -38,7 +38,7 @@ impl<T> Answer<T> {
 }
 
 /// A row of the query for machines and what belongs to them.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Resource {
     /// Resource id.
@@ -101,14 +101,85 @@ pub struct Resource {
     pub product: Option<ProductProfile>,
     /// `properties.orchestrationMode`, of a scale set.
     pub mode: Option<String>,
+    /// The last assessment and what it offers, each an [`AssessedPart`], where they are joined.
+    pub assessed: Option<Vec<Value>>,
+    /// The installs and what they did, each an [`InstalledPart`], where they are joined.
+    pub installed: Option<Vec<Value>>,
+    /// The words of Resource Health, where they are joined.
+    pub states: Option<Vec<Option<String>>>,
 }
 
-/// A row of the query for Azure Local instances.
+/// An assessment or an update that it offers, in the list of its machine.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct InstanceRow {
-    /// `<machine>/providers/Microsoft.AzureStackHCI/virtualMachineInstances/default`.
+pub struct AssessedPart {
+    /// What follows `…/patchAssessmentResults/` in its id.
+    pub part: Option<String>,
+    /// Of an assessment; see [`AssessmentRow`].
+    pub status: Option<String>,
+    /// Of an assessment.
+    pub reboot_pending: Option<bool>,
+    /// Of an assessment.
+    pub started: Option<String>,
+    /// Of an assessment.
+    pub modified: Option<String>,
+    /// Of an update; see [`OfferRow`].
+    pub kb: Option<String>,
+    /// Of an update.
+    pub title: Option<String>,
+    /// Of an update.
+    pub reboot: Option<String>,
+    /// Of an update.
+    pub classifications: Option<Vec<String>>,
+    /// Of an update.
+    pub published: Option<String>,
+}
+
+/// An install or an update that it installed or could not, in the list of its machine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct InstalledPart {
+    /// What follows `…/patchInstallationResults/` in its id.
+    pub part: Option<String>,
+    /// Of an install; see [`InstallRow`].
+    pub activity: Option<String>,
+    /// Of an install.
+    pub status: Option<String>,
+    /// Of an install.
+    pub reboot: Option<String>,
+    /// Of an install.
+    pub exceeded: Option<bool>,
+    /// Of an install.
+    pub started: Option<String>,
+    /// Of an install.
+    pub modified: Option<String>,
+    /// Of an update; see [`PatchRow`].
+    pub kb: Option<String>,
+    /// Of an update.
+    pub state: Option<String>,
+}
+
+/// A row of the query for machines with installs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct InstalledRow {
+    /// Resource id of the machine.
     pub id: Option<String>,
+    /// As [`Resource::installed`].
+    pub installed: Option<Vec<Value>>,
+}
+
+/// A row of the query for Azure Local: an instance, or the update state of a cluster.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LocalRow {
+    /// `<machine>/providers/Microsoft.AzureStackHCI/virtualMachineInstances/default`, or
+    /// `<cluster>/updateSummaries/default`.
+    pub id: Option<String>,
+    /// Resource type; tells the kinds of row apart.
+    pub r#type: Option<String>,
+    /// `properties.state`, of a cluster: `AppliedSuccessfully`, `UpdateInProgress` and the like.
+    pub state: Option<String>,
     /// `properties.status.powerState`.
     pub power: Option<String>,
     /// `properties.provisioningState`.

@@ -1,9 +1,9 @@
 //! Azure Local virtual machine instances (api-version 2024-01-01; azure.md §3).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An instance, the extension resource of an Arc machine of kind `HCI`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Instance {
     /// Resource id.
@@ -13,7 +13,7 @@ pub struct Instance {
 }
 
 /// `properties` of an instance.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct InstanceProperties {
     /// What ARM does with it.
@@ -23,7 +23,7 @@ pub struct InstanceProperties {
 }
 
 /// `status` of an instance.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct InstanceStatus {
     /// Running, Stopped and the like.

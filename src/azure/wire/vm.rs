@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
 
 /// A virtual machine (`GET …/virtualMachines/{name}?$expand=instanceView`).
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Vm {
     /// Resource id.
@@ -27,7 +27,7 @@ pub struct Vm {
 }
 
 /// One page of a subscription's virtual machines.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct VmList {
     /// The machines; with `statusOnly=true` each with its instance view.
@@ -37,7 +37,7 @@ pub struct VmList {
 }
 
 /// `properties` of a virtual machine.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct VmProperties {
     /// The id that changes when a VM is made anew.
@@ -53,7 +53,7 @@ pub struct VmProperties {
 }
 
 /// `storageProfile`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct StorageProfile {
     /// What the OS disk was made from.
@@ -63,7 +63,7 @@ pub struct StorageProfile {
 }
 
 /// `imageReference`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ImageReference {
     /// Publisher.
@@ -81,7 +81,7 @@ pub struct ImageReference {
 }
 
 /// `osDisk`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OsDisk {
     /// Windows or Linux.
@@ -91,7 +91,7 @@ pub struct OsDisk {
 }
 
 /// A reference to another resource.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Reference {
     /// Its id.
@@ -99,7 +99,7 @@ pub struct Reference {
 }
 
 /// `osProfile`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct OsProfile {
     /// Whether extensions may act; absent means true.
@@ -109,7 +109,7 @@ pub struct OsProfile {
 }
 
 /// `windowsConfiguration`, of VMs and Arc machines.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct WindowsConfiguration {
     /// Absent means true.
@@ -122,7 +122,7 @@ pub struct WindowsConfiguration {
 }
 
 /// `patchSettings`, of VMs and Arc machines.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PatchSettings {
     /// Manual, AutomaticByOS, AutomaticByPlatform, ImageDefault.
@@ -138,7 +138,7 @@ pub struct PatchSettings {
 }
 
 /// `automaticByPlatformSettings`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ByPlatform {
     /// Unknown, IfRequired, Never, Always.
@@ -148,7 +148,7 @@ pub struct ByPlatform {
 }
 
 /// `instanceView`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct InstanceView {
     /// Update domain in its availability set.
@@ -175,7 +175,7 @@ pub struct InstanceView {
 }
 
 /// One status.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Status {
     /// `PowerState/running`.
@@ -185,7 +185,7 @@ pub struct Status {
 }
 
 /// `vmAgent`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct VmAgent {
     /// Its statuses.
@@ -193,7 +193,7 @@ pub struct VmAgent {
 }
 
 /// `vmHealth`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct VmHealth {
     /// `HealthState/healthy`.
@@ -201,7 +201,7 @@ pub struct VmHealth {
 }
 
 /// `patchStatus`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PatchStatus {
     /// The last assessment.
@@ -211,7 +211,7 @@ pub struct PatchStatus {
 }
 
 /// A summary of the last assessment or the last install.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PatchSummary {
     /// Unknown, InProgress, Failed, Succeeded, CompletedWithWarnings.
@@ -230,7 +230,7 @@ pub struct PatchSummary {
 
 /// The result of an install or an assessment, of VMs and Arc machines: the body at the end of
 /// the operation.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct PatchResult {
     /// How it ended.
@@ -260,7 +260,7 @@ pub struct PatchResult {
 }
 
 /// A patch in the result of an install.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct InstalledPatch {
     /// Digits, without `KB`.
@@ -270,7 +270,7 @@ pub struct InstalledPatch {
 }
 
 /// A patch in the result of an assessment.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct AvailablePatch {
     /// Digits, without `KB`.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 
 use super::recheck::Asking;
@@ -32,13 +32,14 @@ const LOOKS_AT_ONCE: usize = 8;
 /// intents, in the run's copy.
 pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, deeds: &mut Deeds) {
     let namespace = work.run.fleet.namespace.clone();
-    let Some(cloud) = observed.clouds.get(&namespace).cloned() else {
+    let account = &work.run.terms.service_account;
+    let Some(cloud) = observed.cloud(&namespace, account).cloned() else {
         return;
     };
     let planned = std::mem::take(&mut work.planned);
     let looks = planned.into_iter().filter_map(|(id, command)| {
-        let kind = work.run.terms.machines.get(&id)?.kind;
-        let cloud = cloud.clone();
+        let machine = work.run.terms.machines.get(&id)?;
+        let (kind, cloud) = (machine.kind, cloud.in_region(&machine.placement.region));
         let clock = shell.clock.clone();
         let asked_at = clock.now();
         Some(async move {
@@ -49,6 +50,9 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
     let mut looks: Vec<_> = stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await;
     see_installs(&cloud, &mut looks).await;
     for (id, command, asked_at, read_at, reading) in looks {
+        if let Err(error) = &reading {
+            deeds.unasked(error, read_at);
+        }
         let serves = reading
             .as_ref()
             .is_ok_and(|own| own.health == Health::Healthy);
@@ -110,6 +114,7 @@ async fn see_installs(cloud: &Cloud, looks: &mut [Look]) {
                     if reading.health == Health::Healthy {
                         reading.health = glimpse.health.clone();
                     }
+                    reading.cluster_update = glimpse.cluster_update;
                     reading.last_activity = glimpse.installs.first().map(|record| LastActivity {
                         id: record.activity.clone(),
                         started: Some(record.started),
@@ -142,7 +147,8 @@ fn cleared(
         .domains
         .get(&work.run.fleet.namespace)
         .ok_or_else(gone)?;
-    let inventory = domain.inventory.as_ref().map_err(|_| gone())?;
+    let account = &work.run.terms.service_account;
+    let inventory = domain.seen_by(account).map_err(|_| gone())?;
     let seen = inventory.machines.get(id).ok_or_else(gone)?;
     let own = ClaimIdentity::new(&observed.snapshot.cluster_uid, &work.run.terms.fleet_uid)
         .map_err(|error| note("ClaimUnreadable", &error.to_string()))?;
@@ -211,10 +217,18 @@ pub(super) async fn send(
         };
         let (after, why) = match allowed {
             Ok(until) => {
-                let cloud = asking.observed.clouds.get(&intent.run.namespace);
+                let account = &own.run.terms.service_account;
+                let cloud = asking.observed.cloud(&intent.run.namespace, account);
                 leadership.sends(true);
-                let after = command(shell, cloud, &own.run, &before, &intent, until).await;
+                let (after, error) = command(shell, cloud, &own.run, &before, &intent, until).await;
                 leadership.sends(false);
+                if let Some(error) = &error {
+                    deeds.unasked(error, shell.clock.now());
+                }
+                let who = (intent.run.namespace.clone(), account.clone());
+                if error.is_some() || after.step == Step::Running {
+                    deeds.answers.push((who, intent.command.word(), error));
+                }
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
                 (after, why)
@@ -252,6 +266,7 @@ fn still_allowed(
     asking.ask(work, &intent.run, &intent.machine, leadership.epoch(), now)
 }
 
+/// Sends a command. Returns what became of it, and why where it was not accepted.
 async fn command(
     shell: &Shell,
     cloud: Option<&Cloud>,
@@ -259,21 +274,29 @@ async fn command(
     before: &Progress,
     intent: &Intent,
     until: DateTime<Utc>,
-) -> Progress {
+) -> (Progress, Option<Error>) {
     let now = shell.clock.now();
     let terms = &run.terms;
     let machine = terms.machines.get(&intent.machine);
     let (Some(machine), Some(cloud), Some(request)) = (machine, cloud, before.request.clone())
     else {
-        return unsent(before, now, "there is nothing to send it with");
+        return (
+            unsent(before, now, "there is nothing to send it with"),
+            None,
+        );
     };
+    let cloud = cloud.in_region(&machine.placement.region);
+    if let Err(error) = cloud.has_room(&machine.id, intent.command, TimeDelta::zero()) {
+        // Nothing is sent, so nothing is refused.
+        return (unsent(before, now, &error.to_string()), Some(error));
+    }
     let another = RequestId(String::new());
     let request = planted::pick(Bug::AnotherRequestId, request, another);
     let sent = match intent.command {
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
             let Some(maximum_duration) = maximum_duration(terms, until, now) else {
-                return unsent(before, now, "the window closes too soon");
+                return (unsent(before, now, "the window closes too soon"), None);
             };
             let order = InstallOrder {
                 kbs: terms.kbs.iter().copied().collect(),
@@ -293,7 +316,8 @@ async fn command(
             }
         }
     };
-    outcome(before, sent, shell.clock.now())
+    let error = sent.as_ref().err().cloned();
+    (outcome(before, sent, shell.clock.now()), error)
 }
 
 /// Returns in one word what became of a command.

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
+use super::pace::Served;
+use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
-use crate::controller::observe::Observed;
+use crate::controller::observe::{Account, Observed};
+use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::plan::{Assessing, Note, Plan};
 use crate::record::request_id;
@@ -16,6 +19,9 @@ use crate::record::request_id;
 /// minutes to read a change back (windowsserverdocs, enable-hotpatch-azure-arc-enabled-servers;
 /// azure.md §2).
 const CHANGE_REST: TimeDelta = TimeDelta::minutes(20);
+
+/// How soon a change is tried again after somebody else's came between.
+const CONFLICT_REST: TimeDelta = TimeDelta::seconds(30);
 
 /// How long an assessment may take to show before another one is asked for.
 const ASSESSMENT_REST: TimeDelta = TimeDelta::hours(6);
@@ -35,6 +41,8 @@ pub struct Rests {
     changed: BTreeMap<MachineId, DateTime<Utc>>,
     /// When an assessment was asked for, and whether Azure took it on.
     assessed: BTreeMap<MachineId, (DateTime<Utc>, bool)>,
+    /// Whose turn it is where a bucket has not enough for all.
+    pub(super) served: Served,
 }
 
 impl Rests {
@@ -53,9 +61,17 @@ impl Rests {
     }
 }
 
-fn kind_of(observed: &Observed, namespace: &str, id: &MachineId) -> Option<MachineKind> {
-    let domain = observed.snapshot.domains.get(namespace)?;
-    Some(domain.inventory.as_ref().ok()?.machines.get(id)?.kind)
+/// Returns the ServiceAccount and the cloud with which a fleet acts on a machine, and its kind.
+fn cloud_of(
+    observed: &Observed,
+    fleet: &FleetKey,
+    id: &MachineId,
+) -> Option<(Account, Cloud, MachineKind)> {
+    let domain = observed.snapshot.domains.get(&fleet.namespace)?;
+    let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
+    let (account, cloud) = observed.cloud_of(fleet)?;
+    let cloud = cloud.in_region(&machine.placement.region);
+    Some((account, cloud, machine.kind))
 }
 
 /// Writes the settings that a plan changes.
@@ -71,10 +87,7 @@ pub(super) async fn change(
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
     for (fleet, change) in &plan.changes {
         let id = &change.machine;
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
-            continue;
-        };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+        let Some((account, cloud, kind)) = cloud_of(observed, fleet, id) else {
             continue;
         };
         if rests.changed.contains_key(id) {
@@ -85,6 +98,21 @@ pub(super) async fn change(
         }
         rests.changed.insert(id.clone(), now);
         let changed = cloud.change(change, kind).await;
+        deeds
+            .answers
+            .push((account, "settings", changed.as_ref().err().cloned()));
+        if let Err(error @ Error::Throttled { .. }) = &changed {
+            // What of it was written is no difference any more; the rest comes when there is room.
+            rests.changed.remove(id);
+            deeds.unasked(error, now);
+            shell.telemetry.command("settings", "withheld");
+            continue;
+        }
+        if let Err(Error::Conflict { .. }) = &changed {
+            // Somebody changed the machine since it was read: it is read anew, and soon.
+            rests.changed.remove(id);
+            deeds.again_by(now + CONFLICT_REST);
+        }
         let outcome = if changed.is_ok() {
             "accepted"
         } else {
@@ -121,10 +149,7 @@ pub(super) async fn assess(
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
-        let Some(cloud) = observed.clouds.get(&fleet.namespace) else {
-            continue;
-        };
-        let Some(kind) = kind_of(observed, &fleet.namespace, id) else {
+        let Some((account, cloud, kind)) = cloud_of(observed, fleet, id) else {
             continue;
         };
         if !rests.may_assess(wanted, now) {
@@ -136,6 +161,15 @@ pub(super) async fn assess(
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
+        deeds
+            .answers
+            .push((account, "assess", asked.as_ref().err().cloned()));
+        if let Err(error @ Error::Throttled { .. }) = &asked {
+            // The others of its pool fare alike; they come when there is room.
+            deeds.unasked(error, now);
+            shell.telemetry.command("assess", "withheld");
+            continue;
+        }
         rests.assessed.insert(id.clone(), (now, asked.is_ok()));
         let outcome = if asked.is_ok() { "accepted" } else { "failed" };
         shell.telemetry.command("assess", outcome);

@@ -17,25 +17,28 @@ use crate::domain::permission::{Standing, permission};
 use crate::domain::rollout::may_try;
 use crate::domain::roster::Member;
 use crate::domain::run::{LimitKey, Run, RunMachine};
+use crate::domain::snapshot::Domain;
 use crate::domain::spread::Place;
 use crate::planted::{self, Bug};
 
+/// Tells whether the identity of a run sees enough to act on.
+pub(super) fn sees(domain: &Domain, run: &str, now: DateTime<Utc>) -> bool {
+    let run = domain.runs.get(run);
+    run.is_some_and(|run| domain.fresh(&run.terms.service_account, now).is_some())
+}
+
 /// Grants the wishes that permission, order and budget allow, in turn; notes why for the others.
-pub(super) fn grant(pass: &mut Pass<'_>, mut wishes: Vec<Wish>, plan: &mut Plan) {
+pub(super) fn grant(pass: &mut Pass<'_>, wishes: Vec<Wish>, plan: &mut Plan) {
     if wishes.is_empty() {
         return;
     }
     let now = pass.now;
-    if pass.domain.fresh_inventory(now).is_none() {
-        for wish in &wishes {
-            refuse(
-                pass,
-                wish,
-                "InventoryStale",
-                "the inventory is too old to act on",
-            );
-        }
-        return;
+    let (mut wishes, blind): (Vec<Wish>, Vec<Wish>) = wishes
+        .into_iter()
+        .partition(|wish| sees(&pass.domain, &wish.run.name, now));
+    for wish in &blind {
+        let text = "the inventory is too old to act on";
+        refuse(pass, wish, "InventoryStale", text);
     }
     let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
@@ -241,6 +244,9 @@ fn out_of_order(member: &Member) -> Option<(&'static str, String)> {
         Health::Healthy => {}
         Health::Unhealthy(why) => return Some(("Unhealthy", format!("it is not healthy: {why}"))),
         Health::Unknown(why) => return Some(("HealthUnknown", format!("health unknown: {why}"))),
+    }
+    if let Some((reason, text)) = member.machine.cluster_update.hold() {
+        return Some((reason, text.to_owned()));
     }
     let operation = member.machine.busy.as_ref()?;
     Some(("Busy", format!("an operation is on it: {operation}")))

@@ -20,9 +20,6 @@ use crate::domain::run::{RUN_MACHINES_MAX, Terms};
 /// Announces runs for the fleets of a domain, oldest fleet first.
 pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     let now = pass.now;
-    if pass.domain.fresh_inventory(now).is_none() {
-        return;
-    }
     let Some(mut budget) = budget(pass.view(), &BTreeSet::new()) else {
         return;
     };
@@ -51,6 +48,9 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
         .filter_map(|view| view.fleet.clone().ok())
         .collect();
     for fleet in fleets {
+        if pass.domain.fresh(&fleet.service_account, now).is_none() {
+            continue;
+        }
         let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else {
             continue;
         };
@@ -308,6 +308,10 @@ fn held_back(
         found.wake_by(pass.now + HEALTH_EVERY);
         let text = "it is not healthy; it comes when it is";
         return Some(Note::new("Unhealthy", text));
+    }
+    if let Some((reason, text)) = member.machine.cluster_update.hold() {
+        found.wake_by(pass.now + HEALTH_EVERY);
+        return Some(Note::new(reason, text));
     }
     if let Some(pause) = fleet.pause(due.release, &stage.name) {
         return Some(Note::new("Paused", format!("paused: {}", pause.origin)));

@@ -21,13 +21,11 @@ pub(super) fn outlooks(
     owners: &BTreeMap<MachineId, FleetKey>,
     now: DateTime<Utc>,
 ) -> BTreeMap<FleetKey, Outlook> {
-    let Ok(inventory) = &domain.inventory else {
-        return BTreeMap::new();
-    };
     let fleets = domain.fleets.iter();
     fleets
         .filter_map(|view| view.fleet.as_ref().ok())
-        .map(|fleet| {
+        .filter_map(|fleet| Some((fleet, domain.seen_by(&fleet.service_account).ok()?)))
+        .map(|(fleet, inventory)| {
             let roster = roster(fleet, inventory, owners, &snapshot.catalogue, now);
             let own = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid).ok();
             let foreign_claims = roster

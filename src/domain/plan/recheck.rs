@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::ceilings::budget;
-use super::commands::{allowed, take, unfit};
+use super::commands::{allowed, sees, take, unfit};
 use super::outlook::{in_order, judge_rollouts, outlooks};
 use super::{Note, Outlook, Pass, View};
 use crate::domain::budget::Budget;
@@ -111,7 +111,7 @@ impl<'a> Recheck<'a> {
             outlooks: &self.outlooks,
             now,
         };
-        if self.domain.fresh_inventory(now).is_none() {
+        if !sees(&self.domain, &run.name, now) {
             let text = "the inventory is too old to act on";
             return Err(Note::new("InventoryStale", text));
         }

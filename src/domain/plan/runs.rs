@@ -67,7 +67,11 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
                 });
             }
         }
-        let identity_gone = pass.domain.identity_gone.clone();
+        let account = pass.domain.runs.get(&name);
+        let account = account.map(|own| own.terms.service_account.as_str());
+        let identity_gone = account
+            .and_then(|own| pass.domain.gone(own))
+            .map(str::to_owned);
         let Some(own) = pass.domain.runs.get_mut(&name) else {
             continue;
         };
@@ -145,7 +149,7 @@ fn sight<'a>(
     machine: &RunMachine,
     progress: &Progress,
 ) -> Sight<'a> {
-    let inventory = pass.domain.inventory.as_ref().ok();
+    let inventory = pass.domain.seen_by(&run.terms.service_account).ok();
     let seen = inventory
         .and_then(|own| own.machines.get(&machine.id))
         .map(AsRef::as_ref);
@@ -193,7 +197,7 @@ fn sight<'a>(
             || gone
             || fleet.is_some_and(|own| is_aborted(run, Some(own))),
         deleted_at: run.deleted_at,
-        identity_gone: pass.domain.identity_gone.is_some(),
+        identity_gone: pass.domain.gone(&run.terms.service_account).is_some(),
         retries: fleet.map_or(run.terms.retries, |own| {
             run.terms.retries.min(own.policy.failures.retries)
         }),

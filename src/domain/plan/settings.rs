@@ -73,9 +73,6 @@ fn explanation(member: &Member, namespace: &str) -> Note {
 /// Returns the settings to write: what the fleets in Enrol and Enforce want and do not find, and
 /// the way back for machines that a fleet lets go of.
 pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) {
-    if pass.domain.fresh_inventory(pass.now).is_none() {
-        return;
-    }
     let busy = in_open_runs(&pass.domain);
     let fleets: Vec<Fleet> = pass
         .domain
@@ -88,6 +85,13 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
         .iter()
         .filter(|own| own.mode >= Mode::Enrol && !own.suspended)
     {
+        if pass
+            .domain
+            .fresh(&fleet.service_account, pass.now)
+            .is_none()
+        {
+            continue;
+        }
         let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &fleet.uid) else {
             continue;
         };
@@ -141,7 +145,7 @@ fn released<'a>(
     fleet: &Fleet,
     identity: &ClaimIdentity,
 ) -> Vec<(&'a Machine, crate::domain::enrolment::Change)> {
-    let Ok(inventory) = &pass.domain.inventory else {
+    let Ok(inventory) = pass.domain.seen_by(&fleet.service_account) else {
         return Vec::new();
     };
     inventory
@@ -160,9 +164,6 @@ fn released<'a>(
 /// assessed since it ended; then those whose last assessment is too old to say what is due, of
 /// fleets in Enforce, while none of the fleet's windows is open.
 pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
-    if pass.domain.fresh_inventory(pass.now).is_none() {
-        return;
-    }
     let busy = in_open_runs(&pass.domain);
     plan.assessments
         .extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
@@ -176,7 +177,11 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
         let Some(outlook) = pass.outlooks.get(&fleet.key) else {
             continue;
         };
-        if fleet.mode != Mode::Enforce || fleet.suspended || in_window(pass, fleet) {
+        let fresh = pass
+            .domain
+            .fresh(&fleet.service_account, pass.now)
+            .is_some();
+        if fleet.mode != Mode::Enforce || fleet.suspended || !fresh || in_window(pass, fleet) {
             continue;
         }
         for member in outlook.roster.values() {
@@ -201,7 +206,6 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
 
 /// Returns the machines that settled after a command and wait for an assessment newer than it.
 fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = Assessing> + 'a {
-    let inventory = pass.domain.inventory.as_ref().ok();
     let open = pass.domain.runs.values().filter(|run| {
         let fleet = pass
             .fleet(&run.fleet)
@@ -216,6 +220,7 @@ fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = Assessing> + 'a {
         let unjudged = progress.step == Step::Verifying && progress.reason.is_none();
         let awaits = unjudged || progress.reason == Some(StepReason::NotHealthy);
         let ended = progress.ended_at.unwrap_or(progress.since);
+        let inventory = pass.domain.fresh(&run.terms.service_account, pass.now);
         let seen = inventory.and_then(|own| own.machines.get(&machine.id));
         awaits
             && pass.now - ended >= run.terms.health.settle

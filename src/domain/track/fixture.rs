@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::machine::{
-    Agent, ArcFacts, Assessment, Connection, Edition, Facts, Generation, Health, Image,
-    Incarnation, InstallRecord, InstallStatus, Licence, Machine, MachineId, MachineKind,
+    Agent, ArcFacts, Assessment, ClusterUpdate, Connection, Edition, Facts, Generation, Health,
+    Image, Incarnation, InstallRecord, InstallStatus, Licence, Machine, MachineId, MachineKind,
     OfferClass, Offered, OsProfile, PatchMode, Placement, Power, Product, RebootBehavior,
     RebootSetting, RebootStatus, ScaleSet, Settings, Tags, VmFacts, ZonePlace,
 };
@@ -119,6 +119,7 @@ fn built(name: &str, kind: MachineKind, edition: Edition, facts: Facts) -> Build
         },
         power: Power::Running,
         health: Health::Healthy,
+        cluster_update: ClusterUpdate::Quiet,
         busy: None,
         assessment: None,
         installs: Vec::new(),

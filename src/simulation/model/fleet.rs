@@ -125,6 +125,7 @@ pub(super) fn view(fleet: Fleet) -> FleetView {
                 has_groups: false,
             },
             selector: fleet.selector.clone(),
+            service_account: fleet.service_account.clone(),
         }),
         fleet: Ok(fleet),
     }

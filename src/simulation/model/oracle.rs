@@ -146,6 +146,7 @@ impl Oracle {
             fleets: vec![view(self.fleets[usize::from(suspended)].clone())],
             runs: runs.collect(),
             inventory: Err("not read".to_owned()),
+            sights: BTreeMap::new(),
             answers: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),

@@ -272,6 +272,7 @@ pub(super) fn reading(number: usize, machine: &Machine, hour: u8) -> Reading {
         settings: shown.settings,
         power: Power::Running,
         health: shown.health,
+        cluster_update: shown.cluster_update,
         busy: shown.busy,
         last_activity: last.map(|own| LastActivity {
             id: own.activity,
@@ -332,6 +333,7 @@ pub(super) fn vm(number: usize, machine: &Machine, hour: u8) -> machine::Machine
             bypass: false,
         },
         power: Power::Running,
+        cluster_update: machine::ClusterUpdate::Quiet,
         health: health(machine),
         busy: busy(machine),
         assessment: Some(Assessment {

@@ -5,6 +5,7 @@ use hotpatch_operator::azure::wire::arc::{ArcMachine, LicenceProfile};
 use hotpatch_operator::azure::wire::graph::{Answer, Resource};
 use hotpatch_operator::azure::wire::local::Instance;
 use hotpatch_operator::azure::wire::vm::{InstanceView, PatchResult, Vm};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -242,4 +243,130 @@ fn a_page_of_resource_graph_parses() {
     assert_eq!(page.data[0].tags.as_ref().unwrap()["tag1"], "Value1");
     let page: Answer<Vec<Value>> = parse("ResourceGraph_Resources_Summarize", "200");
     assert_eq!(page.data[1]["count"], 23);
+}
+
+/// Reads a body into a shape and writes it again.
+fn trip<T: DeserializeOwned + Serialize>(body: &Value) -> Value {
+    let read: T = serde_json::from_value(body.clone()).unwrap();
+    serde_json::to_value(read).unwrap()
+}
+
+/// Checks that what was written back stands in the document, at its place and with its value;
+/// counts it. What the shape does not hold is not looked at.
+fn within(ours: &Value, official: &Value, place: &str) -> usize {
+    match (ours, official) {
+        (Value::Null, _) => 0,
+        (Value::Object(own), Value::Object(_)) => own
+            .iter()
+            .map(|(key, value)| within(value, &official[key], &format!("{place}/{key}")))
+            .sum(),
+        (Value::Array(own), Value::Array(all)) => {
+            assert_eq!(own.len(), all.len(), "{place}");
+            let pairs = own.iter().zip(all);
+            pairs.map(|(own, all)| within(own, all, place)).sum()
+        }
+        _ => {
+            assert_eq!(ours, official, "{place}");
+            1
+        }
+    }
+}
+
+/// A document's body, and how it goes through the client's shape.
+type Trip = (&'static str, &'static str, fn(&Value) -> Value);
+
+/// Every body of every document that the client reads.
+const TRIPS: [Trip; 20] = [
+    (
+        "LicenseProfiles_CreateOrUpdate",
+        "200",
+        trip::<LicenceProfile>,
+    ),
+    (
+        "LicenseProfiles_CreateOrUpdate",
+        "201",
+        trip::<LicenceProfile>,
+    ),
+    ("LicenseProfiles_Get", "200", trip::<LicenceProfile>),
+    ("LicenseProfiles_Update", "200", trip::<LicenceProfile>),
+    ("Machines_AssessPatches", "200", trip::<PatchResult>),
+    ("Machines_Get", "200", trip::<ArcMachine>),
+    ("Machines_InstallPatches", "200", trip::<PatchResult>),
+    ("Machines_Update", "200", trip::<ArcMachine>),
+    (
+        "ResourceGraph_Resources_Basic",
+        "200",
+        trip::<Answer<Vec<Resource>>>,
+    ),
+    (
+        "ResourceGraph_Resources_Summarize",
+        "200",
+        trip::<Answer<Vec<Value>>>,
+    ),
+    (
+        "VirtualMachineInstances_Get_AzureLocal",
+        "200",
+        trip::<Instance>,
+    ),
+    (
+        "VirtualMachineInstances_Restart_AzureLocal",
+        "200",
+        trip::<Instance>,
+    ),
+    ("VirtualMachines_AssessPatches", "200", trip::<PatchResult>),
+    (
+        "VirtualMachines_CreateOrUpdate_AutomaticByPlatformSettings",
+        "200",
+        trip::<Vm>,
+    ),
+    (
+        "VirtualMachines_CreateOrUpdate_AutomaticByPlatformSettings",
+        "201",
+        trip::<Vm>,
+    ),
+    (
+        "VirtualMachines_CreateOrUpdate_EnableHotpatching",
+        "200",
+        trip::<Vm>,
+    ),
+    (
+        "VirtualMachines_CreateOrUpdate_EnableHotpatching",
+        "201",
+        trip::<Vm>,
+    ),
+    ("VirtualMachines_Get", "200", trip::<Vm>),
+    ("VirtualMachines_InstallPatches", "200", trip::<PatchResult>),
+    ("VirtualMachines_InstanceView", "200", trip::<InstanceView>),
+];
+
+#[test]
+fn every_official_document_survives_the_way_through_the_shapes() {
+    for (name, status, trip) in TRIPS {
+        let official = body(name, status);
+        let ours = trip(&official);
+        let count = within(&ours, &official, name);
+        assert!(count >= 2, "{name} {status}: only {count} values were read");
+        // Once through, a shape does not change any more.
+        assert_eq!(trip(&ours), ours, "{name} {status}");
+    }
+}
+
+#[test]
+fn no_body_of_a_document_is_left_out() {
+    let folder = format!("{}/tests/fixtures/azure", env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let name = file.strip_suffix(".json").unwrap();
+        let responses = document(name)["responses"].clone();
+        for (status, answer) in responses.as_object().unwrap() {
+            if !answer["body"].is_object() {
+                continue;
+            }
+            seen += 1;
+            let is_tried = TRIPS.iter().any(|own| (own.0, own.1) == (name, status));
+            assert!(is_tried, "{name} {status} goes through no shape");
+        }
+    }
+    assert_eq!(seen, TRIPS.len());
 }

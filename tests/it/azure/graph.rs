@@ -79,19 +79,90 @@ fn patch(machine: &str, activity: &str, kb: &str, state: &str) -> Value {
         "kb": kb, "state": state})
 }
 
-/// As [`tables`] without offers, which progress does not ask for.
-fn tables_of_progress(pages: [Vec<Value>; 5]) -> Vec<Answer> {
-    pages.iter().map(|rows| page(rows, None)).collect()
+/// The tables of a fleet: resources, offers, assessments, patches, installs, health.
+type Tables = [Vec<Value>; 6];
+
+/// The machine of a row, by its id or by what it is about.
+fn machine_of(row: &Value) -> String {
+    let id = row["target"].as_str().or(row["id"].as_str()).unwrap();
+    let id = id.to_lowercase();
+    let end = ["/patchassessmentresults/", "/patchinstallationresults/"]
+        .iter()
+        .find_map(|part| id.find(part));
+    id[..end.unwrap_or(id.len())].to_owned()
 }
 
-/// One page for each table: resources, offers, assessments, patches, installs, health.
-fn tables(pages: [Vec<Value>; 6]) -> Vec<Answer> {
-    pages.iter().map(|rows| page(rows, None)).collect()
+/// The rows of one machine as the parts of a list.
+fn parts(machine: &str, tables: &[&Vec<Value>]) -> Vec<Value> {
+    let own = tables.iter().flat_map(|rows| rows.iter());
+    let own = own.filter(|row| machine_of(row) == machine);
+    own.map(|row| {
+        let mut part = row.clone();
+        let id = row["id"].as_str().unwrap().to_lowercase();
+        part["part"] = json!(id.splitn(11, '/').nth(10));
+        part.as_object_mut().unwrap().remove("id");
+        part
+    })
+    .collect()
+}
+
+/// One page with everything joined, as one query for all tables gives it.
+fn joined(tables: &Tables) -> Vec<Value> {
+    let [resources, offers, assessments, patches, installs, health] = tables;
+    let mut rows = resources.clone();
+    for row in &mut rows {
+        let machine = machine_of(row);
+        row["assessed"] = json!(parts(&machine, &[offers, assessments]));
+        row["installed"] = json!(parts(&machine, &[patches, installs]));
+        let own = health.iter().filter(|row| machine_of(row) == machine);
+        row["states"] = own.map(|row| row["state"].clone()).collect();
+    }
+    rows
+}
+
+fn tables(pages: Tables) -> Vec<Answer> {
+    vec![page(&joined(&pages), None)]
+}
+
+/// What Resource Graph says to a query that joins more than a tenant may.
+fn too_many_joins() -> Answer {
+    let details = json!([{"code": "DisallowedMaxNumberOfRemoteTables", "message": "too many"}]);
+    let error = json!({"error": {"code": "BadRequest", "message": "ask", "details": details}});
+    ok(400, &[], &error)
+}
+
+/// The same tables as the answers to the queries of each reach: all at once, two at once, and one
+/// by one, with the refusals that lead there.
+fn by_reach(pages: &Tables) -> [Vec<Answer>; 3] {
+    let [resources, offers, assessments, patches, installs, health] = pages;
+    let all = joined(pages);
+    let installed: Vec<Value> = all
+        .iter()
+        .filter(|row| !row["installed"].as_array().unwrap().is_empty())
+        .map(|row| json!({"id": row["id"], "installed": row["installed"]}))
+        .collect();
+    let mut assessed = all.clone();
+    for row in &mut assessed {
+        let row = row.as_object_mut().unwrap();
+        row.remove("installed");
+        row.remove("states");
+    }
+    let two = [&assessed, &installed, health].map(|rows| page(rows, None));
+    let one = [resources, offers, assessments, patches, installs, health];
+    let one = one.map(|rows| page(rows, None));
+    [
+        vec![page(&all, None)],
+        [too_many_joins()].into_iter().chain(two).collect(),
+        [too_many_joins(), too_many_joins()]
+            .into_iter()
+            .chain(one)
+            .collect(),
+    ]
 }
 
 #[tokio::test]
 async fn rows_of_all_tables_join_without_regard_to_case() {
-    let script = Script::new(tables([
+    let fleet = [
         vec![vm("vm1")],
         vec![
             offer(VM, "5070893", "NeverReboots"),
@@ -107,8 +178,16 @@ async fn rows_of_all_tables_join_without_regard_to_case() {
             install(VM, "act2", "CompletedWithWarnings", 12),
         ],
         vec![health(VM, "Available")],
-    ]));
-    let inventory = script.cloud().inventory(&scope(), now()).await.unwrap();
+    ];
+    let mut inventories = Vec::new();
+    for answers in by_reach(&fleet) {
+        let (script, count) = (Script::new(answers.clone()), answers.len());
+        inventories.push(script.cloud().inventory(&scope(), now()).await.unwrap());
+        assert_eq!(script.seen().len(), count);
+    }
+    assert_eq!(inventories[0], inventories[1]);
+    assert_eq!(inventories[0], inventories[2]);
+    let inventory = inventories.remove(0);
     assert_eq!(inventory.at, now());
     assert!(
         inventory.unreadable.is_empty(),
@@ -306,12 +385,11 @@ async fn health_names_the_source_that_is_silent_or_says_no() {
 
 #[tokio::test]
 async fn pages_are_read_to_the_last_with_query_and_scope_resent() {
-    let mut pages = vec![
+    let pages = vec![
         page(&[vm("vm1")], Some("t1")),
         page(&[vm("vm2")], Some("t2")),
         page(&[vm("vm3")], None),
     ];
-    pages.extend(empty_pages(5));
     let script = Script::new(pages);
     let inventory = script.cloud().inventory(&scope(), now()).await.unwrap();
     let names: Vec<_> = inventory.machines.iter().map(|m| m.name.as_str()).collect();
@@ -328,7 +406,7 @@ async fn pages_are_read_to_the_last_with_query_and_scope_resent() {
         .collect();
     assert_eq!(tokens, [Value::Null, json!("t1"), json!("t2")]);
     let texts: BTreeSet<_> = bodies.iter().map(|b| b["query"].to_string()).collect();
-    assert_eq!(texts.len(), 6, "six tables");
+    assert_eq!(texts.len(), 1, "one query for everything");
     assert!(
         texts.iter().all(|text| !text.contains("s1")),
         "a scope is never in the text"
@@ -341,8 +419,14 @@ async fn an_answer_that_lost_rows_is_an_error() {
         "data": [vm("vm1")]});
     let miscounted = json!({"totalRecords": 5, "count": 2, "resultTruncated": "false",
         "data": [vm("vm1")]});
+    let cut = || ok(200, &[], &truncated);
+    let found = Script::new([cut(), cut(), cut()])
+        .cloud()
+        .inventory(&scope(), now())
+        .await
+        .unwrap_err();
+    assert!(matches!(found, Error::Malformed { .. }), "{found:?}");
     let answers = [
-        ok(200, &[], &truncated),
         ok(200, &[], &miscounted),
         ok(200, &[], &json!({"data": {"columns": []}})),
         ok(
@@ -373,21 +457,21 @@ async fn overlapping_scopes_give_each_machine_once() {
         subscriptions: vec!["s1".into()],
         management_groups: vec!["mg".into()],
     };
-    let mut pages = vec![
-        page(&[vm("vm1")], None),
-        page(&[vm("vm1"), vm("vm2")], None),
+    let own = |machines: Vec<Value>, reboot: &str| {
+        let rows = joined(&[
+            machines,
+            vec![offer(VM, "5070893", reboot)],
+            vec![assessed(VM)],
+            vec![patch(VM, "a", "5066131", "Installed")],
+            vec![install(VM, "a", "Succeeded", 10)],
+            vec![],
+        ]);
+        page(&rows, None)
+    };
+    let pages = [
+        own(vec![vm("vm1")], "NeverReboots"),
+        own(vec![vm("vm1"), vm("vm2")], "CanRequestReboot"),
     ];
-    let twice = [
-        offer(VM, "5070893", "NeverReboots"),
-        offer(VM, "5070893", "CanRequestReboot"),
-    ];
-    pages.extend([page(&twice, None), page(&twice, None)]);
-    pages.extend([page(&[assessed(VM)], None), page(&[assessed(VM)], None)]);
-    let done = [patch(VM, "a", "5066131", "Installed")];
-    pages.extend([page(&done, None), page(&done, None)]);
-    let record = [install(VM, "a", "Succeeded", 10)];
-    pages.extend([page(&record, None), page(&record, None)]);
-    pages.extend(empty_pages(2));
     let script = Script::new(pages);
     let inventory = script.cloud().inventory(&both, now()).await.unwrap();
     assert_eq!(inventory.machines.len(), 2);
@@ -566,7 +650,7 @@ async fn zones_are_physical_and_read_once() {
         assert_eq!(zones, [physical, ZonePlace::Unknown, ZonePlace::Regional]);
     }
     let seen = script.seen();
-    let path = seen[6].uri().path_and_query().unwrap().as_str();
+    let path = seen[1].uri().path_and_query().unwrap().as_str();
     assert_eq!(path, "/subscriptions/s1/locations?api-version=2022-12-01");
 
     let mut pages = tables([rows, vec![], vec![], vec![], vec![], vec![]]);
@@ -590,13 +674,12 @@ async fn an_inventory_goes_on_where_the_quota_ended_it() {
         ];
         ok(200, &quota, &body)
     };
-    let mut pages = vec![
+    let pages = vec![
         spent(&[vm("vm1")], "t1"),
         ok(429, &[("retry-after", "3")], &Value::Null),
         Err(TransportError::AnswerLost("reset".into())),
         page(&[vm("vm2")], None),
     ];
-    pages.extend(empty_pages(5));
     let script = Script::new(pages);
     let cloud = script.cloud();
     let later = now() + chrono::TimeDelta::seconds(10);
@@ -632,7 +715,7 @@ async fn an_inventory_goes_on_where_the_quota_ended_it() {
 #[tokio::test]
 async fn a_half_read_inventory_grows_stale() {
     let mut pages = vec![page(&[vm("vm1")], Some("t1")), error(503, "Down")];
-    pages.extend(empty_pages(6));
+    pages.extend(empty_pages(1));
     let script = Script::new(pages);
     let cloud = script.cloud();
     let _ = cloud.inventory(&scope(), now()).await.unwrap_err();
@@ -653,8 +736,9 @@ async fn an_empty_scope_is_refused_because_it_would_mean_everything() {
 
 #[tokio::test]
 async fn progress_asks_for_the_named_machines_only() {
-    let script = Script::new(tables_of_progress([
+    let script = Script::new(tables([
         vec![vm("vm1")],
+        vec![],
         vec![assessed(VM)],
         vec![patch(VM, "a", "5070893", "Installed")],
         vec![install(VM, "a", "Succeeded", 22)],
@@ -686,7 +770,7 @@ async fn progress_asks_for_the_named_machines_only() {
 async fn progress_with_a_row_that_does_not_parse_is_an_error() {
     let mut bad = install(VM, "a", "Succeeded", 22);
     bad["started"] = Value::Null;
-    let pages = tables_of_progress([vec![vm("vm1")], vec![], vec![], vec![bad], vec![]]);
+    let pages = tables([vec![vm("vm1")], vec![], vec![], vec![], vec![bad], vec![]]);
     let wanted = BTreeSet::from([id(VM)]);
     let found = Script::new(pages)
         .cloud()
@@ -727,6 +811,62 @@ async fn update_domains_come_from_the_instance_views_of_the_subscription() {
     );
     assert_eq!(place(1).update_domain, None);
     let seen = script.seen();
-    assert!(seen[6].uri().to_string().ends_with("statusOnly=true"));
-    assert_eq!(seen[7].uri().to_string(), next);
+    assert!(seen[1].uri().to_string().ends_with("statusOnly=true"));
+    assert_eq!(seen[2].uri().to_string(), next);
+}
+
+#[tokio::test]
+async fn what_was_refused_once_is_not_asked_for_again() {
+    let fleet: Tables = [vec![vm("vm1")], vec![], vec![], vec![], vec![], vec![]];
+    let [_, two, _] = by_reach(&fleet);
+    let mut answers = two.clone();
+    answers.extend_from_slice(&two[1..]);
+    answers.extend_from_slice(&two[1..]);
+    let script = Script::new(answers);
+    let cloud = script.cloud();
+    cloud.inventory(&scope(), now()).await.unwrap();
+    cloud.inventory(&scope(), now()).await.unwrap();
+    let wanted = BTreeSet::from([id(VM)]);
+    cloud.progress(&scope(), &wanted).await.unwrap();
+    assert_eq!(script.seen().len(), 4 + 3 + 3);
+}
+
+#[tokio::test]
+async fn a_query_that_is_refused_whatever_it_joins_is_an_error() {
+    let bad = || error(400, "InvalidSubscription");
+    let script = Script::new([bad(), bad(), bad()]);
+    let found = script.cloud().inventory(&scope(), now()).await.unwrap_err();
+    assert!(
+        matches!(&found, Error::Invalid { code, .. } if code == "InvalidSubscription"),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_asked_for_in_smaller_pages() {
+    let details = json!([{"code": "ResponsePayloadTooLarge", "message": "17 MB"}]);
+    let large = json!({"error": {"code": "BadRequest", "details": details}});
+    let script = Script::new([
+        page(&[vm("vm1")], Some("t1")),
+        ok(400, &[], &large),
+        page(&[vm("vm1")], Some("t2")),
+        page(&[vm("vm2")], None),
+    ]);
+    let inventory = script.cloud().inventory(&scope(), now()).await.unwrap();
+    assert_eq!(inventory.machines.len(), 2);
+    let asked: Vec<_> = script
+        .bodies()
+        .iter()
+        .map(|body| {
+            let options = &body["options"];
+            (options["$top"].clone(), options["$skipToken"].clone())
+        })
+        .collect();
+    let wanted = [
+        (json!(1000), Value::Null),
+        (json!(1000), json!("t1")),
+        (json!(500), Value::Null),
+        (json!(500), json!("t2")),
+    ];
+    assert_eq!(asked, wanted);
 }

@@ -448,3 +448,42 @@ async fn the_log_of_an_azure_local_vm_is_its_instances_too() {
             .contains("virtualMachineInstances%2Fdefault")
     );
 }
+
+#[tokio::test]
+async fn a_result_that_is_under_way_is_none_yet() {
+    for style in [PollStyle::Location, PollStyle::AsyncOperation] {
+        let body = json!({"status": "InProgress", "installationActivityId": "a"});
+        let retry = [("retry-after", "7")];
+        let found = state(style, ok(200, &retry, &body)).await;
+        assert_eq!(
+            found,
+            OperationState::Running { again_seconds: 7 },
+            "{style}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_poll_says_when_to_ask_again_in_both_forms() {
+    let date = ("date", "Sun, 22 Nov 2026 03:00:00 GMT");
+    let rows: [(&[(&str, &str)], u64); 3] = [
+        (&[("retry-after", "11")], 11),
+        (
+            &[("retry-after", "Sun, 22 Nov 2026 03:00:45 GMT"), date],
+            45,
+        ),
+        (&[], 30),
+    ];
+    for (headers, again_seconds) in rows {
+        let by_location = state(PollStyle::Location, ok(202, headers, &Value::Null)).await;
+        let body = json!({"status": "InProgress"});
+        let by_status = state(PollStyle::AsyncOperation, ok(200, headers, &body)).await;
+        for found in [by_location, by_status] {
+            assert_eq!(
+                found,
+                OperationState::Running { again_seconds },
+                "{headers:?}"
+            );
+        }
+    }
+}

@@ -1,45 +1,126 @@
-//! The client against the emulator in process.
+//! The client against the emulator: every case in process, and by HTTPS with the real transport.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use azure_sim::serve::{Certificate, Listen, Served};
 use azure_sim::{
     ArcSpec, AzureSim, Clock, DEFAULT_SUBSCRIPTION, Fault, LicenceState, LocalSpec, Options,
     PatchLevel, TagsPatch, VmSpec,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
-use hotpatch_operator::azure::transport::SimTransport;
+use hotpatch_operator::azure::transport::{HttpsTransport, Roots, SimTransport};
 use hotpatch_operator::azure::{
     Cloud, Endpoint, Error, Inventory, LogEvidence, Operation, OperationState, Outcome, Scope,
-    Token,
+    Token, Transport,
 };
 use hotpatch_operator::domain::command::{InstallOrder, RequestId};
 use hotpatch_operator::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
 use hotpatch_operator::domain::machine::{
-    Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId, MachineKind,
-    PatchMode, Power, Product, RebootStatus, ScaleSet, ZonePlace,
+    ClusterUpdate, Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId,
+    MachineKind, PatchMode, Power, Product, RebootStatus, ScaleSet, ZonePlace,
 };
 
 /// Polls of one operation before a test gives up.
 const POLLS_MAX: usize = 200;
 
+/// How the client reaches the emulator.
+#[derive(Clone, Copy)]
+enum Way {
+    InProcess,
+    Https,
+}
+
+/// Gives a transport to an emulator, its address, and what serves it.
+fn reach(way: Way, sim: &AzureSim) -> (Arc<dyn Transport>, String, Option<Served>) {
+    match way {
+        Way::InProcess => {
+            let transport = Arc::new(SimTransport::new(sim.clone()));
+            (transport, Endpoint::PUBLIC.to_owned(), None)
+        }
+        Way::Https => {
+            let certificate = Certificate::make().unwrap();
+            let pem = certificate.authority_pem().to_owned();
+            let listen = Listen::default().with_certificate(certificate);
+            let served = Served::start_as(sim.clone(), listen).unwrap();
+            let transport = HttpsTransport::new(Roots::Only(pem.as_bytes())).unwrap();
+            (Arc::new(transport), served.endpoint(), Some(served))
+        }
+    }
+}
+
+/// Runs cases in process and by HTTPS. A case that is not named here does not compile: nobody
+/// would use it.
+macro_rules! both_ways {
+    ($($name:ident),* $(,)?) => {
+        mod in_process {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Way::InProcess).await;
+            })*
+        }
+        mod by_https {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Way::Https).await;
+            })*
+        }
+    };
+}
+
+both_ways! {
+    a_stuck_operation_runs_and_an_expired_one_is_gone,
+    rows_doubled_across_pages_are_one_machine_each,
+    a_truncated_or_refused_page_is_no_inventory,
+    a_mixed_fleet_is_read_whole,
+    a_large_fleet_is_read_page_by_page_within_the_quota,
+    an_azure_local_vm_shows_whether_its_cluster_updates_itself,
+    an_install_runs_to_its_end_on_every_kind,
+    a_restart_restarts_once,
+    a_second_install_is_refused_for_sure,
+    a_vm_is_enrolled_and_released_however_tags_are_patched,
+    a_tag_written_in_between_is_a_conflict_and_not_lost,
+    an_arc_server_gets_its_licence_made_and_switched_off,
+    the_log_proves_what_a_lost_reply_does_not,
+    the_log_shows_a_refusal_and_the_restart_of_an_azure_local_vm,
+    a_machine_made_anew_is_another_incarnation,
+}
+
 struct World {
     sim: AzureSim,
     cloud: Cloud,
+    /// Makes a cloud that remembers nothing.
+    way_in: Box<dyn Fn() -> Cloud>,
     time: Arc<Mutex<DateTime<Utc>>>,
+    /// Serves until the world is gone.
+    _served: Option<Served>,
 }
 
 impl World {
-    fn new(options: Options) -> Self {
+    fn new(way: Way, options: Options) -> Self {
         let start = Utc.with_ymd_and_hms(2025, 11, 20, 6, 0, 0).unwrap();
         let time = Arc::new(Mutex::new(start));
         let read = time.clone();
         let clock: Clock = Arc::new(move || *read.lock().unwrap());
         let sim = AzureSim::new(clock, options);
-        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
-        let transport = Arc::new(SimTransport::new(sim.clone()));
-        let cloud = Cloud::new(transport, endpoint, Token::new("operator").unwrap());
-        Self { sim, cloud, time }
+        let (transport, endpoint, served) = reach(way, &sim);
+        let endpoint = Endpoint::parse(&endpoint).unwrap();
+        let way_in = move || {
+            let token = Token::new("operator").unwrap();
+            Cloud::new(Arc::clone(&transport), endpoint.clone(), token)
+        };
+        Self {
+            sim,
+            cloud: way_in(),
+            way_in: Box::new(way_in),
+            time,
+            _served: served,
+        }
+    }
+
+    /// The cloud as another process of the operator makes it, which remembers nothing.
+    fn another_process(&self) -> Cloud {
+        (self.way_in)()
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -106,9 +187,8 @@ fn request(number: u8) -> RequestId {
     RequestId(format!("5f2c2d0e-9d0a-5c6c-8f6a-0123456789{number:02x}"))
 }
 
-#[tokio::test]
-async fn a_mixed_fleet_is_read_whole() {
-    let world = World::new(Options::default());
+async fn a_mixed_fleet_is_read_whole(way: Way) {
+    let world = World::new(way, Options::default());
     let sim = &world.sim;
     sim.set_zone_mapping(DEFAULT_SUBSCRIPTION, "westeurope", [3, 1, 2]);
     sim.add_vm(
@@ -222,9 +302,8 @@ async fn a_mixed_fleet_is_read_whole() {
     );
 }
 
-#[tokio::test]
-async fn a_large_fleet_is_read_page_by_page_within_the_quota() {
-    let world = World::new(Options::default());
+async fn a_large_fleet_is_read_page_by_page_within_the_quota(way: Way) {
+    let world = World::new(way, Options::default());
     for number in 0..1500 {
         world
             .sim
@@ -234,6 +313,43 @@ async fn a_large_fleet_is_read_page_by_page_within_the_quota() {
     let inventory = world.inventory().await;
     assert_eq!(inventory.machines.len(), 1500);
     assert!(inventory.unreadable.is_empty());
+}
+
+async fn an_azure_local_vm_shows_whether_its_cluster_updates_itself(way: Way) {
+    let world = World::new(way, Options::default());
+    let local = |name: &str| LocalSpec::ws2025_azure_edition(name).cluster("c-1");
+    let id = world.sim.add_local(local("hci"));
+    world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    world.pass(TimeDelta::minutes(5));
+    let inventory = world.inventory().await;
+    let cluster = machine(&inventory, "hci")
+        .placement
+        .cluster
+        .clone()
+        .unwrap();
+    let rows = [
+        (Some("AppliedSuccessfully"), ClusterUpdate::Quiet),
+        (Some("UpdateInProgress"), ClusterUpdate::Running),
+        (Some("PreparationInProgress"), ClusterUpdate::Running),
+        (Some("UpdateFailed"), ClusterUpdate::Quiet),
+        (Some("AWordOfTomorrow"), ClusterUpdate::Unknown),
+        (None, ClusterUpdate::Unknown),
+    ];
+    for (state, expected) in rows {
+        world.sim.set_cluster_update(&cluster.to_uppercase(), state);
+        world.pass(TimeDelta::minutes(5));
+        let inventory = world.inventory().await;
+        let found = |name: &str| machine(&inventory, name).cluster_update;
+        assert_eq!(found("hci"), expected, "{state:?}");
+        assert_eq!(found("vm"), ClusterUpdate::Quiet, "{state:?}");
+        let only = BTreeSet::from([MachineId::parse(&id).unwrap()]);
+        let glimpse = world.cloud.progress(&world.scope(), &only).await.unwrap();
+        assert_eq!(
+            glimpse.values().next().unwrap().cluster_update,
+            expected,
+            "{state:?}"
+        );
+    }
 }
 
 /// Assesses a machine and returns what is offered to it.
@@ -264,9 +380,8 @@ async fn offered(world: &World, id: &MachineId, kind: MachineKind) -> InstallOrd
     }
 }
 
-#[tokio::test]
-async fn an_install_runs_to_its_end_on_every_kind() {
-    let world = World::new(Options::default());
+async fn an_install_runs_to_its_end_on_every_kind(way: Way) {
+    let world = World::new(way, Options::default());
     let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
     let vm = VmSpec::ws2025_azure_edition("vm").patched(behind);
     let arc = ArcSpec::ws2025_datacenter("arc").patched(behind);
@@ -302,6 +417,16 @@ async fn an_install_runs_to_its_end_on_every_kind() {
             "{kind}: {reading:?}"
         );
 
+        // Another process goes on with no more than what a run stores.
+        let stored = (operation.url.clone(), operation.style.to_string());
+        let resumed = Operation::resume(stored.0, stored.1.parse().unwrap());
+        let state = world.another_process().operation(&resumed).await.unwrap();
+        assert!(
+            matches!(state, OperationState::Running { .. }),
+            "{kind}: {state:?}"
+        );
+        let operation = resumed;
+
         let outcome = world.end(&operation).await;
         assert_eq!(
             outcome.status,
@@ -334,9 +459,8 @@ async fn an_install_runs_to_its_end_on_every_kind() {
     }
 }
 
-#[tokio::test]
-async fn a_restart_restarts_once() {
-    let world = World::new(Options::default());
+async fn a_restart_restarts_once(way: Way) {
+    let world = World::new(way, Options::default());
     let vm = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
     let local = world.sim.add_local(LocalSpec::ws2025_azure_edition("hci"));
     for (text, kind) in [
@@ -357,9 +481,8 @@ async fn a_restart_restarts_once() {
     }
 }
 
-#[tokio::test]
-async fn a_second_install_is_refused_for_sure() {
-    let world = World::new(Options::default());
+async fn a_second_install_is_refused_for_sure(way: Way) {
+    let world = World::new(way, Options::default());
     let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
     let text = world
         .sim
@@ -392,12 +515,11 @@ fn enrol(id: &MachineId, tag: TagChange) -> Change {
     }
 }
 
-#[tokio::test]
-async fn a_vm_is_enrolled_and_released_however_tags_are_patched() {
+async fn a_vm_is_enrolled_and_released_however_tags_are_patched(way: Way) {
     for tags_patch in [TagsPatch::Merge, TagsPatch::Replace] {
         let mut options = Options::default();
         options.assumptions.tags_patch = tags_patch;
-        let world = World::new(options);
+        let world = World::new(way, options);
         let spec = VmSpec::ws2025_azure_edition("vm")
             .os_patching()
             .tag("app", "web");
@@ -432,9 +554,8 @@ async fn a_vm_is_enrolled_and_released_however_tags_are_patched() {
     }
 }
 
-#[tokio::test]
-async fn a_tag_written_in_between_is_a_conflict_and_not_lost() {
-    let world = World::new(Options::default());
+async fn a_tag_written_in_between_is_a_conflict_and_not_lost(way: Way) {
+    let world = World::new(way, Options::default());
     let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
     let id = MachineId::parse(&text).unwrap();
     let sim = world.sim.clone();
@@ -459,9 +580,8 @@ async fn a_tag_written_in_between_is_a_conflict_and_not_lost() {
     );
 }
 
-#[tokio::test]
-async fn an_arc_server_gets_its_licence_made_and_switched_off() {
-    let world = World::new(Options::default());
+async fn an_arc_server_gets_its_licence_made_and_switched_off(way: Way) {
+    let world = World::new(way, Options::default());
     let text = world
         .sim
         .add_arc(ArcSpec::ws2025_standard("arc").not_enrolled());
@@ -496,9 +616,8 @@ async fn an_arc_server_gets_its_licence_made_and_switched_off() {
     assert!(!reading.settings.hotpatch);
 }
 
-#[tokio::test]
-async fn the_log_proves_what_a_lost_reply_does_not() {
-    let world = World::new(Options::default());
+async fn the_log_proves_what_a_lost_reply_does_not(way: Way) {
+    let world = World::new(way, Options::default());
     let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
     let id = MachineId::parse(&text).unwrap();
     let since = world.now() - TimeDelta::minutes(1);
@@ -532,9 +651,8 @@ async fn the_log_proves_what_a_lost_reply_does_not() {
     }
 }
 
-#[tokio::test]
-async fn the_log_shows_a_refusal_and_the_restart_of_an_azure_local_vm() {
-    let world = World::new(Options::default());
+async fn the_log_shows_a_refusal_and_the_restart_of_an_azure_local_vm(way: Way) {
+    let world = World::new(way, Options::default());
     let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
     let text = world
         .sim
@@ -573,9 +691,8 @@ async fn the_log_shows_a_refusal_and_the_restart_of_an_azure_local_vm() {
     ));
 }
 
-#[tokio::test]
-async fn a_machine_made_anew_is_another_incarnation() {
-    let world = World::new(Options::default());
+async fn a_machine_made_anew_is_another_incarnation(way: Way) {
+    let world = World::new(way, Options::default());
     let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
     let id = MachineId::parse(&text).unwrap();
     let before = world
@@ -599,4 +716,66 @@ async fn a_machine_made_anew_is_another_incarnation() {
         .await
         .unwrap_err();
     assert!(matches!(gone, Error::NotFound { .. }), "{gone:?}");
+}
+
+/// Switches a fault on.
+fn switch(world: &World, rule: &str) {
+    let rule = rule.parse().unwrap();
+    world.sim.switchboard().set(rule).unwrap();
+}
+
+async fn a_stuck_operation_runs_and_an_expired_one_is_gone(way: Way) {
+    let world = World::new(way, Options::default());
+    let text = world.sim.add_vm(VmSpec::ws2025_azure_edition("vm"));
+    let id = MachineId::parse(&text).unwrap();
+    let sent = world
+        .cloud
+        .assess(&id, MachineKind::AzureVm, request(11))
+        .await
+        .unwrap();
+    world.pass(TimeDelta::hours(5));
+    switch(&world, "stuck-operation,machine=vm");
+    let state = world.cloud.operation(&sent).await.unwrap();
+    assert!(matches!(state, OperationState::Running { .. }), "{state:?}");
+    world.sim.switchboard().clear();
+    switch(&world, "expired-operation,machine=vm");
+    let state = world.cloud.operation(&sent).await.unwrap();
+    assert!(matches!(state, OperationState::Gone), "{state:?}");
+    world.sim.switchboard().clear();
+    let state = world.cloud.operation(&sent).await.unwrap();
+    assert!(matches!(state, OperationState::Ended(_)), "{state:?}");
+}
+
+async fn rows_doubled_across_pages_are_one_machine_each(way: Way) {
+    let world = World::new(way, Options::default());
+    for number in 0..1100 {
+        let name = format!("vm-{number:04}");
+        world.sim.add_vm(VmSpec::ws2025_azure_edition(&name));
+    }
+    world.pass(TimeDelta::minutes(5));
+    switch(&world, "duplicate-rows");
+    let inventory = world.inventory().await;
+    assert_eq!(inventory.machines.len(), 1100);
+    assert!(
+        inventory.unreadable.is_empty(),
+        "{:?}",
+        inventory.unreadable
+    );
+}
+
+async fn a_truncated_or_refused_page_is_no_inventory(way: Way) {
+    for rule in [
+        "truncated-page",
+        "server-error=503",
+        "reset-after",
+        "token-expired",
+    ] {
+        let world = World::new(way, Options::default());
+        world.sim.add_vm(VmSpec::ws2025_azure_edition("vm-1"));
+        world.sim.add_vm(VmSpec::ws2025_azure_edition("vm-2"));
+        world.pass(TimeDelta::minutes(5));
+        switch(&world, &format!("{rule},path=resourcegraph"));
+        let read = world.cloud.inventory(&world.scope(), world.now()).await;
+        assert!(read.is_err(), "{rule}: {read:?}");
+    }
 }

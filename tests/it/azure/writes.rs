@@ -1,7 +1,9 @@
 //! Changes of settings, claim and licence, as sent.
 
 use hotpatch_operator::azure::Error;
-use hotpatch_operator::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
+use hotpatch_operator::domain::enrolment::{
+    CLAIM_TAG, Change, Claim, ClaimIdentity, SettingsPatch, TagChange,
+};
 use hotpatch_operator::domain::machine::{MachineKind, PatchMode, RebootSetting};
 use serde_json::{Value, json};
 
@@ -65,16 +67,22 @@ async fn settings_are_worded_as_in_the_official_examples() {
         } else {
             MachineKind::ArcServer
         };
-        let script = Script::new([done()]);
+        // Only a VM is known to take If-Match, so only a VM is read first.
+        let read = (machine == VM).then(|| ok(200, &[], &json!({"etag": "\"7\""})));
+        let script = Script::new(read.into_iter().chain([done()]));
         let change = change(machine, settings, TagChange::Keep);
         script.cloud().change(&change, kind).await.unwrap();
-        let seen = &script.seen()[0];
+        let seen = script.seen().pop().unwrap();
         assert_eq!(seen.method(), "PATCH");
-        assert!(seen.headers().get("if-match").is_none());
+        let etag = seen
+            .headers()
+            .get("if-match")
+            .map(|own| own.to_str().unwrap());
+        assert_eq!(etag, (machine == VM).then_some("\"7\""));
         let official = document(name);
         let wanted = json!({"properties": {"osProfile": {"windowsConfiguration": {
             "patchSettings": official.pointer(pointer).unwrap()}}}});
-        assert_eq!(script.bodies()[0], wanted, "{name}");
+        assert_eq!(script.bodies().pop().unwrap(), wanted, "{name}");
     }
 }
 
@@ -284,5 +292,22 @@ async fn what_a_kind_does_not_have_is_never_sent() {
             .unwrap_err();
         assert!(matches!(found, Error::Unsupported { .. }), "{found:?}");
         assert!(found.is_sure_refusal());
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_somebody_made_meanwhile_is_not_written_over() {
+    let claim = |cluster: &str| Claim::new(ClaimIdentity::new(cluster, "fleet").unwrap());
+    let (own, other) = (claim("a").to_string(), claim("b").to_string());
+    for (found, refused) in [(own.as_str(), false), (other.as_str(), true), ("?", true)] {
+        let vm = json!({"tags": {"HOTPATCH-claim": found}, "etag": "\"7\""});
+        let script = Script::new([ok(200, &[], &vm), done()]);
+        let change = change(VM, hotpatch_on(), TagChange::Set(own.clone()));
+        let sent = script.cloud().change(&change, MachineKind::AzureVm).await;
+        match sent {
+            Err(Error::Conflict { code, .. }) => assert!(refused && code == "ClaimedElsewhere"),
+            other => assert!(other.is_ok() && !refused, "{found}: {other:?}"),
+        }
+        assert_eq!(script.seen().len(), if refused { 1 } else { 2 }, "{found}");
     }
 }

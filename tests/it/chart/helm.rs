@@ -78,6 +78,16 @@ fn chart_refuses_values_that_make_no_sense() {
         ("azure.endpoint=management.azure.com", "/azure/endpoint"),
         ("azure.token.secret=", "/azure/token/secret"),
         ("azure.token.volume.name=x", "/azure/token/volume"),
+        ("azure.identity=mine", "/azure/identity"),
+        (
+            "azure.identity=client-secret",
+            "/azure/workloadIdentity/clientId",
+        ),
+        ("azure.cloud=moon", "/azure/cloud"),
+        (
+            "azure.allowOperatorIdentity={A}",
+            "/azure/allowOperatorIdentity",
+        ),
         (
             "azure.workloadIdentity.enabled=true",
             "/azure/workloadIdentity/clientId",
@@ -133,6 +143,7 @@ const SETS: [(&str, &[&str]); 7] = [
         &[
             "azure.endpoint=https://arm.example.com",
             "azure.trust.configMap=roots",
+            "azure.identity=static-token",
             "azure.token.volume.emptyDir.medium=Memory",
             "extraContainers[0].name=token",
             "extraContainers[0].image=token:1",

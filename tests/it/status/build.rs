@@ -12,10 +12,10 @@ use hotpatch_operator::domain::fleet::{
     Fleet, FleetKey, FleetScope, FleetSelector, FleetWindow, HotpatchWhen, Mode, Wants, Word,
 };
 use hotpatch_operator::domain::machine::{
-    Agent, Assessment, Edition, Facts, Generation, Health, Image, Incarnation, InstallRecord,
-    InstallStatus, Machine, MachineId, MachineKind, OfferClass, Offered, OsProfile, PatchMode,
-    Placement, Power, Product, RebootBehavior, RebootSetting, RebootStatus, ScaleSet, Settings,
-    Tags, VmFacts, ZonePlace,
+    Agent, Assessment, ClusterUpdate, Edition, Facts, Generation, Health, Image, Incarnation,
+    InstallRecord, InstallStatus, Machine, MachineId, MachineKind, OfferClass, Offered, OsProfile,
+    PatchMode, Placement, Power, Product, RebootBehavior, RebootSetting, RebootStatus, ScaleSet,
+    Settings, Tags, VmFacts, ZonePlace,
 };
 use hotpatch_operator::domain::plan::{Plan, plan};
 use hotpatch_operator::domain::policy::{
@@ -219,6 +219,7 @@ pub(crate) fn machine(name: &str, ring: &str) -> Machine {
         },
         power: Power::Running,
         health: Health::Healthy,
+        cluster_update: ClusterUpdate::Quiet,
         busy: None,
         assessment: Some(Assessment {
             at: at("2025-07-09T06:00:00Z"),
@@ -415,6 +416,7 @@ impl Scene {
             uid: "fleet-uid".to_owned(),
             created_at: at("2025-01-01T00:00:00Z"),
             wants: self.fleet.as_ref().ok().map(|own| Wants {
+                service_account: own.service_account.clone(),
                 mode: own.mode,
                 scope: FleetScope::default(),
                 selector: own.selector.clone(),
@@ -422,6 +424,7 @@ impl Scene {
             fleet: self.fleet.clone(),
         };
         Domain {
+            sights: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
             unread_deletions: BTreeMap::new(),

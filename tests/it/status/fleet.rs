@@ -139,7 +139,8 @@ fn not_working() -> Vec<(Scene, &'static str)> {
         (faulty("NoIdentity", false), credentials),
         (with_access(DENIED), credentials),
         (
-            with_access(Access::Unauthorised {
+            with_access(Access::Refused {
+                reason: "FederationMissing",
                 message: "AADSTS700213",
             }),
             credentials,

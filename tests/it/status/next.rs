@@ -61,7 +61,8 @@ fn situations_of_the_operator() -> Vec<(&'static str, Scene, &'static str)> {
         (
             "no token",
             Scene::new().with(|own| {
-                own.access = Access::Unauthorised {
+                own.access = Access::Refused {
+                    reason: "FederationMissing",
                     message: "AADSTS70021",
                 }
             }),

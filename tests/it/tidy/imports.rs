@@ -72,6 +72,7 @@ const LAYERS: [Layer; 12] = [
             "thiserror",
             "tokio",
             "tracing",
+            "zeroize",
         ],
     },
     Layer {
@@ -107,6 +108,8 @@ const LAYERS: [Layer; 12] = [
             "std",
             "chrono",
             "futures",
+            "http",
+            "http_body_util",
             "k8s_openapi",
             "kube",
             "serde",

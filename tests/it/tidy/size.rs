@@ -31,18 +31,12 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 6] = [
+const EXCEPTIONS: [Exception; 5] = [
     Exception {
         path: "src/domain/machine.rs",
         function: None,
         lines: 600,
         reason: "facts only: one type after another, no logic to look for",
-    },
-    Exception {
-        path: "src/api/conditions/fleet.rs",
-        function: None,
-        lines: 430,
-        reason: "a table, one entry a condition",
     },
     Exception {
         path: "src/controller/publish/records.rs",

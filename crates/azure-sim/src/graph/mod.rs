@@ -8,10 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::machine::Machine;
+use crate::switchboard::GRAPH_LAG_MINUTES_MAX;
 
 /// States of one machine remembered at most; older ones are dropped once they are hidden by a
 /// newer one that the lag has let through.
 const STATES_BOUND: usize = 256;
+
+/// The longest lag that a fault brings.
+const LAG_MAX: TimeDelta = TimeDelta::minutes(GRAPH_LAG_MINUTES_MAX as i64);
 
 /// Since when, and what; `None` is a machine that is gone.
 type State = (DateTime<Utc>, Option<Machine>);
@@ -20,6 +24,7 @@ type State = (DateTime<Utc>, Option<Machine>);
 #[derive(Debug, Default)]
 pub(crate) struct GraphHistory {
     states: BTreeMap<String, VecDeque<State>>,
+    changes: u64,
 }
 
 impl GraphHistory {
@@ -31,6 +36,9 @@ impl GraphHistory {
         lag: TimeDelta,
         machine: Option<Machine>,
     ) {
+        // A longer lag may be switched on at any time.
+        let lag = lag.max(LAG_MAX);
+        self.changes += 1;
         let first = !self.states.contains_key(key);
         let states = self.states.entry(key.to_owned()).or_default();
         if states.back().is_some_and(|(last, _)| *last == at) {
@@ -42,6 +50,11 @@ impl GraphHistory {
         while states.len() > 1 && (states[1].0 + lag <= at || states.len() > STATES_BOUND) {
             states.pop_front();
         }
+    }
+
+    /// Gives how often anything was recorded.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Gives the machines as the graph sees them at `now`, in order of their keys.

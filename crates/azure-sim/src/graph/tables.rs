@@ -45,13 +45,17 @@ impl Table {
         if self == Self::Resources {
             rows.extend(scale_sets(machines));
         }
+        if self == Self::Extensibility {
+            rows.extend(update_summaries(machines));
+        }
         let own = |machine: &&Machine| match self {
             Self::Resources => resources(machine, now),
             Self::PatchAssessment => assessment(machine, now),
             Self::PatchInstallation => installation(machine, now),
             Self::Health => vec![availability(machine, now)],
             Self::Extensibility => instances(machine),
-            Self::Maintenance | Self::Containers => Vec::new(),
+            Self::Maintenance => assignments(machine),
+            Self::Containers => Vec::new(),
         };
         rows.extend(machines.iter().flat_map(own));
         rows
@@ -99,6 +103,19 @@ fn scale_sets(machines: &[&Machine]) -> Vec<Value> {
         });
     }
     rows.into_values().collect()
+}
+
+/// Writes one row for each maintenance configuration that is assigned to a machine.
+fn assignments(machine: &Machine) -> Vec<Value> {
+    let kind = "microsoft.maintenance/configurationassignments";
+    let each = machine.assignments.iter().map(|(name, configuration)| {
+        let body = crate::shapes::maintenance::assignment(machine, name, configuration);
+        let id = body["id"].as_str().unwrap_or_default().to_lowercase();
+        let mut row = head(machine, &id, name, kind);
+        row["properties"] = body["properties"].clone();
+        row
+    });
+    each.collect()
 }
 
 fn machine_type(machine: &Machine) -> &'static str {
@@ -166,6 +183,22 @@ fn instances(machine: &Machine) -> Vec<Value> {
     row["properties"] = body["properties"].clone();
     row["extendedLocation"] = body["extendedLocation"].clone();
     vec![row]
+}
+
+/// Writes one row for each Azure Local cluster that carries a machine.
+fn update_summaries(machines: &[&Machine]) -> Vec<Value> {
+    let mut rows: BTreeMap<String, Value> = BTreeMap::new();
+    for machine in machines {
+        let body = local::update_summary(machine);
+        let Some(id) = body["id"].as_str().map(str::to_lowercase) else {
+            continue;
+        };
+        let kind = "microsoft.azurestackhci/clusters/updatesummaries";
+        let mut row = head(machine, &id, "default", kind);
+        row["properties"] = body["properties"].clone();
+        rows.insert(id, row);
+    }
+    rows.into_values().collect()
 }
 
 fn assessment(machine: &Machine, now: DateTime<Utc>) -> Vec<Value> {

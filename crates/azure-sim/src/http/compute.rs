@@ -17,8 +17,8 @@ const UPDATE_TAKES: TimeDelta = TimeDelta::seconds(20);
 /// client believes to have changed what it has not.
 const KNOWN_PROPERTIES: [&str; 1] = ["osProfile"];
 
-/// Lists the VMs of a subscription.
-pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
+/// Lists the VMs of a subscription, or of one of its resource groups.
+pub(crate) fn list(world: &mut World, call: &Call, sub: &str, group: Option<&str>) -> Answer {
     if call.method != "GET" {
         return Err(ArmError::method_not_allowed());
     }
@@ -30,6 +30,7 @@ pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
         .values()
         .filter(|machine| machine.vm().is_some())
         .filter(|machine| machine.subscription.eq_ignore_ascii_case(sub))
+        .filter(|machine| group.is_none_or(|own| machine.resource_group.eq_ignore_ascii_case(own)))
         .map(|machine| {
             let mut row = crate::shapes::vm::model(machine, world.now);
             if with_views {

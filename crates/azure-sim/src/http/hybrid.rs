@@ -9,8 +9,8 @@ use crate::http::request::Call;
 use crate::http::{Answer, licence, operate, settings, tags};
 use crate::world::World;
 
-/// Lists the machines of a subscription.
-pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
+/// Lists the machines of a subscription, or of one of its resource groups.
+pub(crate) fn list(world: &mut World, call: &Call, sub: &str, group: Option<&str>) -> Answer {
     if call.method != "GET" {
         return Err(ArmError::method_not_allowed());
     }
@@ -19,6 +19,7 @@ pub(crate) fn list(world: &mut World, call: &Call, sub: &str) -> Answer {
         .values()
         .filter(|machine| machine.arc().is_some())
         .filter(|machine| machine.subscription.eq_ignore_ascii_case(sub))
+        .filter(|machine| group.is_none_or(|own| machine.resource_group.eq_ignore_ascii_case(own)))
         .map(|machine| crate::shapes::arc::machine(machine, world.now))
         .collect();
     Ok(Reply::ok(json!({"value": rows})))
@@ -32,6 +33,7 @@ pub(crate) fn route(world: &mut World, call: &mut Call, key: &str, rest: &[&str]
         ("PATCH", []) => patch(world, call, key),
         ("POST", ["assesspatches"]) => operate::assess(world, call, key),
         ("POST", ["installpatches"]) => operate::install(world, call, key),
+        ("GET", ["licenseprofiles"]) => Ok(licence::list(world, key)),
         (_, ["licenseprofiles"]) => Err(ArmError::method_not_allowed()),
         (_, ["licenseprofiles", "default"]) => licence::route(world, call, key),
         (_, [] | ["assesspatches" | "installpatches"]) => Err(ArmError::method_not_allowed()),

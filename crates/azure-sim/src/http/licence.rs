@@ -1,6 +1,6 @@
 //! Answers what is asked of licence profiles (azure.md 2).
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::effects::{CallOperation, What};
 use crate::http::Answer;
@@ -21,6 +21,12 @@ pub(crate) fn route(world: &mut World, call: &mut Call, key: &str) -> Answer {
         "DELETE" => delete(world, call, key),
         _ => Err(ArmError::method_not_allowed()),
     }
+}
+
+/// Lists the licence profiles of a machine: none or one.
+pub(crate) fn list(world: &World, key: &str) -> Reply {
+    let found: Vec<Value> = show(world, key).into_iter().collect();
+    Reply::ok(json!({"value": found}))
 }
 
 fn profile(machine: &Machine) -> Option<&Licence> {

@@ -1,43 +1,119 @@
 //! Routes requests to what answers them. Must never hold state or let time pass.
 
 mod activity;
+mod charge;
 mod compute;
+mod entra;
 mod hybrid;
 mod insight;
 mod install_body;
 mod licence;
 mod local;
+mod maintenance;
 mod operate;
 mod polling;
+mod refuse;
 mod reply;
 pub(crate) mod request;
 mod resource_graph;
 mod run_command;
 pub(crate) mod settings;
+mod spoil;
 mod tags;
+
+pub(crate) use resource_graph::LastAnswer;
 
 use ::http::{Request, Response};
 use bytes::Bytes;
 
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
+use crate::strike::Strike;
+use crate::switchboard::Seen;
 use crate::world::World;
 
 /// What a handler gives back.
 pub(crate) type Answer = Result<Reply, ArmError>;
 
 /// Answers one request.
-pub(crate) fn route(world: &mut World, request: &Request<Bytes>) -> Response<Bytes> {
+///
+/// What befalls it befalls it at the door: a refused call is not handled, and leaves no trace.
+pub(crate) fn route(
+    world: &mut World,
+    request: &Request<Bytes>,
+    strike: &Strike,
+) -> Response<Bytes> {
+    if let Some(response) = entra::token(world, request) {
+        return response;
+    }
     let mut call = Call::read(world, request);
-    let answer = admit(world, &mut call).and_then(|()| dispatch(world, &mut call));
+    call.bends.clone_from(&strike.bends);
+    let answer = match strike.refusal {
+        Some(which) => Err(refuse::refusal(which, world.now)),
+        None => admit(world, &mut call)
+            .and_then(|()| charge::charge(world, &mut call))
+            .and_then(|()| dispatch(world, &mut call)),
+    };
     let status = match &answer {
         Ok(reply) => reply.status,
         Err(error) => error.status,
     };
     activity::note(world, &call, status);
     activity::note_refusal(world, &call, answer.as_ref().err());
+    let answer = match strike.error_after {
+        Some(status) => Err(refuse::server_error(status)),
+        None => answer,
+    };
     let reply = answer.unwrap_or_else(ArmError::into_reply);
     reply.write(&call, world.now)
+}
+
+/// Reads a request as the switchboard looks at it.
+pub(crate) fn seen(world: &World, request: &Request<Bytes>) -> Seen {
+    let path = request.uri().path().to_lowercase();
+    let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (machine, region, is_poll) = match segments.as_slice() {
+        [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            _,
+            _,
+            _,
+            ..,
+        ] => {
+            let key = format!("/{}", segments[..8].join("/"));
+            let found = world.machines.get(&key);
+            let region = found.map(|own| own.location.to_lowercase());
+            (Some(key), region, false)
+        }
+        [
+            "subscriptions",
+            _,
+            "providers",
+            _,
+            "locations",
+            place,
+            _,
+            id,
+        ] => {
+            let operation = world.operations.get(*id);
+            let machine = operation.map(|own| own.machine.clone());
+            (machine, Some((*place).to_owned()), true)
+        }
+        _ => (None, None, false),
+    };
+    let is_graph = segments.starts_with(&["providers", "microsoft.resourcegraph"]);
+    Seen {
+        method: request.method().to_string(),
+        machine,
+        region,
+        is_poll,
+        is_graph,
+        path,
+    }
 }
 
 /// Checks what every call must carry: a token and an api-version.
@@ -46,7 +122,9 @@ fn admit(world: &World, call: &mut Call) -> Result<(), ArmError> {
         return Err(ArmError::new(401, "AuthenticationFailed")
             .saying("Authentication failed. The 'Authorization' header is missing."));
     };
-    if world.options.tokens.is_empty() {
+    if let Some(name) = entra::caller(world, call, &token)? {
+        call.caller = name;
+    } else if world.options.tokens.is_empty() {
         call.caller = token;
     } else {
         let Some(name) = world.options.tokens.get(&token) else {
@@ -69,20 +147,16 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
     match path.as_slice() {
         ["providers", "microsoft.resourcegraph", "resources"] => resource_graph::query(world, call),
         ["subscriptions", sub, "locations"] => insight::locations(world, call, sub),
-        [
+        ["subscriptions", _, "providers", "microsoft.maintenance", ..]
+        | [
             "subscriptions",
-            sub,
+            _,
+            "resourcegroups",
+            _,
             "providers",
-            "microsoft.compute",
-            "virtualmachines",
-        ] => compute::list(world, call, sub),
-        [
-            "subscriptions",
-            sub,
-            "providers",
-            "microsoft.hybridcompute",
-            "machines",
-        ] => hybrid::list(world, call, sub),
+            "microsoft.maintenance",
+            ..,
+        ] => maintenance::route(world, call, &path),
         [
             "subscriptions",
             sub,
@@ -126,6 +200,45 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
             let key = format!("/{}", path[..8].join("/"));
             machine(world, call, &key, (provider, kind), rest)
         }
+        _ => list(world, call, &path),
+    }
+}
+
+/// Lists the machines of one kind in a subscription or resource group.
+fn list(world: &mut World, call: &Call, path: &[&str]) -> Answer {
+    match path {
+        [
+            "subscriptions",
+            sub,
+            "providers",
+            "microsoft.compute",
+            "virtualmachines",
+        ] => compute::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.compute",
+            "virtualmachines",
+        ] => compute::list(world, call, sub, Some(group)),
+        [
+            "subscriptions",
+            sub,
+            "providers",
+            "microsoft.hybridcompute",
+            "machines",
+        ] => hybrid::list(world, call, sub, None),
+        [
+            "subscriptions",
+            sub,
+            "resourcegroups",
+            group,
+            "providers",
+            "microsoft.hybridcompute",
+            "machines",
+        ] => hybrid::list(world, call, sub, Some(group)),
         _ => Err(ArmError::not_found(
             "The requested resource does not exist.",
         )),
@@ -158,6 +271,12 @@ fn machine(
             "availabilitystatuses",
             "current",
         ] => insight::health(world, call, key),
+        [
+            "providers",
+            "microsoft.maintenance",
+            "configurationassignments",
+            rest @ ..,
+        ] => maintenance::assignments(world, call, key, rest),
         ["providers", "microsoft.resources", "tags", "default"] => tags::route(world, call, key),
         [
             "providers",

@@ -13,9 +13,6 @@ use crate::machine::{Machine, Power};
 use crate::options::SecondOperation;
 use crate::world::{Event, World};
 
-/// Seconds a client is asked to wait between polls.
-const POLL_SECONDS: &str = "15";
-
 /// Takes `assessPatches`.
 pub(crate) fn assess(world: &mut World, call: &mut Call, key: &str) -> Answer {
     let arc = is_arc(world, key);
@@ -145,7 +142,7 @@ pub(crate) fn with_poll_headers(reply: Reply, world: &World, call: &Call, id: &s
         call.origin, operation.subscription
     );
     let place = format!("locations/{}", operation.location);
-    let reply = reply.with("retry-after", POLL_SECONDS);
+    let reply = reply.with("retry-after", world.poll_after());
     match operation.provider {
         "microsoft.compute" => {
             let at = format!("{base}/Microsoft.Compute/{place}/operations/{id}");

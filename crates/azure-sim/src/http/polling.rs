@@ -54,7 +54,7 @@ pub(crate) fn poll(world: &World, call: &Call, at: &Address) -> Answer {
     });
     let kept = chrono::TimeDelta::minutes(world.options.timings.operation_kept_minutes.into());
     let now = world.now;
-    let Some(operation) = found.filter(|found| {
+    let Some(operation) = found.filter(|_| !call.bends.expired).filter(|found| {
         found
             .ended(now)
             .is_none_or(|outcome| now - outcome.at <= kept)
@@ -62,13 +62,13 @@ pub(crate) fn poll(world: &World, call: &Call, at: &Address) -> Answer {
         return Err(ArmError::new(404, "NotFound")
             .saying(format!("The operation '{}' was not found.", at.id)));
     };
-    let outcome = operation.ended(now);
+    let outcome = operation.ended(now).filter(|_| !call.bends.stuck);
     match (style, outcome) {
         (Style::Location, None) => {
             let address = format!("{}{}", call.origin, this_address(call, at));
             Ok(Reply::empty(202)
                 .with("location", address)
-                .with("retry-after", "15"))
+                .with("retry-after", world.poll_after()))
         }
         (Style::Location, Some(outcome)) => match outcome.error {
             Some(error) => Err(ArmError::new(409, &error.code).saying(error.message)),
@@ -91,7 +91,7 @@ pub(crate) fn poll(world: &World, call: &Call, at: &Address) -> Answer {
                     body["error"] = json!({"code": error.code, "message": error.message});
                 }
             }
-            Ok(Reply::ok(body).with("retry-after", "15"))
+            Ok(Reply::ok(body).with("retry-after", world.poll_after()))
         }
     }
 }

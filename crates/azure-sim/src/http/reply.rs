@@ -2,9 +2,10 @@
 
 use ::http::{HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::http::refuse::http_date;
 use crate::http::request::Call;
 
 /// An answer before it is written.
@@ -44,16 +45,12 @@ impl Reply {
             .map(|body| Bytes::from(body.to_string()))
             .unwrap_or_default();
         let has_body = !bytes.is_empty();
+        let shown = now + TimeDelta::seconds(call.bends.skew_seconds);
         let mut response = Response::new(bytes);
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let left = if call.method == "GET" {
-            ("reads", "249")
-        } else {
-            ("writes", "199")
-        };
         let mut headers = vec![
-            ("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+            ("date", http_date(shown)),
             ("x-ms-request-id", call.request_id.clone()),
             ("x-ms-correlation-request-id", call.correlation.clone()),
             (
@@ -61,16 +58,7 @@ impl Reply {
                 format!("AZURESIM:{}", call.request_id),
             ),
         ];
-        headers.push(match left.0 {
-            "reads" => (
-                "x-ms-ratelimit-remaining-subscription-reads",
-                left.1.to_owned(),
-            ),
-            _ => (
-                "x-ms-ratelimit-remaining-subscription-writes",
-                left.1.to_owned(),
-            ),
-        });
+        headers.extend(call.rates());
         if has_body {
             headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
         }
@@ -95,8 +83,10 @@ pub(crate) struct ArmError {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
-    pub(crate) target: Option<String>,
-    pub(crate) details: Vec<(String, String)>,
+    pub(crate) target: Option<Box<str>>,
+    /// Code, target and message.
+    pub(crate) details: Vec<(String, Option<String>, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl ArmError {
@@ -107,6 +97,7 @@ impl ArmError {
             message: String::new(),
             target: None,
             details: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -116,12 +107,24 @@ impl ArmError {
     }
 
     pub(crate) fn at(mut self, target: impl Into<String>) -> Self {
-        self.target = Some(target.into());
+        self.target = Some(target.into().into_boxed_str());
         self
     }
 
     pub(crate) fn detail(mut self, code: &str, message: impl Into<String>) -> Self {
-        self.details.push((code.to_owned(), message.into()));
+        self.details.push((code.to_owned(), None, message.into()));
+        self
+    }
+
+    pub(crate) fn detail_at(mut self, code: &str, target: &str, message: &str) -> Self {
+        let target = Some(target.to_owned());
+        self.details
+            .push((code.to_owned(), target, message.to_owned()));
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -156,14 +159,20 @@ impl ArmError {
             let details: Vec<Value> = self
                 .details
                 .iter()
-                .map(|(code, message)| json!({"code": code, "message": message}))
+                .map(|(code, target, message)| {
+                    let mut detail = json!({"code": code, "message": message});
+                    if let Some(target) = target {
+                        detail["target"] = json!(target);
+                    }
+                    detail
+                })
                 .collect();
             error["details"] = json!(details);
         }
         let body = Some(json!({"error": error}));
         Reply {
             status: self.status,
-            headers: Vec::new(),
+            headers: self.headers,
             body,
         }
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::effects::{Actor, CallOperation};
 use crate::http::reply::ArmError;
+use crate::strike::Bends;
 use crate::world::World;
 
 /// Where clients find the emulator when they send no Host header.
@@ -20,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Path segments, lower case.
     pub(crate) segments: Vec<String>,
+    /// Path segments as the caller spelled them.
+    pub(crate) spelled: Vec<String>,
     query: Vec<(String, String)>,
     /// Scheme and host by which the client came, for the addresses that it is told.
     pub(crate) origin: String,
@@ -39,6 +42,10 @@ pub(crate) struct Call {
     pub(crate) operation: Option<String>,
     /// Its name in the Activity Log, for calls that act or write.
     pub(crate) activity_name: Option<&'static str>,
+    /// What is answered otherwise than it is.
+    pub(crate) bends: Bends,
+    /// The headers that tell what is left of the limits; none while no limit holds.
+    pub(crate) rates: Vec<(&'static str, String)>,
 }
 
 impl Call {
@@ -60,7 +67,11 @@ impl Call {
         let request_id = world.guid();
         Self {
             method: request.method().to_string(),
-            segments: segments(request.uri().path()),
+            segments: segments(request.uri().path())
+                .iter()
+                .map(|part| part.to_lowercase())
+                .collect(),
+            spelled: segments(request.uri().path()),
             query: pairs(request.uri().query().unwrap_or_default()),
             origin: format!("{scheme}://{host}"),
             token,
@@ -77,6 +88,8 @@ impl Call {
             note: None,
             operation: None,
             activity_name: None,
+            bends: Bends::default(),
+            rates: Vec::new(),
         }
     }
 
@@ -126,6 +139,28 @@ impl Call {
         }
     }
 
+    /// Gives the subscription its path names.
+    pub(crate) fn subscription(&self) -> Option<String> {
+        match self.segments.as_slice() {
+            [first, sub, ..] if first == "subscriptions" => Some(sub.clone()),
+            _ => None,
+        }
+    }
+
+    /// Gives the headers that tell what is left of the limits. While none holds, ARM's are
+    /// those of somebody who begins.
+    pub(crate) fn rates(&self) -> Vec<(&'static str, String)> {
+        if !self.rates.is_empty() {
+            return self.rates.clone();
+        }
+        let (name, left) = if self.method == "GET" {
+            ("x-ms-ratelimit-remaining-subscription-reads", "249")
+        } else {
+            ("x-ms-ratelimit-remaining-subscription-writes", "199")
+        };
+        vec![(name, left.to_owned())]
+    }
+
     pub(crate) fn api_version(&self) -> &str {
         self.query("api-version").unwrap_or_default()
     }
@@ -134,11 +169,12 @@ impl Call {
 fn segments(path: &str) -> Vec<String> {
     path.split('/')
         .filter(|part| !part.is_empty())
-        .map(|part| decode(part).to_lowercase())
+        .map(decode)
         .collect()
 }
 
-fn pairs(query: &str) -> Vec<(String, String)> {
+/// Reads a query, or a form.
+pub(crate) fn pairs(query: &str) -> Vec<(String, String)> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())

@@ -1,12 +1,16 @@
 //! Answers Resource Graph queries: scopes, paging, quota headers (azure.md 4).
 
-use chrono::TimeDelta;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::graph::tables::Table;
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
+use crate::http::spoil;
 use crate::kql;
 use crate::machine::Machine;
 use crate::world::World;
@@ -22,27 +26,41 @@ pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
     if call.method != "POST" {
         return Err(ArmError::method_not_allowed());
     }
+    let (remaining, resets) = quota(world, &call.caller)?;
     let body = call.json()?;
     let text = body["query"]
         .as_str()
         .ok_or_else(|| bad("InvalidQuery", "The query is missing."))?;
-    let rows = run(world, &body, text)?;
-    let page = Page::read(&body, text)?;
+    let mut page = Page::read(&body, text)?;
+    let mut rows = answer(world, call, &body, text, &page.digest)?;
+    if let Some(missing) = &call.bends.missing {
+        // Of a copy: what is kept for the next page misses nothing.
+        spoil::lose(world, missing, Arc::make_mut(&mut rows));
+    }
+    if call.bends.repeats {
+        page.from = spoil::repeat_from(page.from, page.top);
+    }
     let total = rows.len();
     let paged = rows
         .iter()
         .all(|row| row.get("id").is_some_and(Value::is_string));
-    let data: Vec<Value> = rows.into_iter().skip(page.from).take(page.top).collect();
+    let mut data: Vec<Value> = rows
+        .iter()
+        .skip(page.from)
+        .take(page.top)
+        .cloned()
+        .collect();
     let next = page.from + data.len();
     let more = next < total;
+    let is_cut = call.bends.truncates && spoil::cut(&mut data);
     let mut out = json!({
         "totalRecords": total,
         "count": data.len(),
         // Without ids there is no token, and the rest of the rows is lost.
-        "resultTruncated": if more && !paged { "true" } else { "false" },
+        "resultTruncated": if is_cut || (more && !paged) { "true" } else { "false" },
         "facets": [],
     });
-    if more && paged {
+    if more && paged && !is_cut {
         out["$skipToken"] = json!(page.token(next));
     }
     let table = body["options"]["resultFormat"]
@@ -53,7 +71,6 @@ pub(crate) fn query(world: &mut World, call: &Call) -> Result<Reply, ArmError> {
     } else {
         json!(data)
     };
-    let (remaining, resets) = quota(world, &call.caller);
     Ok(Reply::ok(out)
         .with("x-ms-user-quota-remaining", remaining)
         .with("x-ms-user-quota-resets-after", resets))
@@ -65,8 +82,63 @@ fn bad(code: &str, message: &str) -> ArmError {
         .detail(code, message)
 }
 
+/// The rows of the last query that had more than one page. A query for its next page gets them
+/// while nothing changed, which is what it would get anyway.
+#[derive(Debug)]
+pub(crate) struct LastAnswer {
+    digest: String,
+    caller: String,
+    /// What the caller could read.
+    seen: Option<BTreeSet<String>>,
+    now: DateTime<Utc>,
+    lag: TimeDelta,
+    changes: u64,
+    rows: Arc<Vec<Value>>,
+}
+
+/// Gives all rows of a query.
+fn answer(
+    world: &mut World,
+    call: &Call,
+    body: &Value,
+    text: &str,
+    digest: &str,
+) -> Result<Arc<Vec<Value>>, ArmError> {
+    let (now, changes) = (world.now, world.graph.changes());
+    let bent = call.bends.graph_lag_minutes;
+    let bent = bent.map(|minutes| TimeDelta::minutes(minutes.into()));
+    let lag = bent.unwrap_or_else(|| world.graph_lag());
+    let identity = world.entra.named(&call.caller);
+    let seen = identity.map(|own| own.subscriptions.clone());
+    if let Some(last) = &world.last_answer
+        && (last.digest.as_str(), &last.caller, &last.seen) == (digest, &call.caller, &seen)
+        && (last.now, last.lag, last.changes) == (now, lag, changes)
+    {
+        return Ok(Arc::clone(&last.rows));
+    }
+    let rows = Arc::new(run(world, &call.caller, lag, body, text)?);
+    if rows.len() > DEFAULT_TOP {
+        world.last_answer = Some(LastAnswer {
+            digest: digest.to_owned(),
+            caller: call.caller.clone(),
+            seen,
+            now,
+            lag,
+            changes,
+            rows: Arc::clone(&rows),
+        });
+    }
+    Ok(rows)
+}
+
 /// Runs the query over the machines in scope, as the graph knows them.
-fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> {
+fn run(
+    world: &World,
+    caller: &str,
+    lag: TimeDelta,
+    body: &Value,
+    text: &str,
+) -> Result<Vec<Value>, ArmError> {
     let names = |key: &str| -> Vec<String> {
         let list = body[key].as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter()
@@ -81,10 +153,18 @@ fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> 
             "Use subscriptions or managementGroups, not both.",
         ));
     }
-    let lag = world.graph_lag();
+    // Rows that the caller may not read are left out. That a query is refused where it may read
+    // nothing is assumed, not documented.
+    let sees = |id: &String| world.entra.sees(caller, id);
+    if !subscriptions.is_empty() && !subscriptions.iter().any(sees) {
+        let scope = format!("/subscriptions/{}", subscriptions[0]);
+        let action = "Microsoft.ResourceGraph/resources/read";
+        return Err(super::entra::denied(caller, action, &scope));
+    }
     // Management groups hold every subscription of the emulated tenant.
     let in_scope = |machine: &&Machine| {
-        subscriptions.is_empty() || subscriptions.contains(&machine.subscription.to_lowercase())
+        let own = machine.subscription.to_lowercase();
+        (subscriptions.is_empty() || subscriptions.contains(&own)) && sees(&own)
     };
     let machines: Vec<&Machine> = world
         .graph
@@ -92,7 +172,16 @@ fn run(world: &World, body: &Value, text: &str) -> Result<Vec<Value>, ArmError> 
         .filter(in_scope)
         .collect();
     let tables = |name: &str| Table::parse(name).map(|table| table.rows(&machines, world.now));
-    kql::run(text, world.now, &tables).map_err(|error| bad("InvalidQuery", &error.to_string()))
+    let limits = kql::Limits {
+        remote_tables: world.options.assumptions.graph_remote_tables,
+    };
+    kql::run(text, world.now, limits, &tables).map_err(|error| {
+        let code = match error {
+            kql::KqlError::TooMuch(_) => "DisallowedMaxNumberOfRemoteTables",
+            _ => "InvalidQuery",
+        };
+        bad(code, &error.to_string())
+    })
 }
 
 /// Which part of the rows is asked for.
@@ -159,15 +248,30 @@ fn as_table(data: &[Value]) -> Value {
     json!({"columns": columns, "rows": rows})
 }
 
-/// Counts the query against the caller's quota; this router reports the quota and leaves
-/// refusing to whoever serves it.
-fn quota(world: &mut World, caller: &str) -> (String, String) {
+/// Counts the query against the caller's quota, and refuses it beyond where limits hold
+/// (azure.md 4: 15 queries in 5 seconds).
+fn quota(world: &mut World, caller: &str) -> Result<(String, String), ArmError> {
     let now = world.now;
+    let enforced = world.options.buckets.enforced;
     let queries = world.graph_queries.entry(caller.to_owned()).or_default();
     queries.retain(|at| now - *at < QUOTA_PERIOD);
-    queries.push(now);
+    let is_beyond = queries.len() >= QUOTA;
+    if !(enforced && is_beyond) {
+        queries.push(now);
+    }
     let remaining = QUOTA.saturating_sub(queries.len());
     let oldest = queries.first().copied().unwrap_or(now);
-    let seconds = (QUOTA_PERIOD - (now - oldest)).num_seconds().max(0);
-    (remaining.to_string(), format!("00:00:{seconds:02}"))
+    let left = (QUOTA_PERIOD - (now - oldest)).num_milliseconds().max(0);
+    // Rounded up: whoever waits that long is let in.
+    let seconds = (left + 999) / 1000;
+    let resets = format!("00:00:{seconds:02}");
+    if enforced && is_beyond {
+        return Err(ArmError::new(429, "RateLimiting")
+            .saying("Please provide below info when asking for support: timestamp, correlationId.")
+            .detail("RateLimiting", "Client application has been throttled.")
+            .with("retry-after", seconds.max(1).to_string())
+            .with("x-ms-user-quota-remaining", "0")
+            .with("x-ms-user-quota-resets-after", resets));
+    }
+    Ok((remaining.to_string(), resets))
 }

@@ -99,7 +99,7 @@ fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
     let address = format!("{}?api-version={version}", place.unwrap_or_default());
     Ok(reply
         .with("azure-asyncoperation", address)
-        .with("retry-after", "15"))
+        .with("retry-after", world.poll_after()))
 }
 
 fn delete(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {

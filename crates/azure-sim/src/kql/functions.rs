@@ -40,6 +40,7 @@ pub(crate) fn call(scope: &Scope<'_>, name: &str, arguments: &[Expr]) -> Result<
         "isnotempty" => Val::Bool(!first.is_empty()),
         "isnull" => Val::Bool(first == Val::Null),
         "isnotnull" => Val::Bool(first != Val::Null),
+        "bag_pack" | "pack" => bag(&values)?,
         "strcat" => Val::Text(values.iter().map(Val::text).collect()),
         "strlen" => Val::Number(first.text().chars().count() as f64),
         "coalesce" => values
@@ -78,6 +79,7 @@ fn arity(name: &str) -> Option<(usize, usize)> {
         "split" | "substring" => (2, 3),
         "replace_string" => (3, 3),
         "strcat" | "coalesce" => (1, 64),
+        "bag_pack" | "pack" => (2, 128),
         _ => return None,
     })
 }
@@ -111,6 +113,19 @@ fn to_bool(value: &Val) -> Val {
         },
         _ => Val::Null,
     }
+}
+
+/// Makes an object of names and values in turn.
+fn bag(values: &[Val]) -> Result<Val, KqlError> {
+    let mut out = serde_json::Map::new();
+    for pair in values.chunks(2) {
+        let [name, value] = pair else {
+            let what = "bag_pack() needs a value for each name";
+            return Err(KqlError::Semantic(what.to_owned()));
+        };
+        out.insert(name.text(), value.clone().into_json());
+    }
+    Ok(Val::Dynamic(Value::Object(out)))
 }
 
 fn parse_json(value: Val) -> Val {

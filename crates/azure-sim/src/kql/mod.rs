@@ -6,6 +6,7 @@ mod eval;
 mod expressions;
 mod functions;
 mod lexer;
+mod limits;
 mod operators;
 mod parser;
 mod value;
@@ -28,7 +29,12 @@ pub(crate) enum KqlError {
     /// A value of the wrong kind.
     #[error("{0}")]
     Semantic(String),
+    /// More than a tenant may ask for at once.
+    #[error("{0}")]
+    TooMuch(String),
 }
+
+pub(crate) use limits::Limits;
 
 /// Looks up the rows of a table by name.
 pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Option<Vec<Value>>;
@@ -37,8 +43,10 @@ pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Option<Vec<Value>>;
 pub(crate) fn run(
     text: &str,
     now: DateTime<Utc>,
+    limits: Limits,
     tables: Tables<'_>,
 ) -> Result<Vec<Value>, KqlError> {
     let query = parser::parse(text)?;
+    limits.check(&query)?;
     operators::run(&query, now, tables)
 }

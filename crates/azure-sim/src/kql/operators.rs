@@ -243,16 +243,17 @@ fn join(left: Rows, right: &[Value], inner: bool, on: &[(String, String)]) -> Ro
     out
 }
 
-/// Puts two rows together; a name both have gets a 1 on the right side.
+/// Puts two rows together; a name that is taken gets the first free number on the right side.
 fn joined(left: &Value, right: &Value) -> Value {
     let mut out = left.clone();
     for (name, value) in right.as_object().into_iter().flatten() {
-        let name = if left.get(name).is_some() {
-            format!("{name}1")
-        } else {
-            name.clone()
-        };
-        out[&name] = value.clone();
+        let mut free = name.clone();
+        let mut number = 0;
+        while out.get(&free).is_some() {
+            number += 1;
+            free = format!("{name}{number}");
+        }
+        out[&free] = value.clone();
     }
     out
 }

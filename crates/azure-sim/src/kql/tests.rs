@@ -4,7 +4,7 @@
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::run;
+use super::{Limits, run};
 
 fn rows(text: &str) -> Result<Vec<Value>, String> {
     let now = DateTime::parse_from_rfc3339("2026-01-10T00:00:00Z")
@@ -23,7 +23,8 @@ fn rows(text: &str) -> Result<Vec<Value>, String> {
         ]),
         _ => None,
     };
-    run(text, now, &tables).map_err(|error| error.to_string())
+    let limits = Limits { remote_tables: 1 };
+    run(text, now, limits, &tables).map_err(|error| error.to_string())
 }
 
 /// Gives the column `r` of the rows a query gives.
@@ -140,8 +141,8 @@ fn operators_shape_rows() {
         json!(["a", "b"])
     );
     assert_eq!(
-        rows("t | project id | union (u | project id = key) | count").unwrap(),
-        [json!({"Count": 5})]
+        rows("t | project id | union (t | project id) | count").unwrap(),
+        [json!({"Count": 6})]
     );
 }
 
@@ -179,4 +180,41 @@ fn errors_say_what_is_not_known() {
     ] {
         assert_eq!(rows(text).unwrap_err(), expected, "{text}");
     }
+}
+
+#[test]
+fn a_query_joins_three_times_and_one_other_table_once() {
+    let join = |table: &str| format!(" | join kind=leftouter ({table} | project id = key) on id");
+    let own = " | join kind=leftouter (t | project id) on id";
+    let refused = [
+        format!("t{}{}", join("u"), join("u")),
+        format!("t{own}{own}{own}{own}"),
+        "t | union (u | project key)".to_owned(),
+        format!("t | join (t{}{}) on id", join("u"), join("v")),
+    ];
+    for text in refused {
+        let error = rows(&text).unwrap_err();
+        assert!(
+            error.contains("a query may") || error.contains("united"),
+            "{text}: {error}"
+        );
+    }
+    assert!(rows(&format!("t{own}{}", join("u"))).is_ok());
+}
+
+#[test]
+fn rows_are_packed_into_a_list_and_a_taken_name_gets_the_next_number() {
+    let packed = rows(
+        "t | summarize all = make_list(bag_pack('own', id, 'twice', id)) by one = 'x' \
+         | project n = array_length(all), first = all[0].twice, own = all[0].own",
+    )
+    .unwrap();
+    assert_eq!(packed[0]["first"], packed[0]["own"]);
+    let joined = rows(
+        "t | project id | join kind=inner (t | project id) on id \
+         | join kind=inner (t | project id) on id",
+    )
+    .unwrap();
+    assert_eq!(joined[0]["id2"], joined[0]["id"]);
+    assert!(rows("t | project x = bag_pack('a')").is_err());
 }

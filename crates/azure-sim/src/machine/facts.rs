@@ -105,6 +105,8 @@ impl Feature {
 #[derive(Debug, Clone)]
 pub(crate) struct LocalFacts {
     pub(crate) cluster: String,
+    /// `state` of the cluster's update summary; none where there is no summary.
+    pub(crate) cluster_state: Option<String>,
     pub(crate) custom_location: String,
     pub(crate) image_id: String,
     pub(crate) vm_size: String,

@@ -48,6 +48,8 @@ pub(crate) struct Machine {
     pub(crate) health_since: DateTime<Utc>,
     /// Run commands by lower-cased name.
     pub(crate) run_commands: BTreeMap<String, crate::run_command::RunCommand>,
+    /// Maintenance configurations assigned to it: the configuration's id by the assignment's name.
+    pub(crate) assignments: BTreeMap<String, String>,
     pub(crate) assess_timer: bool,
     pub(crate) patch_timer: bool,
 }

@@ -47,4 +47,24 @@ pub(crate) fn instance(machine: &Machine) -> Value {
     })
 }
 
+/// Writes `updateSummaries/default` of the cluster under a machine; `Null` where there is none.
+pub(crate) fn update_summary(machine: &Machine) -> Value {
+    let Some((local, state)) = machine
+        .local()
+        .and_then(|local| Some((local, local.cluster_state.as_ref()?)))
+    else {
+        return Value::Null;
+    };
+    json!({
+        "id": format!("{}/updateSummaries/default", local.cluster),
+        "name": "default",
+        "type": "Microsoft.AzureStackHCI/clusters/updateSummaries",
+        "properties": {
+            "provisioningState": "Succeeded",
+            "state": state,
+            "healthState": "Success",
+        },
+    })
+}
+
 const SUFFIX: &str = "/providers/Microsoft.AzureStackHCI/virtualMachineInstances/default";

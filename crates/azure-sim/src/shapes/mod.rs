@@ -5,6 +5,7 @@ pub(crate) mod arc;
 pub(crate) mod health;
 pub(crate) mod instance_view;
 pub(crate) mod local;
+pub(crate) mod maintenance;
 pub(crate) mod results;
 pub(crate) mod vm;
 

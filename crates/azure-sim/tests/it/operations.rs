@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use azure_sim::{Disconnected, Fault, Options, VmSpec};
+use azure_sim::{Fault, Options, VmSpec};
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
@@ -157,7 +157,7 @@ fn faults_befall_calls_and_a_dropped_answer_was_handled() {
                 assert_eq!(answer.status().as_u16(), 503);
                 assert_eq!(answer.headers()["retry-after"], "7");
             }
-            _ => assert_eq!(answer.unwrap_err(), Disconnected),
+            _ => assert!(!answer.unwrap_err().is_reset()),
         }
         assert_eq!(azure.sim.machine(&id).unwrap().busy, busy, "{fault:?}");
     }

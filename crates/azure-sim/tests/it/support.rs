@@ -102,8 +102,10 @@ impl Azure {
         };
         let mut request = Request::builder()
             .method(method)
-            .uri(uri.replace(' ', "%20"))
-            .header("authorization", "Bearer operator");
+            .uri(uri.replace(' ', "%20"));
+        if headers.iter().all(|(name, _)| *name != "authorization") {
+            request = request.header("authorization", "Bearer operator");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

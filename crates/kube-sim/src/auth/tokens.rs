@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{AUTHENTICATED, User};
+use super::{AUTHENTICATED, TokenClaims, User};
 use crate::status_error::{ApiError, Cause};
 use crate::store::{ObjectKey, State};
 
@@ -113,6 +113,20 @@ fn check(account: &str, body: &Value, seconds: i64) -> Result<(), ApiError> {
         return invalid("", field, seconds.into(), detail);
     }
     Ok(())
+}
+
+/// What a token says, as somebody reads it who trusts the issuer's keys and asks no server: also
+/// one that has expired, or whose account is gone.
+pub(crate) fn claims_of(state: &State, token: &str) -> Option<TokenClaims> {
+    let issued = state.auth.issued.get(token)?;
+    Some(TokenClaims {
+        subject: format!(
+            "system:serviceaccount:{}:{}",
+            issued.namespace, issued.account
+        ),
+        audiences: issued.audiences.clone(),
+        expires: issued.expires,
+    })
 }
 
 /// The user behind a token, and for which of the audiences it is good; the error says why not.

@@ -105,7 +105,13 @@ fn a_machine_being_worked_on_stays_in_the_limit_whatever_happens_to_it() {
 #[test]
 fn what_speaks_against_a_machine_is_asked_again_at_each_send() {
     type Change = fn(&mut Domain, &mut Machine);
-    let rows: [(&str, Change); 7] = [
+    let rows: [(&str, Change); 9] = [
+        ("ClusterUpdating", |_, own| {
+            own.cluster_update = crate::domain::machine::ClusterUpdate::Running
+        }),
+        ("ClusterUnknown", |_, own| {
+            own.cluster_update = crate::domain::machine::ClusterUpdate::Unknown
+        }),
         ("NotSelected", |domain, _| {
             let fleet = domain.fleets[0].fleet.as_mut().unwrap();
             fleet.selector.locations.insert("uksouth".into());

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::due::{Action, Cause};
 use crate::domain::evidence::{Operation, PollStyle, Reading};
-use crate::domain::machine::{Incarnation, Power, RebootStatus};
+use crate::domain::machine::{ClusterUpdate, Incarnation, Power, RebootStatus};
 use crate::domain::testkit::{
     BASELINE_KB, Builder, Placed, arc, closes, due_vm, fleet, hours, kb, local, minutes, opens,
     run, working,
@@ -179,6 +179,7 @@ fn reading(case: &Case) -> Reading {
         settings: seen.settings,
         power: Power::Running,
         health: Health::Healthy,
+        cluster_update: ClusterUpdate::Quiet,
         busy: None,
         last_activity: None,
         shows_installs: true,

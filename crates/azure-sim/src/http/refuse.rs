@@ -1,0 +1,49 @@
+//! Writes the refusals that a fault brings.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::http::reply::ArmError;
+use crate::strike::Refusal;
+
+/// Writes a refusal as Azure does. The texts of 409, 429 and 503 are not published as a table;
+/// clients go by status and code (azure.md §6).
+pub(super) fn refusal(which: Refusal, now: DateTime<Utc>) -> ArmError {
+    match which {
+        Refusal::Conflict => ArmError::new(409, "Conflict")
+            .saying("Another operation is in progress on the machine. Retry after it ended."),
+        Refusal::Seconds(seconds) => throttled().with("retry-after", seconds.to_string()),
+        Refusal::Date(seconds) => {
+            let until = now + TimeDelta::seconds(i64::from(seconds));
+            throttled().with("retry-after", http_date(until))
+        }
+        Refusal::Server(status) => server_error(status),
+        Refusal::RegionDown => server_error(503).saying("The region is not available."),
+        Refusal::TokenExpired => ArmError::new(401, "ExpiredAuthenticationToken")
+            .saying("The access token expiry UTC time is earlier than current UTC time.")
+            .with(
+                "www-authenticate",
+                "Bearer error=\"invalid_token\", error_description=\"The access token has \
+                     expired.\"",
+            ),
+    }
+}
+
+fn throttled() -> ArmError {
+    ArmError::new(429, "TooManyRequests").saying("The request was throttled.")
+}
+
+/// Gives the error of a server or a gateway.
+pub(super) fn server_error(status: u16) -> ArmError {
+    let (code, message) = match status {
+        502 => ("BadGateway", "The gateway got no valid answer."),
+        503 => ("ServiceUnavailable", "The service is not available."),
+        504 => ("GatewayTimeout", "The gateway got no answer in time."),
+        _ => ("InternalServerError", "The server met an internal error."),
+    };
+    ArmError::new(status, code).saying(message)
+}
+
+/// Writes an instant as HTTP does (RFC 9110 §5.6.7).
+pub(super) fn http_date(at: DateTime<Utc>) -> String {
+    at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -1,0 +1,247 @@
+//! How many intents are written at once: what the buckets let out in a few seconds.
+//!
+//! An intent that cannot be sent soon is worth nothing and would have to be taken back. Where there
+//! is not enough for all, fleets take turns. Must never add a command.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Deeds;
+use super::runs::Work;
+use crate::azure::Cloud;
+use crate::azure::buckets::{Pool, shares};
+use crate::controller::observe::Observed;
+use crate::domain::command::Command;
+use crate::domain::fleet::FleetKey;
+use crate::domain::plan::{Note, RunKey};
+
+/// The time for which intents are written ahead (design §4).
+pub(super) const INTENTS_AHEAD: TimeDelta = TimeDelta::seconds(15);
+
+/// How soon a pass looks again at what a bucket did not let out.
+const PACED_PAUSE: TimeDelta = TimeDelta::seconds(5);
+
+/// How many installs each fleet was let through of a pool that has not enough for all.
+pub(super) type Served = BTreeMap<Pool, BTreeMap<FleetKey, u32>>;
+
+/// Withdraws what the buckets would not let out soon.
+pub(super) fn pace(
+    observed: &Observed,
+    work: &mut BTreeMap<RunKey, Work>,
+    served: &mut Served,
+    deeds: &mut Deeds,
+    now: DateTime<Utc>,
+) {
+    withhold(observed, work, deeds, now);
+    let (wanted, room) = wishes(observed, work);
+    served.retain(|pool, _| wanted.contains_key(pool));
+    let mut left: BTreeMap<Pool, BTreeMap<FleetKey, u32>> = BTreeMap::new();
+    for (pool, wanted) in &wanted {
+        let there = room.get(pool).copied().unwrap_or(0);
+        let before = served.entry(pool.clone()).or_default();
+        let given = shares(wanted, before, there);
+        if given == *wanted {
+            before.clear();
+        } else {
+            for (fleet, count) in &given {
+                *before.entry(fleet.clone()).or_insert(0) += count;
+            }
+        }
+        left.insert(pool.clone(), given);
+    }
+    for own in work.values_mut() {
+        let fleet = own.run.fleet.clone();
+        let planned = std::mem::take(&mut own.planned);
+        for (id, command) in planned {
+            let Some(pool) = pool_of(own, &id, command) else {
+                own.planned.push((id, command));
+                continue;
+            };
+            let share = left.get_mut(&pool).and_then(|own| own.get_mut(&fleet));
+            match share {
+                Some(share) if *share > 0 => {
+                    *share -= 1;
+                    own.planned.push((id, command));
+                }
+                _ => {
+                    let note = Note {
+                        reason: "Paced".to_owned(),
+                        message: format!("Azure lets no more installs out of {pool} for now"),
+                    };
+                    deeds.notes.insert((fleet.namespace.clone(), id), note);
+                    deeds.again_by(now + PACED_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+/// Withdraws what Azure said that it takes later only, by `Retry-After` or by an empty bucket.
+fn withhold(
+    observed: &Observed,
+    work: &mut BTreeMap<RunKey, Work>,
+    deeds: &mut Deeds,
+    now: DateTime<Utc>,
+) {
+    for own in work.values_mut() {
+        let Some(cloud) = cloud_of(observed, own).cloned() else {
+            continue;
+        };
+        let (run, namespace) = (&own.run, &own.run.fleet.namespace);
+        own.planned.retain(|(id, command)| {
+            let machine = run.terms.machines.get(id);
+            let region = machine.map_or("", |own| own.placement.region.as_str());
+            let room = cloud
+                .in_region(region)
+                .has_room(id, *command, INTENTS_AHEAD);
+            let Err(error) = room else {
+                return true;
+            };
+            deeds.unasked(&error, now);
+            let note = Note {
+                reason: "Paced".to_owned(),
+                // Without the seconds: each pass would write others.
+                message: "Azure takes no such command for it for now".to_owned(),
+            };
+            deeds.notes.insert((namespace.clone(), id.clone()), note);
+            false
+        });
+    }
+}
+
+fn cloud_of<'a>(observed: &'a Observed, work: &Work) -> Option<&'a Cloud> {
+    let account = &work.run.terms.service_account;
+    observed.cloud(&work.run.fleet.namespace, account)
+}
+
+/// Returns how many installs each fleet wants of each pool, and how many each pool has.
+fn wishes(observed: &Observed, work: &BTreeMap<RunKey, Work>) -> (Served, BTreeMap<Pool, u32>) {
+    let mut wanted = Served::new();
+    let mut room = BTreeMap::new();
+    for own in work.values() {
+        let Some(cloud) = cloud_of(observed, own) else {
+            continue;
+        };
+        for (id, command) in &own.planned {
+            let Some(pool) = pool_of(own, id, *command) else {
+                continue;
+            };
+            room.entry(pool.clone()).or_insert_with(|| {
+                let machine = own.run.terms.machines.get(id);
+                let region = machine.map_or("", |own| own.placement.region.as_str());
+                let cloud = cloud.in_region(region);
+                cloud.installs_within(id, INTENTS_AHEAD)
+            });
+            let fleets = wanted.entry(pool).or_default();
+            *fleets.entry(own.run.fleet.clone()).or_insert(0) += 1;
+        }
+    }
+    (wanted, room)
+}
+
+/// Names the pool that a command draws on; a restart draws on none that is scarce.
+fn pool_of(work: &Work, id: &crate::domain::machine::MachineId, command: Command) -> Option<Pool> {
+    let machine = work.run.terms.machines.get(id)?;
+    let is_install = matches!(command, Command::Stage | Command::Finish);
+    is_install.then(|| Pool::of(id, machine.kind, &machine.placement.region))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use futures::future::BoxFuture;
+
+    use super::*;
+    use crate::azure::{Endpoint, Token, Transport, TransportError};
+    use crate::controller::act::runs::gather;
+    use crate::domain::machine::Machine;
+    use crate::domain::plan::{Send, plan};
+    use crate::domain::testkit::{closes, domain, due_vm, fleet, opens, run, snapshot};
+
+    /// Pacing asks nobody.
+    struct Nowhere;
+
+    impl Transport for Nowhere {
+        fn send(
+            &self,
+            _: http::Request<Bytes>,
+        ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+            let nobody = TransportError::NotSent("nobody is there".to_owned());
+            Box::pin(std::future::ready(Err(nobody)))
+        }
+    }
+
+    /// Two fleets of one namespace, with a run each, that want these many installs.
+    fn wanting(wants: [usize; 2]) -> (Observed, BTreeMap<RunKey, Work>) {
+        let now: DateTime<Utc> = opens();
+        let fleets = ["a", "b"].map(fleet);
+        let machines: Vec<Vec<Machine>> = ["a", "b"]
+            .iter()
+            .zip(wants)
+            .map(|(name, count)| {
+                let names = (0..count).map(|number| format!("{name}{number:03}"));
+                names.map(|name| due_vm(&name).machine()).collect()
+            })
+            .collect();
+        let all: Vec<Machine> = machines.iter().flatten().cloned().collect();
+        let mut domain = domain(fleets.clone(), all, now);
+        let mut sends = Vec::new();
+        for (fleet, machines) in fleets.iter().zip(&machines) {
+            let run = run(fleet, &machines.iter().collect::<Vec<_>>());
+            let key = RunKey::of(&run);
+            sends.extend(machines.iter().map(|machine| Send {
+                run: key.clone(),
+                machine: machine.id.clone(),
+                command: Command::Finish,
+                until: closes(),
+            }));
+            domain.runs.insert(run.name.clone(), run);
+        }
+        let namespace = fleets[0].key.namespace.clone();
+        let account = domain.runs.values().next().unwrap();
+        let account = account.terms.service_account.clone();
+        let endpoint = Endpoint::parse(Endpoint::PUBLIC).unwrap();
+        let cloud = Cloud::new(Arc::new(Nowhere), endpoint, Token::new("t").unwrap());
+        let cloud = cloud.paced(Arc::default(), "operator", Arc::new(opens));
+        let mut plan = plan(&snapshot(domain.clone()), now);
+        plan.sends = sends;
+        let observed = Observed {
+            snapshot: snapshot(domain),
+            declared: BTreeMap::new(),
+            clouds: BTreeMap::from([((namespace, account), cloud)]),
+            changes: 0,
+        };
+        let work = gather(&observed, &plan);
+        (observed, work)
+    }
+
+    #[test]
+    fn no_more_is_intended_than_goes_out_soon_and_fleets_take_turns() {
+        // Writes are the tightest bucket: 200 at once.
+        let rows = [
+            ([150, 40], [150, 40]),
+            ([250, 40], [160, 40]),
+            ([250, 250], [100, 100]),
+            ([0, 300], [0, 200]),
+        ];
+        for (wants, expected) in rows {
+            let (observed, mut work) = wanting(wants);
+            let (mut served, mut deeds) = (Served::new(), Deeds::default());
+            pace(&observed, &mut work, &mut served, &mut deeds, opens());
+            let mut found = [0, 0];
+            for own in work.values() {
+                found[usize::from(own.run.fleet.name == "b")] += own.planned.len();
+            }
+            assert_eq!(found, expected, "{wants:?}");
+            let withheld: usize = wants.iter().sum::<usize>() - expected.iter().sum::<usize>();
+            assert_eq!(deeds.notes.len(), withheld, "{wants:?}");
+            assert!(deeds.notes.values().all(|note| note.reason == "Paced"));
+            assert_eq!(deeds.again_at.is_some(), withheld > 0, "{wants:?}");
+        }
+    }
+}
