@@ -43,7 +43,7 @@ pub(super) struct Reply {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// The action that the request needs.
-    needs: Option<&'static Right>,
+    pub(super) needs: Option<&'static Right>,
     /// The Azure action that the call needs, where it was denied.
     pub(super) denied: Option<String>,
 }

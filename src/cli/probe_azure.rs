@@ -18,7 +18,7 @@ use crate::domain::track::os_track;
 
 /// Assumptions that only a command or a write on a test machine could answer, and what would show
 /// it. Nothing here sends one.
-pub const UNASKED: [(&str, &str); 9] = [
+pub const UNASKED: [(&str, &str); 10] = [
     (
         "model_never_overrides_if_required",
         "install a baseline with IfRequired on a VM under Never, and look whether it reboots",
@@ -46,6 +46,10 @@ pub const UNASKED: [(&str, &str); 9] = [
     (
         "graph_lag_minutes",
         "change a tag, and ask Resource Graph until it shows",
+    ),
+    (
+        "graph_remote_tables",
+        "join three tables in one query, and look whether it is refused",
     ),
     (
         "activity_log_delay_minutes",

@@ -67,6 +67,7 @@ fn reply(status: u16, rows: &[(&'static str, &str)]) -> Reply {
         status: StatusCode::from_u16(status).unwrap(),
         headers,
         body: Bytes::new(),
+        needs: None,
         denied: None,
     }
 }

@@ -91,6 +91,10 @@ pub const CALLS: &[Call] = &[
         "Microsoft.AzureStackHCI/virtualMachineInstances/read",
     ),
     rows(
+        "microsoft.azurestackhci/clusters/updatesummaries",
+        "Microsoft.AzureStackHCI/clusters/updateSummaries/read",
+    ),
+    rows(
         "microsoft.resourcehealth/availabilitystatuses",
         "Microsoft.ResourceHealth/availabilityStatuses/read",
     ),

@@ -203,6 +203,13 @@ pub const RIGHTS: &[Right] = &[
         "a command's end is told from install records, later",
     ),
     right(
+        "Microsoft.AzureStackHCI/clusters/updateSummaries/read",
+        Role::Install,
+        Source::Permissions,
+        "whether an Azure Local cluster updates itself",
+        "its guests are held, as nobody knows what the cluster does",
+    ),
+    right(
         "Microsoft.AzureStackHCI/locations/operationStatuses/read",
         Role::Install,
         Source::Permissions,
