@@ -244,10 +244,15 @@ fn health_and_containers_and_instances_are_tables_too() {
     );
     let groups = azure.query("resourcecontainers | where type endswith '/subscriptions' | count");
     assert_eq!(groups, [json!({"Count": 2})]);
-    let instances = azure.query("extensibilityresources | project id, type");
-    assert_eq!(
-        instances[0]["type"],
-        "microsoft.azurestackhci/virtualmachineinstances"
+    let others = azure.query("extensibilityresources | project id, type | order by type desc");
+    let types: Vec<&str> = others
+        .iter()
+        .filter_map(|own| own["type"].as_str())
+        .collect();
+    assert!(
+        types.contains(&"microsoft.azurestackhci/virtualmachineinstances")
+            && types.contains(&"microsoft.azurestackhci/clusters/updatesummaries"),
+        "{types:?}"
     );
     assert_eq!(azure.query("maintenanceresources | project id").len(), 0);
 }
