@@ -30,7 +30,7 @@ const RECOVERY: TimeDelta = TimeDelta::minutes(10);
 /// How bad the weather is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forecast {
-    /// The chance of a fault for each read, in [`CHANCES`].
+    /// The chance of a fault for each read, in a hundred thousand.
     pub per_read: u32,
     /// For each write and each watch.
     pub per_write: u32,

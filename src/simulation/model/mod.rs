@@ -1,12 +1,12 @@
 //! A model of the run protocol, explored completely: three machines, two runs, two replicas.
 //!
 //! The decisions are the operator's own: `domain::plan`, `Recheck`, `clearance` and `run::follow`
-//! are called with the model's values ([`oracle`]). Around them the shell's side effects are steps
-//! of their own ([`replica`]), and between any two of them processes die, stop, pause and wake,
+//! are called with the model's values (`oracle`). Around them the shell's side effects are steps
+//! of their own (`replica`), and between any two of them processes die, stop, pause and wake,
 //! leases run out or are deleted, commands are lost, late, doubled or refused, sources lag,
-//! machines fail, people reboot and suspend ([`nature`], [`steps`]). Every state that can be
-//! reached is visited once, breadth first ([`search`]), so that what breaks an invariant
-//! ([`checks`]) is told in the fewest steps ([`story`]).
+//! machines fail, people reboot and suspend (`nature`, `steps`). Every state that can be
+//! reached is visited once, breadth first (`search`), so that what breaks an invariant
+//! (`checks`) is told in the fewest steps (`story`).
 //!
 //! Reads no clock and draws no lot: the same bounds give the same numbers. No state is reduced by
 //! symmetry. What a real shell does and the model does not is said where it is left out: the
