@@ -6,7 +6,7 @@ mod apply;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use azure_sim::Effect;
+use azure_sim::{CallOperation, Effect};
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::Commit;
 use serde_json::Value;
@@ -18,6 +18,9 @@ use super::shelf::{Name, Shelf};
 use super::truth::{Cause, Reboot, Sent, Truth};
 use super::weather::{Arrival, Astray};
 use crate::api::{BaselinePolicy, HotpatchFleet, HotpatchRequest, HotpatchRun, MaintenanceWindow};
+
+/// After so long a restart from which its guest does not come back is given up.
+const RESTART_GIVEN_UP: TimeDelta = TimeDelta::hours(1);
 
 /// A write to the Kubernetes API that was committed.
 #[derive(Clone, Debug)]
@@ -297,10 +300,14 @@ impl World {
     }
 
     /// Returns the commands that run still and that the operator can know of: one that the network
-    /// delayed or doubled shows only by what it does.
+    /// delayed or doubled shows only by what it does, and a restart from which a guest does not
+    /// come back is given up after an hour.
     pub fn known_commands(&self) -> impl Iterator<Item = &Sent> {
+        let given_up = |own: &Sent| {
+            own.call.operation == CallOperation::Restart && self.now - own.at > RESTART_GIVEN_UP
+        };
         self.open_commands()
-            .filter(|own| own.arrival == Arrival::InTime)
+            .filter(move |own| own.arrival == Arrival::InTime && !given_up(own))
     }
 
     /// Returns the run of a command.

@@ -36,10 +36,17 @@ impl Invariant for IntentFirst {
             let text = format!("an intent on {}", intent.machine);
             return Err(fault("an intent on this machine", text));
         }
-        // From a command whose end was seen to the next intent it is one write; that it has really
-        // ended is for `alone` to say. Out of a hold it is always two, with a pass between them.
+        // From a command whose end was seen to the next intent it is one write, also where the step
+        // in between could not be stored; that it has really ended is for `alone` to say too. Out of
+        // any other hold it is always two, with a pass between them.
         let settled = ["Planned", "Running", "Verifying"];
-        if !settled.contains(&intent.step_before.as_str()) {
+        let ended = world.sent.iter().any(|own| {
+            own.order < sent.order
+                && own.machine == sent.machine
+                && own.run.as_ref() == Some(&intent.run)
+                && own.ended.is_some()
+        });
+        if !ended && !settled.contains(&intent.step_before.as_str()) {
             let text = format!("one that followed {}", intent.step_before);
             return Err(fault("an intent of a machine that is not held", text));
         }
