@@ -187,7 +187,11 @@ fn is_over(world: &World) -> bool {
 fn is_blocked(world: &World) -> bool {
     let there = |id: &str| world.machines.get(id).is_some_and(|own| own.exists);
     let mut all = world.facts.values().filter(|own| there(&own.id));
-    all.all(|own| is_current(world, own) || !reasons(world, &own.id).is_empty()) && is_idle(world)
+    let is_blocked = |id: &str| {
+        let reasons = reasons(world, id);
+        !reasons.is_empty() && !reasons.iter().any(|own| own == "AwaitsWindow")
+    };
+    all.all(|own| is_current(world, own) || is_blocked(&own.id)) && is_idle(world)
 }
 
 /// Tells whether no run is under way.

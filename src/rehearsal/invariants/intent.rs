@@ -36,9 +36,9 @@ impl Invariant for IntentFirst {
             let text = format!("an intent on {}", intent.machine);
             return Err(fault("an intent on this machine", text));
         }
-        // From a command whose end was seen to the next intent it is one write, also where the step
-        // in between could not be stored; that it has really ended is for `alone` to say too. Out of
-        // any other hold it is always two, with a pass between them.
+        // From a command whose end was seen to the next intent it is one write, also where the
+        // step in between could not be stored; that it has really ended is for `alone` to say too.
+        // Out of any other hold it is always two, with a pass between them.
         let settled = ["Planned", "Running", "Verifying"];
         let ended = world.sent.iter().any(|own| {
             own.order < sent.order
