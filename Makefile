@@ -42,9 +42,9 @@ e2e: ## Plays rollouts, contract, chart and kubectl on a real API server; ends w
 SIMULATE = $(CARGO) run --quiet --profile sim --locked --features planted-bugs -- simulate
 
 sim: ## Simulates everything (SEEDS, STRIDE, KILLS: less of it) and ends with one table
-	$(SIMULATE) --whole --seeds $(SEEDS) --stride $(STRIDE)
 	$(MAKE) planted
 	$(MAKE) kill KILLS=$(KILLS)
+	$(SIMULATE) --whole --seeds $(SEEDS) --stride $(STRIDE)
 
 sim-long: ## Plays any number of seeds (SEEDS=1000000) and nothing else
 	$(SIMULATE) --seeds $(SEEDS)

@@ -22,6 +22,7 @@ pub const DAYS: i64 = 61;
 /// # Errors
 /// [`Error`] where it cannot be set up.
 pub fn measure() -> Result<Played, Error> {
+    // 2025-06-09, the eve of a hotpatch.
     let begins: DateTime<Utc> = DateTime::UNIX_EPOCH + TimeDelta::days(20_248);
     let ends = begins + TimeDelta::days(DAYS);
     let scenario = Scenario {
