@@ -21,6 +21,9 @@ pub const SET_SHARE: Limit = Limit::Percent(match NonZeroU8::new(20) {
     None => unreachable!(),
 });
 
+/// The reason of machines that share a limit with machines which cannot be read.
+pub const NEIGHBOUR_UNREAD: &str = "NeighbourUnread";
+
 /// Below this many members a set lets one machine through at a time (azure.md §7).
 pub const SET_SMALL: usize = 10;
 
@@ -57,6 +60,13 @@ pub enum Refusal {
         /// How many may be.
         max: u32,
     },
+    /// A limit may count machines that nobody can read now.
+    Unread {
+        /// The limit.
+        key: LimitKey,
+        /// The fleet whose machines they are.
+        fleet: String,
+    },
     /// A machine that must be kept apart from this one is being worked on.
     Apart {
         /// What keeps them apart.
@@ -79,7 +89,23 @@ impl std::fmt::Display for Refusal {
                     "{key} is at its limit: {unavailable} of {max} unavailable"
                 )
             }
+            Self::Unread { key, fleet } => write!(
+                f,
+                "{key} may count machines of fleet {fleet} of this namespace, which cannot be \
+                 read, and some of them may be unavailable: see the conditions of that fleet and \
+                 cure it, or suspend or delete it"
+            ),
             Self::Apart { by, from } => write!(f, "{from} in {by} is being worked on"),
+        }
+    }
+}
+
+impl Refusal {
+    /// Returns the CamelCase reason.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unread { .. } => NEIGHBOUR_UNREAD,
+            Self::Full { .. } | Self::Apart { .. } => "BudgetExhausted",
         }
     }
 }
@@ -107,6 +133,8 @@ pub struct Budget {
     down: BTreeSet<MachineId>,
     used: Vec<u32>,
     engaged: BTreeMap<MachineId, Engaged>,
+    /// The fleet whose machines a limit may count, though nobody can read them.
+    unread: BTreeMap<LimitKey, String>,
 }
 
 impl Budget {
@@ -127,12 +155,19 @@ impl Budget {
             unavailable: BTreeSet::new(),
             down: BTreeSet::new(),
             engaged: BTreeMap::new(),
+            unread: BTreeMap::new(),
         };
         for id in &down {
             budget.take(id);
         }
         budget.down = down;
         budget
+    }
+
+    /// Takes the limits that may count machines which nobody can read, each with their fleet: they
+    /// let nothing through that is available.
+    pub fn unread(&mut self, limits: BTreeMap<LimitKey, String>) {
+        self.unread = limits;
     }
 
     fn take(&mut self, id: &MachineId) {
@@ -215,6 +250,12 @@ impl Budget {
         }
         for index in self.of_machine.get(id).into_iter().flatten() {
             let ceiling = &self.ceilings[*index];
+            if let Some(fleet) = self.unread.get(&ceiling.key) {
+                return Err(Refusal::Unread {
+                    key: ceiling.key.clone(),
+                    fleet: fleet.clone(),
+                });
+            }
             let max = frozen
                 .get(&ceiling.key)
                 .filter(|_| !planted::is(Bug::WidenedLimit))

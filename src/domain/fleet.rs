@@ -103,6 +103,11 @@ impl FleetScope {
     pub fn may_hold(&self, id: &MachineId) -> bool {
         self.has_groups || self.subscriptions.contains(id.subscription())
     }
+
+    /// Tells whether something in a subscription, which may be unknown, may lie in the scope.
+    pub fn may_hold_in(&self, subscription: Option<String>) -> bool {
+        self.has_groups || subscription.is_none_or(|own| self.subscriptions.contains(&own))
+    }
 }
 
 /// Which machines a fleet wants, by its own spec alone: this is known also while what it refers to
@@ -113,6 +118,8 @@ pub struct Wants {
     pub service_account: String,
     /// How far the operator may go.
     pub mode: Mode,
+    /// Whether its owner stopped it.
+    pub suspended: bool,
     /// Where.
     pub scope: FleetScope,
     /// Which.

@@ -126,6 +126,16 @@ impl Domain {
         seen.filter(|inventory| now - inventory.at <= INVENTORY_AGE_MAX)
     }
 
+    /// Returns the fleets whose machines nobody can count now: their identity has not read them, or
+    /// too long ago, or their spec does not even say which they are. What their machines share with
+    /// others allows nothing. One that is suspended is not waited for: that is its owner's word.
+    pub fn unread(&self, now: DateTime<Utc>) -> impl Iterator<Item = &FleetView> {
+        self.fleets.iter().filter(move |view| match &view.wants {
+            Some(own) => !own.suspended && self.fresh(&own.service_account, now).is_none(),
+            None => true,
+        })
+    }
+
     /// Tells why Azure does not let a ServiceAccount in, if it does not.
     pub fn gone(&self, account: &str) -> Option<&str> {
         if self.sights.is_empty() {

@@ -428,6 +428,7 @@ pub(crate) fn view(fleet: Fleet) -> FleetView {
         wants: Some(Wants {
             service_account: fleet.service_account.clone(),
             mode: fleet.mode,
+            suspended: fleet.suspended,
             scope: FleetScope {
                 subscriptions: BTreeSet::from(["s1".to_owned()]),
                 has_groups: false,

@@ -142,6 +142,7 @@ fn wants(spec: &api::HotpatchFleetSpec) -> Option<Wants> {
     faults.is_empty().then(|| Wants {
         service_account: spec.service_account_name.clone(),
         mode: mode(spec.mode),
+        suspended: spec.suspend,
         scope: FleetScope {
             subscriptions: subscriptions.map(|id| id.to_ascii_lowercase()).collect(),
             has_groups: !spec.scope.management_groups.is_empty(),

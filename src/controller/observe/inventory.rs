@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Access, Known, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
 use crate::domain::machine::MachineId;
-use crate::domain::snapshot::Inventory;
+use crate::domain::snapshot::{INVENTORY_AGE_MAX, Inventory};
 
 /// An inventory younger than this is not read again, except for the machines that are worked on.
 /// Well under the age at which nothing may be commanded any more.
@@ -56,7 +56,7 @@ pub(super) async fn inventory(
     });
     let read = match read {
         Ok(read) => read,
-        Err(error) => return unread(memory, who, error, now),
+        Err(error) => return unread(memory, who, scope, error, now),
     };
     let rows = read
         .unreadable
@@ -104,10 +104,11 @@ fn read_by_another(
 }
 
 /// Notes why an inventory could not be read, and returns what was known: it serves for reports,
-/// and is too old to act on before long.
+/// and is too old to act on before long; at once where it was read of less than the scope of today.
 fn unread(
     memory: &mut Memory,
     who: &Principal,
+    scope: &Scope,
     error: Error,
     now: DateTime<Utc>,
 ) -> Result<Inventory, String> {
@@ -127,8 +128,31 @@ fn unread(
             why
         }
     };
-    let known = memory.inventories.get(who);
-    known.map(|known| known.inventory.clone()).ok_or(why)
+    known(memory, who, scope, now).ok_or(why)
+}
+
+/// Returns what is known of what an identity sees. What was read of less than the scope of today
+/// is too old to act on: nobody counts the machines that it leaves out.
+pub(super) fn known(
+    memory: &Memory,
+    who: &Principal,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Option<Inventory> {
+    let known = memory.inventories.get(who)?;
+    let mut inventory = known.inventory.clone();
+    if !covers(&known.scope, scope) {
+        let too_old = now - INVENTORY_AGE_MAX - TimeDelta::seconds(1);
+        inventory.at = inventory.at.min(too_old);
+    }
+    Some(inventory)
+}
+
+/// Tells whether one scope has all that another one names.
+fn covers(known: &Scope, wanted: &Scope) -> bool {
+    let all = |known: &[String], wanted: &[String]| wanted.iter().all(|own| known.contains(own));
+    all(&known.subscriptions, &wanted.subscriptions)
+        && all(&known.management_groups, &wanted.management_groups)
 }
 
 /// Looks again at the machines that are worked on. Without an answer they stay as they were known.
@@ -229,6 +253,27 @@ mod tests {
             assert!(found.is_ok(), "{found:?}");
             let asked = azure.asked.load(Ordering::SeqCst);
             assert_eq!(asked, queries, "{namespace} {subscription} at {minutes}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_of_less_than_the_scope_of_today_is_too_old_to_act_on() {
+        // The scope that is wanted after `s1` and `s2` were read, and whether what is known serves.
+        let rows = [("s1", true), ("s2", true), ("s3", false)];
+        for (wanted, serves) in rows {
+            let azure = azure(1);
+            let mut memory = Memory::default();
+            let (cloud, none) = (cloud(&azure), BTreeSet::new());
+            let who = ("a".to_owned(), String::new());
+            let mut both = scope("s1");
+            both.subscriptions.push("s2".to_owned());
+            let read = inventory(&mut memory, &who, &cloud, &both, &none, NOW).await;
+            assert!(read.is_ok(), "{read:?}");
+            let now = NOW + TimeDelta::minutes(1);
+            let scope = scope(wanted);
+            let found = inventory(&mut memory, &who, &cloud, &scope, &none, now).await;
+            let age = now - found.unwrap().at;
+            assert_eq!(age <= INVENTORY_AGE_MAX, serves, "{wanted}: {age}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::inventory::inventory;
+use super::inventory::{inventory, known};
 use super::{Access, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
 use crate::controller::Shell;
@@ -84,10 +84,7 @@ async fn sighted(
             let failed = Access::Failed(error.clone());
             memory.access.insert(who.clone(), failed);
             // What was known serves for reports and budgets; it is too old to act on before long.
-            let known = memory.inventories.get(who);
-            known
-                .map(|known| known.inventory.clone())
-                .ok_or_else(|| error.to_string())
+            known(memory, who, &errand.scope(), now).ok_or_else(|| error.to_string())
         }
     };
     match memory.access.get(who) {

@@ -7,7 +7,7 @@ use crate::domain::budget::{Budget, Ceiling, set_limit};
 use crate::domain::machine::{Health, Machine, MachineId, MachineKind, Placement};
 use crate::domain::policy::Spread;
 use crate::domain::run::{LimitKey, Progress, Run, RunMachine, Step};
-use crate::domain::snapshot::ARC_SILENT_AFTER;
+use crate::domain::snapshot::{ARC_SILENT_AFTER, FleetView};
 use crate::planted::{self, Bug};
 
 /// The name of the cluster in which all guests stand whose cluster is not known.
@@ -37,6 +37,8 @@ pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option
     for run in pass.domain.runs.values().filter(|run| run.is_open()) {
         frozen(run, &counted, &mut ceilings);
     }
+    under_command(pass, &mut ceilings);
+    let hidden = hidden(pass, ceilings.keys());
     let down = awake
         .iter()
         .filter(|machine| machine.health != Health::Healthy)
@@ -48,6 +50,7 @@ pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option
         .chain(pass.domain.held.keys().cloned())
         .chain(found_down.iter().cloned());
     let mut budget = Budget::new(ceilings.into_values().collect(), down);
+    budget.unread(hidden);
     for machine in pass
         .domain
         .held
@@ -211,6 +214,54 @@ fn frozen(run: &Run, counted: &[&Machine], ceilings: &mut BTreeMap<LimitKey, Cei
             .filter(|own| counts(&limit.key, own));
         ceiling.members.extend(own.map(|own| own.id.clone()));
     }
+}
+
+/// Counts what open runs command or hold in every limit that the run itself says they share: also
+/// where nobody sees them.
+fn under_command(pass: View<'_>, ceilings: &mut BTreeMap<LimitKey, Ceiling>) {
+    let seen = pass.domain.inventory.as_ref().ok();
+    let open = pass.domain.runs.values().filter(|run| run.is_open());
+    for (machine, _) in open.flat_map(Run::engaged) {
+        if seen.is_some_and(|own| own.machines.contains_key(&machine.id)) {
+            continue;
+        }
+        let shared = ceilings
+            .iter_mut()
+            .filter(|(key, _)| !matches!(key, LimitKey::Stage { .. }) && counts(key, machine));
+        for (_, ceiling) in shared {
+            ceiling.members.insert(machine.id.clone());
+        }
+    }
+}
+
+/// Returns the limits that may count machines which nobody can read now, each with their fleet. A
+/// stage's machines are read by its own fleet, which does nothing while it cannot. A set lies in
+/// one subscription; a group or a cluster may have machines anywhere.
+fn hidden<'a>(
+    pass: View<'_>,
+    keys: impl Iterator<Item = &'a LimitKey>,
+) -> BTreeMap<LimitKey, String> {
+    let unread: Vec<&FleetView> = pass.domain.unread(pass.now).collect();
+    let may_count = |key: &LimitKey, view: &FleetView| match key {
+        LimitKey::Stage { .. } => false,
+        LimitKey::AvailabilitySet(id) => {
+            let scope = view.wants.as_ref().map(|own| &own.scope);
+            scope.is_none_or(|own| own.may_hold_in(subscription_of(id)))
+        }
+        LimitKey::Group { .. } | LimitKey::Cluster(_) => true,
+    };
+    keys.filter_map(|key| {
+        let view = unread.iter().find(|view| may_count(key, view))?;
+        Some((key.clone(), view.key.name.clone()))
+    })
+    .collect()
+}
+
+/// Returns the subscription in which a resource lies, lower-cased.
+fn subscription_of(id: &str) -> Option<String> {
+    let id = id.to_ascii_lowercase();
+    let rest = id.strip_prefix("/subscriptions/")?;
+    Some(rest.split('/').next()?.to_owned())
 }
 
 /// Returns the cluster of an Azure Local VM; all whose cluster is not known stand in one.

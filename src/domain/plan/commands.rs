@@ -73,7 +73,7 @@ pub(super) fn grant(pass: &mut Pass<'_>, wishes: Vec<Wish>, plan: &mut Plan) {
             continue;
         }
         if let Err(refusal) = take(pass.view(), &mut budget, &run, machine) {
-            refuse(pass, &wish, "BudgetExhausted", &refusal.to_string());
+            refuse(pass, &wish, refusal.reason(), &refusal.to_string());
             continue;
         }
         granted += 1;

@@ -377,6 +377,11 @@ fn is_free(fleet: &Fleet, candidate: &Candidate<'_>, budget: &Budget, found: &mu
             found.notes.insert(machine.id.clone(), note);
             false
         }
+        Err(refusal @ crate::domain::budget::Refusal::Unread { .. }) => {
+            let note = Note::new(refusal.reason(), refusal.to_string());
+            found.notes.insert(machine.id.clone(), note);
+            false
+        }
         // A run for it would only ever wait.
         Err(crate::domain::budget::Refusal::Full { key, max: 0, .. }) => {
             let text = format!(

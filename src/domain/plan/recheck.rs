@@ -121,7 +121,7 @@ impl<'a> Recheck<'a> {
             return Err(note(found));
         }
         take(view, budget, run, machine)
-            .map_err(|refusal| Note::new("BudgetExhausted", refusal.to_string()))?;
+            .map_err(|refusal| Note::new(refusal.reason(), refusal.to_string()))?;
         Ok(until)
     }
 }

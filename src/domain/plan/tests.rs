@@ -16,6 +16,7 @@ mod grants;
 mod passes;
 mod recheck;
 mod stories;
+mod unread;
 mod world;
 
 /// Names of the machines that a plan commands, in order.

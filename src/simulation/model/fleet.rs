@@ -120,6 +120,7 @@ pub(super) fn view(fleet: Fleet) -> FleetView {
         created_at: fleet.created_at,
         wants: Some(Wants {
             mode: fleet.mode,
+            suspended: fleet.suspended,
             scope: FleetScope {
                 subscriptions: BTreeSet::from(["s1".to_owned()]),
                 has_groups: false,

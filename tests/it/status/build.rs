@@ -418,6 +418,7 @@ impl Scene {
             wants: self.fleet.as_ref().ok().map(|own| Wants {
                 service_account: own.service_account.clone(),
                 mode: own.mode,
+                suspended: own.suspended,
                 scope: FleetScope::default(),
                 selector: own.selector.clone(),
             }),
