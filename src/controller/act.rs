@@ -19,9 +19,10 @@ use chrono::{DateTime, Utc};
 
 use super::Shell;
 use super::lease::Leadership;
-use super::observe::{Account, Mirrors, Observed};
+use super::observe::{Answer, Asked, Mirrors, Observed};
 use crate::azure::Error;
 use crate::domain::command::Command;
+use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
@@ -51,9 +52,8 @@ pub struct Deeds {
     pub abandoned: Vec<RunKey>,
     /// When to come back for what a bucket did not let out.
     pub again_at: Option<DateTime<Utc>>,
-    /// What Azure answered to commands and changes, by the ServiceAccount that sent them and by
-    /// what was asked: nothing where it was accepted.
-    pub answers: Vec<(Account, &'static str, Option<Error>)>,
+    /// What Azure answered to looks, commands and changes.
+    pub answers: Vec<Answer>,
     /// Whether leadership was found lost.
     pub lost: bool,
 }
@@ -69,6 +69,21 @@ impl Deeds {
         if let Some(at) = error.again_at(now) {
             self.again_by(at);
         }
+    }
+
+    /// Notes what Azure answered to a call of a fleet on a machine.
+    fn answered(
+        &mut self,
+        fleet: &FleetKey,
+        machine: &MachineId,
+        asked: &'static str,
+        refusal: Option<&Error>,
+    ) {
+        self.answers.push(Answer {
+            fleet: fleet.clone(),
+            asked: Asked::on(machine, asked),
+            refusal: refusal.cloned(),
+        });
     }
 
     /// Notes that a write failed: what is in passing is tried again soon, the rest later.

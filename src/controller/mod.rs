@@ -294,8 +294,8 @@ impl Controller {
             &mut self.rests,
         )
         .await;
-        let (clouds, at) = (self.shell.clouds.as_ref(), self.shell.clock.now());
-        self.memory.denials.learn(clouds, &deeds.answers, at);
+        let at = self.shell.clock.now();
+        self.memory.denials.learn(&deeds.answers, at);
         audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
         if deeds.lost {
             return Instant::now();

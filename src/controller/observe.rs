@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use self::answers::{Polls, answers};
-pub use self::denials::Denials;
+pub use self::denials::{Answer, Asked, Denials};
 use self::retries::Retries;
 use self::sights::look;
 use super::Shell;
@@ -116,7 +116,7 @@ pub struct Memory {
     retries: Retries,
     /// How the access of each identity stands.
     pub access: BTreeMap<Principal, Access>,
-    /// Actions that Azure denied to each identity beside reading, and when.
+    /// What Azure denied to each fleet beside the inventory, and when.
     pub denials: Denials,
     /// When to come back for what Azure did not let out.
     pub again_at: Option<DateTime<Utc>>,
@@ -138,7 +138,6 @@ impl Memory {
         self.access.retain(|who, _| looked.contains(who));
         self.inventories.retain(|who, _| looked.contains(who));
         self.unreadable.retain(|who, _| looked.contains(who));
-        self.denials.retain(&looked);
         self.retries.retain(&looked);
     }
 }
@@ -175,13 +174,12 @@ impl Observed {
         self.clouds.get(&(namespace.to_owned(), account.to_owned()))
     }
 
-    /// Returns the ServiceAccount of a fleet, with its cloud.
-    pub fn cloud_of(&self, fleet: &FleetKey) -> Option<(Account, &Cloud)> {
+    /// Returns the cloud of a fleet's ServiceAccount.
+    pub fn cloud_of(&self, fleet: &FleetKey) -> Option<&Cloud> {
         let domain = self.snapshot.domains.get(&fleet.namespace)?;
         let view = domain.fleets.iter().find(|own| own.key == *fleet)?;
         let account = &view.fleet.as_ref().ok()?.service_account;
-        let cloud = self.cloud(&fleet.namespace, account)?;
-        Some(((fleet.namespace.clone(), account.clone()), cloud))
+        self.cloud(&fleet.namespace, account)
     }
 }
 

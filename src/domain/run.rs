@@ -276,6 +276,8 @@ pub struct Progress {
     pub operation: Option<Operation>,
     /// When the command ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Until when Azure lets no command on it through: it said so when it throttled the last one.
+    pub throttled_until: Option<DateTime<Utc>>,
     /// Why the machine stands here.
     pub reason: Option<StepReason>,
     /// The same for people.
@@ -296,6 +298,7 @@ impl Progress {
             activity_before: None,
             operation: None,
             ended_at: None,
+            throttled_until: None,
             reason: None,
             message: String::new(),
         }

@@ -133,6 +133,7 @@ fn entry(
                 style: operation.style.to_string(),
             }),
         ended_at: progress.ended_at,
+        throttled_until: progress.throttled_until,
         finished_at: is_final.then_some(progress.since),
         hold_since: (progress.step == Step::Unknown).then_some(progress.since),
         reason: progress

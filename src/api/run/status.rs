@@ -134,6 +134,10 @@ pub struct RunMachineStatus {
     /// When the command ended; the machine settles from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<DateTime<Utc>>,
+    /// Until when Azure throttles commands on the machine, as it answered to the last one; obeyed
+    /// also by a process that was not there. Set in the step `Planned` and in no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_until: Option<DateTime<Utc>>,
     /// When the machine reached its end in this run; set in the steps `Succeeded`, `Failed` and
     /// `Skipped` and in no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,6 +53,7 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
         if let Err(error) = &reading {
             deeds.unasked(error, read_at);
         }
+        deeds.answered(&work.run.fleet, &id, "read", reading.as_ref().err());
         let serves = reading
             .as_ref()
             .is_ok_and(|own| own.health == Health::Healthy);
@@ -183,6 +184,7 @@ fn intent(
         activity_before,
         operation: None,
         ended_at: None,
+        throttled_until: None,
         ..before.at(Step::Starting, now, None, "about to be commanded")
     })
 }
@@ -225,9 +227,9 @@ pub(super) async fn send(
                 if let Some(error) = &error {
                     deeds.unasked(error, shell.clock.now());
                 }
-                let who = (intent.run.namespace.clone(), account.clone());
                 if error.is_some() || after.step == Step::Running {
-                    deeds.answers.push((who, intent.command.word(), error));
+                    let (fleet, asked) = (&own.run.fleet, intent.command.word());
+                    deeds.answered(fleet, &intent.machine, asked, error.as_ref());
                 }
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);
@@ -288,7 +290,8 @@ async fn command(
     let cloud = cloud.in_region(&machine.placement.region);
     if let Err(error) = cloud.has_room(&machine.id, intent.command, TimeDelta::zero()) {
         // Nothing is sent, so nothing is refused.
-        return (unsent(before, now, &error.to_string()), Some(error));
+        let after = unsent(before, now, &error.to_string());
+        return (throttled(after, &error, now), Some(error));
     }
     let another = RequestId(String::new());
     let request = planted::pick(Bug::AnotherRequestId, request, another);
@@ -330,6 +333,15 @@ fn became(before: &Progress, after: &Progress) -> &'static str {
     }
 }
 
+/// Notes in a machine's place in the queue until when Azure lets nothing through: a process that
+/// comes after this one obeys it too.
+fn throttled(after: Progress, error: &Error, now: DateTime<Utc>) -> Progress {
+    Progress {
+        throttled_until: error.again_at(now),
+        ..after
+    }
+}
+
 fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>) -> Progress {
     match sent {
         Ok(operation) => Progress {
@@ -343,7 +355,7 @@ fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>
             ..before.at(Step::Running, now, None, "the command was accepted")
         },
         Err(error) if error.is_sure_refusal() || planted::is(Bug::AmbiguousIsRefusal) => {
-            refused(before, now, &error.to_string())
+            throttled(refused(before, now, &error.to_string()), &error, now)
         }
         Err(error) => before.at(
             Step::Unknown,
@@ -351,5 +363,37 @@ fn outcome(before: &Progress, sent: Result<Operation, Error>, now: DateTime<Utc>
             Some(StepReason::OutcomeUnknown),
             &error.to_string(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttle_is_remembered_in_the_run_until_azure_lets_through_again() {
+        let now = DateTime::UNIX_EPOCH;
+        let throttled = |until_seconds| Error::Throttled {
+            until_seconds,
+            what: "install".to_owned(),
+        };
+        let denied = Error::Denied {
+            action: "a".to_owned(),
+            message: "m".to_owned(),
+        };
+        // What Azure answers, and until when in seconds; never longer than an hour.
+        let rows = [
+            (throttled(420), Some(420)),
+            (throttled(90_000), Some(3600)),
+            (denied, None),
+        ];
+        let before = Progress::planned(now).at(Step::Starting, now, None, "");
+        for (error, expected) in rows {
+            let after = outcome(&before, Err(error), now);
+            let until = after
+                .throttled_until
+                .map(|until| (until - now).num_seconds());
+            assert_eq!((after.step, until), (Step::Planned, expected));
+        }
     }
 }

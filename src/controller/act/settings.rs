@@ -9,7 +9,7 @@ use super::pace::Served;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
-use crate::controller::observe::{Account, Observed};
+use crate::controller::observe::Observed;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::plan::{Assessing, Note, Plan};
@@ -61,17 +61,13 @@ impl Rests {
     }
 }
 
-/// Returns the ServiceAccount and the cloud with which a fleet acts on a machine, and its kind.
-fn cloud_of(
-    observed: &Observed,
-    fleet: &FleetKey,
-    id: &MachineId,
-) -> Option<(Account, Cloud, MachineKind)> {
+/// Returns the cloud with which a fleet acts on a machine, and the machine's kind.
+fn cloud_of(observed: &Observed, fleet: &FleetKey, id: &MachineId) -> Option<(Cloud, MachineKind)> {
     let domain = observed.snapshot.domains.get(&fleet.namespace)?;
     let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
-    let (account, cloud) = observed.cloud_of(fleet)?;
+    let cloud = observed.cloud_of(fleet)?;
     let cloud = cloud.in_region(&machine.placement.region);
-    Some((account, cloud, machine.kind))
+    Some((cloud, machine.kind))
 }
 
 /// Writes the settings that a plan changes.
@@ -87,7 +83,7 @@ pub(super) async fn change(
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
     for (fleet, change) in &plan.changes {
         let id = &change.machine;
-        let Some((account, cloud, kind)) = cloud_of(observed, fleet, id) else {
+        let Some((cloud, kind)) = cloud_of(observed, fleet, id) else {
             continue;
         };
         if rests.changed.contains_key(id) {
@@ -98,9 +94,7 @@ pub(super) async fn change(
         }
         rests.changed.insert(id.clone(), now);
         let changed = cloud.change(change, kind).await;
-        deeds
-            .answers
-            .push((account, "settings", changed.as_ref().err().cloned()));
+        deeds.answered(fleet, id, "settings", changed.as_ref().err());
         if let Err(error @ Error::Throttled { .. }) = &changed {
             // What of it was written is no difference any more; the rest comes when there is room.
             rests.changed.remove(id);
@@ -149,7 +143,7 @@ pub(super) async fn assess(
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
-        let Some((account, cloud, kind)) = cloud_of(observed, fleet, id) else {
+        let Some((cloud, kind)) = cloud_of(observed, fleet, id) else {
             continue;
         };
         if !rests.may_assess(wanted, now) {
@@ -161,9 +155,7 @@ pub(super) async fn assess(
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
-        deeds
-            .answers
-            .push((account, "assess", asked.as_ref().err().cloned()));
+        deeds.answered(fleet, id, "assess", asked.as_ref().err());
         if let Err(error @ Error::Throttled { .. }) = &asked {
             // The others of its pool fare alike; they come when there is room.
             deeds.unasked(error, now);

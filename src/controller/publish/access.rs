@@ -7,6 +7,7 @@ use crate::azure::Error;
 use crate::azure::identity::Fault;
 use crate::controller::Shell;
 use crate::controller::observe::{Access, Memory};
+use crate::domain::fleet::FleetKey;
 use crate::status;
 use crate::validate::Found;
 
@@ -23,9 +24,13 @@ pub(super) fn access_in<'a>(
     };
     let principal = shell.clouds.principal(&object.spec.service_account_name);
     let who = (namespace.to_owned(), principal.to_owned());
+    let fleet = FleetKey {
+        namespace: namespace.to_owned(),
+        name: found.name().to_owned(),
+    };
     match memory.access.get(&who) {
         None => Cow::Owned(Access::Unknown),
-        Some(Access::Valid) => match memory.denials.of(&who, shell.clock.now()) {
+        Some(Access::Valid) => match memory.denials.of(&fleet, shell.clock.now()) {
             Some(denial) => Cow::Owned(Access::Failed(denial.clone())),
             None => Cow::Owned(Access::Valid),
         },

@@ -238,7 +238,12 @@ fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {
         }
         step if is_held(step) => now + EVIDENCE_EVERY,
         Step::Planned if now < run.terms.window.start => run.terms.window.start,
-        Step::Planned => now + PROGRESS_EVERY,
+        Step::Planned => {
+            let until = progress.throttled_until.filter(|until| *until > now);
+            until.map_or(now + PROGRESS_EVERY, |until| {
+                until.min(now + PROGRESS_EVERY)
+            })
+        }
         _ => return,
     };
     plan.wake_by(at, now);

@@ -303,6 +303,10 @@ fn ready(run: &Run, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) 
     if progress.refusals >= REFUSALS_MAX {
         return skip(progress, now, StepReason::Refused, &progress.message);
     }
+    if let Some(until) = progress.throttled_until.filter(|until| now < *until) {
+        let until = until.format("%H:%M:%S UTC");
+        return Next::Stay(format!("Azure lets no command on it through until {until}"));
+    }
     if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
         return Next::Stay(format!("refused, tried again soon: {}", progress.message));
     }

@@ -125,6 +125,7 @@ pub(super) fn progress(number: usize, entry: &Entry) -> Progress {
             .operation
             .then(|| Operation::resume("https://model", PollStyle::AsyncOperation)),
         ended_at: from_one(entry.ended),
+        throttled_until: None,
         reason: reason(entry.reason).cloned(),
         message: String::new(),
     }

@@ -121,6 +121,7 @@ fn held(
         activity_before: entry.activity_before.clone(),
         operation: operation(entry).ok().flatten(),
         ended_at: entry.ended_at,
+        throttled_until: entry.throttled_until,
         reason: Some(StepReason::Corrupt),
         message: text.to_owned(),
     }
@@ -165,6 +166,7 @@ fn understood(entry: &RunMachineStatus, step: Step) -> Result<Progress, String> 
         activity_before: entry.activity_before.clone(),
         operation: operation(entry)?,
         ended_at: entry.ended_at,
+        throttled_until: entry.throttled_until,
         reason: entry.reason.as_deref().map(StepReason::parse),
         message: entry.message.clone().unwrap_or_default(),
         step,
@@ -193,6 +195,10 @@ fn marks(entry: &RunMachineStatus, own: &Progress) -> Result<(), String> {
     says(
         entry.reboot_commanded == (disruptive && own.attempts > 0),
         "another rebootCommanded",
+    )?;
+    says(
+        own.step == Step::Planned || own.throttled_until.is_none(),
+        "is throttled",
     )?;
     match own.step {
         Step::Planned => {

@@ -256,6 +256,7 @@ fn progress() -> impl Strategy<Value = Progress> {
                 activity_before,
                 operation: Some(operation).filter(|_| is_sent),
                 ended_at: is_ended.then_some(ended_at),
+                throttled_until: Some(ended_at).filter(|_| !is_sent && attempts > 2),
                 message: message.unwrap_or_default(),
             }
         },
@@ -413,6 +414,7 @@ fn at_step(step: &Step) -> Progress {
         activity_before: Some("a-17".to_owned()),
         operation: Some(operation).filter(|_| *step != Step::Starting),
         ended_at: is_ended.then(|| at("2026-10-17T20:29:00Z")),
+        throttled_until: (*step == Step::Planned).then(|| at("2026-10-17T20:59:00Z")),
         reason,
         message: "as expected".to_owned(),
     }
