@@ -136,7 +136,11 @@ fn operators_shape_rows() {
     assert_eq!(column(join), json!([10, null, null]));
     let join = "t | join kind=leftouter (u | where key == 'none' | summarize r = make_list(v) \
                 by id = key | order by id asc) on id | project r";
-    assert_eq!(column(join), json!([null, null, null]), "it has columns without rows");
+    assert_eq!(
+        column(join),
+        json!([null, null, null]),
+        "it has columns without rows"
+    );
     let join = "t | join kind=inner (u) on $left.id == $right.key | project r = v";
     assert_eq!(column(join), json!([10]));
     assert_eq!(
