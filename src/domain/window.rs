@@ -42,6 +42,14 @@ pub const MAX_SPAN_DAYS: i64 = 1_200;
 /// runs on for longer (every day, 24 hours) is shown cut at whole local days this far out.
 pub const FOLLOW_DAYS: u64 = 35;
 
+/// How far they are followed first: hardly any run together for longer.
+const FIRST_FOLLOW_DAYS: u64 = 6;
+
+/// An opening this far from the end of what was followed cannot run on behind it: it lasts two
+/// days at most, and no local day is further than one from the same day in UTC, nor moved by
+/// more than one.
+const EDGE_DAYS: i64 = 4;
+
 /// Says why something is no maintenance window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -214,9 +222,11 @@ impl WindowSpec {
         further: &[Exclusion],
     ) -> Vec<Opening> {
         let until = opening::bound(from, until, MAX_SPAN_DAYS);
-        let mut openings = self.followed(from, until, further);
-        openings.retain(|opening| opening.meets(from, until));
-        openings
+        as_far_as_needed(from, until, |follow| {
+            let mut openings = self.followed(from, until, further, follow);
+            openings.retain(|opening| opening.meets(from, until));
+            openings
+        })
     }
 
     /// Gives the opening that `now` lies in, if the window is open.
@@ -245,14 +255,14 @@ impl WindowSpec {
         self.openings(now, until).is_empty()
     }
 
-    /// All openings around the span, followed [`FOLLOW_DAYS`] beyond both ends.
+    /// All openings around the span, followed so many days beyond both ends.
     fn followed(
         &self,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
         further: &[Exclusion],
+        follow: Days,
     ) -> Vec<Opening> {
-        let follow = Days::new(FOLLOW_DAYS);
         let first = self.zone.utc_to_local(from).date();
         let first = first.checked_sub_days(follow).unwrap_or(NaiveDate::MIN);
         let last = self.zone.utc_to_local(until).date();
@@ -284,6 +294,24 @@ impl WindowSpec {
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
         Opening { start, end }
     }
+}
+
+/// Follows openings [`FOLLOW_DAYS`] beyond a span, or for less where none can run on for longer.
+fn as_far_as_needed<T: AsRef<Opening>>(
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    openings: impl Fn(Days) -> Vec<T>,
+) -> Vec<T> {
+    let near = openings(Days::new(FIRST_FOLLOW_DAYS));
+    let inside = TimeDelta::days(FIRST_FOLLOW_DAYS.cast_signed() - EDGE_DAYS);
+    let is_whole = |own: &T| {
+        let own = own.as_ref();
+        from - own.start < inside && own.end - until < inside
+    };
+    if near.iter().all(is_whole) {
+        return near;
+    }
+    openings(Days::new(FOLLOW_DAYS))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EVIDENCE_EVERY, Move, Note, PROGRESS_EVERY, Pass, Plan, RunKey};
+use super::{EVIDENCE_EVERY, Move, Note, PROGRESS_EVERY, Pass, Plan, RunKey, WAITING_EVERY};
 use crate::domain::command::Command;
 use crate::domain::due::Verdict;
 use crate::domain::fleet::Fleet;
@@ -240,9 +240,8 @@ fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {
         Step::Planned if now < run.terms.window.start => run.terms.window.start,
         Step::Planned => {
             let until = progress.throttled_until.filter(|until| *until > now);
-            until.map_or(now + PROGRESS_EVERY, |until| {
-                until.min(now + PROGRESS_EVERY)
-            })
+            let next = now + WAITING_EVERY;
+            until.map_or(next, |until| until.min(next))
         }
         _ => return,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Exclusion, HORIZON_DAYS, Opening, WindowSpec, opening};
@@ -30,6 +30,12 @@ pub struct FleetOpening {
     pub opening: Opening,
     /// Names of the windows that cover a part of it, sorted.
     pub windows: BTreeSet<String>,
+}
+
+impl AsRef<Opening> for FleetOpening {
+    fn as_ref(&self) -> &Opening {
+        &self.opening
+    }
 }
 
 /// Merges the openings of several windows that have an instant in `[from, until)`.
@@ -62,11 +68,21 @@ impl FleetWindows<'_> {
     /// Gives every merged opening that has an instant in `[from, until)`, whole.
     pub fn openings(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<FleetOpening> {
         let until = opening::bound(from, until, super::MAX_SPAN_DAYS);
+        super::as_far_as_needed(from, until, |follow| self.followed(from, until, follow))
+    }
+
+    /// Gives them as far as they are followed, in days beyond the span.
+    pub(super) fn followed(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        follow: Days,
+    ) -> Vec<FleetOpening> {
         let mut parts: Vec<(Opening, &str)> = Vec::new();
         for NamedWindow { name, window } in self.windows {
             // The followed list, not the one cut to the span: a part beyond the span's edge may
             // touch one inside it and lengthen the merged opening.
-            let followed = window.followed(from, until, self.fleet_exclusions);
+            let followed = window.followed(from, until, self.fleet_exclusions, follow);
             parts.extend(followed.into_iter().map(|opening| (opening, *name)));
         }
         parts.sort_unstable();

@@ -68,4 +68,16 @@ impl GraphHistory {
             machine.as_ref()
         })
     }
+
+    /// Gives the instant until which the graph shows the same as at `now`, unless something is
+    /// recorded before.
+    pub(crate) fn same_until(&self, now: DateTime<Utc>, lag: TimeDelta) -> DateTime<Utc> {
+        let hidden = self.states.values().filter_map(|states| {
+            let shown = states.iter().map(|(at, _)| *at + lag);
+            shown.filter(|at| *at > now).min()
+        });
+        let machines = self.machines(now, lag);
+        let aged = machines.filter_map(|machine| machine.same_until(now));
+        hidden.chain(aged).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
 }

@@ -62,7 +62,7 @@ fn apply(
         Operator::Summarize { values, by } => summarize(&rows, values, by, now),
         Operator::Join { inner, query, on } => {
             let right = run(query, now, tables)?;
-            Ok(join(rows, &right, *inner, on))
+            Ok(join(rows, &right, &columns(query, &right), *inner, on))
         }
         Operator::MvExpand(column) => mv_expand(&rows, column, now),
         Operator::Union(queries) => {
@@ -211,7 +211,34 @@ fn aggregate(expr: &Expr, members: &[&Value], now: DateTime<Utc>) -> Result<Val,
     })
 }
 
-fn join(left: Rows, right: &[Value], inner: bool, on: &[(String, String)]) -> Rows {
+/// Gives the columns of a query's rows, which it has also where it has no row.
+fn columns(query: &Query, rows: &[Value]) -> Vec<String> {
+    if let Some(row) = rows.first().and_then(Value::as_object) {
+        return row.keys().cloned().collect();
+    }
+    let mut added: Vec<String> = Vec::new();
+    for operator in query.operators.iter().rev() {
+        let (whole, own): (bool, Vec<&Column>) = match operator {
+            Operator::Project(own) | Operator::Distinct(own) => (true, own.iter().collect()),
+            Operator::Summarize { values, by } => (true, values.iter().chain(by).collect()),
+            Operator::Extend(own) => (false, own.iter().collect()),
+            _ => continue,
+        };
+        added.extend(own.into_iter().map(|column| column.name.clone()));
+        if whole {
+            break;
+        }
+    }
+    added
+}
+
+fn join(
+    left: Rows,
+    right: &[Value],
+    columns: &[String],
+    inner: bool,
+    on: &[(String, String)],
+) -> Rows {
     let key = |row: &Value, right: bool| {
         let names = on.iter().map(|(l, r)| if right { r } else { l });
         names
@@ -223,12 +250,7 @@ fn join(left: Rows, right: &[Value], inner: bool, on: &[(String, String)]) -> Ro
     for row in right {
         index.entry(key(row, true)).or_default().push(row);
     }
-    let names: Vec<String> = right
-        .first()
-        .and_then(Value::as_object)
-        .map(|r| r.keys().cloned().collect())
-        .unwrap_or_default();
-    let nothing: Value = names
+    let nothing: Value = columns
         .iter()
         .map(|name| (name.clone(), Value::Null))
         .collect();

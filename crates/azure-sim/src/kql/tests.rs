@@ -134,6 +134,13 @@ fn operators_shape_rows() {
     let join = "t | project key = id, n | join kind=leftouter (u | project key, r = v) on key \
                 | project r";
     assert_eq!(column(join), json!([10, null, null]));
+    let join = "t | join kind=leftouter (u | where key == 'none' | summarize r = make_list(v) \
+                by id = key | order by id asc) on id | project r";
+    assert_eq!(
+        column(join),
+        json!([null, null, null]),
+        "it has columns without rows"
+    );
     let join = "t | join kind=inner (u) on $left.id == $right.key | project r = v";
     assert_eq!(column(join), json!([10]));
     assert_eq!(
