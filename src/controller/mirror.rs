@@ -27,6 +27,9 @@ const WATCH_SECONDS: u32 = 1_800;
 /// Own writes that are remembered so that their echo wakes nobody.
 const OWN_WRITES_MAX: usize = 4_096;
 
+/// Removed objects that are kept until somebody asks for them.
+const REMOVED_MAX: usize = 512;
+
 /// An object's namespace and name.
 pub type Key = (String, String);
 
@@ -47,6 +50,8 @@ struct State<K> {
     written: u64,
     own: BTreeSet<u64>,
     changes: u64,
+    /// What was deleted, as it was last seen.
+    removed: Vec<Arc<K>>,
 }
 
 impl<K> Default for Mirror<K> {
@@ -60,10 +65,27 @@ impl<K> Default for Mirror<K> {
             written: 0,
             own: BTreeSet::new(),
             changes: 0,
+            removed: Vec::new(),
         };
         Self {
             state: Mutex::new(state),
             advanced: Notify::new(),
+        }
+    }
+}
+
+impl<K: Resource> State<K> {
+    /// Keeps an object that was known under a key, unless what is there now is the same one.
+    fn lost(&mut self, key: &Key, was: &Found<K>) {
+        let Some(object) = was.object() else { return };
+        let now = self.objects.get(key);
+        let is_there = match now {
+            Some(Found::Object(now)) => now.meta().uid == object.meta().uid,
+            Some(Found::Unreadable { uid, .. }) => *uid == object.meta().uid,
+            None => false,
+        };
+        if !is_there && self.removed.len() < REMOVED_MAX {
+            self.removed.push(Arc::clone(object));
         }
     }
 }
@@ -134,6 +156,11 @@ where
         self.lock().changes
     }
 
+    /// Returns what was deleted since this was last asked, as it was last seen.
+    pub fn take_removed(&self) -> Vec<Arc<K>> {
+        std::mem::take(&mut self.lock().removed)
+    }
+
     /// Tells whether the view has come as far as our last write.
     pub fn is_fresh(&self) -> bool {
         let state = self.lock();
@@ -169,7 +196,11 @@ where
                 false
             }
             Event::InitDone => {
-                state.objects = state.arriving.take().unwrap_or_default();
+                let arrived = state.arriving.take().unwrap_or_default();
+                let before = std::mem::replace(&mut state.objects, arrived);
+                for (key, was) in before {
+                    state.lost(&key, &was);
+                }
                 state.seen = state.seen.max(state.written_before);
                 state.listed = true;
                 true
@@ -177,13 +208,17 @@ where
             Event::Apply(object) => {
                 let (key, version, found) = found(object);
                 state.seen = state.seen.max(version);
-                state.objects.insert(key, found);
+                if let Some(was) = state.objects.insert(key.clone(), found) {
+                    state.lost(&key, &was);
+                }
                 !state.own.remove(&version)
             }
             Event::Delete(object) => {
                 let (key, version, _) = found(object);
                 state.seen = state.seen.max(version);
-                state.objects.remove(&key);
+                if let Some(was) = state.objects.remove(&key) {
+                    state.lost(&key, &was);
+                }
                 true
             }
         };
@@ -361,6 +396,39 @@ mod tests {
         mirror.take(Event::Init);
         mirror.take(Event::InitDone);
         assert!(mirror.is_fresh());
+    }
+
+    #[test]
+    fn what_was_deleted_is_told_once_also_by_a_list_and_by_another_object_of_its_name() {
+        let of_uid = |name: &str, uid: &str, version: u64| {
+            let mut own = window(name, version);
+            own.metadata.uid = Some(uid.to_owned());
+            DeserializeGuard(Ok(own))
+        };
+        let mirror = Mirror::default();
+        mirror.take(Event::Init);
+        for name in ["a", "b", "c", "d"] {
+            mirror.take(Event::InitApply(of_uid(name, name, 5)));
+        }
+        mirror.take(Event::InitDone);
+        let told = || {
+            let removed = mirror.take_removed().into_iter();
+            removed
+                .filter_map(|own| own.metadata.uid.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(told(), [""; 0]);
+        mirror.take(Event::Apply(of_uid("a", "a", 6)));
+        assert_eq!(told(), [""; 0], "it only changed");
+        mirror.take(Event::Delete(of_uid("b", "b", 7)));
+        mirror.take(Event::Apply(of_uid("c", "c2", 8)));
+        assert_eq!(told(), ["b", "c"]);
+        assert_eq!(told(), [""; 0], "once");
+        mirror.take(Event::Init);
+        mirror.take(Event::InitApply(of_uid("a", "a", 6)));
+        mirror.take(Event::InitApply(of_uid("c", "c2", 8)));
+        mirror.take(Event::InitDone);
+        assert_eq!(told(), ["d"], "the list is without it");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use self::events::Emitter;
 use self::lease::{Leadership, Tenure};
 use self::mirror::{Watch, keep};
 use self::observe::{Memory, Mirrors, observe};
-use self::publish::publish;
+use self::publish::{departures, publish};
 use crate::domain::plan::plan;
 use crate::domain::release::Catalogue;
 use crate::planted::{self, Bug};
@@ -296,6 +296,9 @@ impl Controller {
         .await;
         let at = self.shell.clock.now();
         self.memory.denials.learn(&deeds.answers, at);
+        let given_up = self.memory.departing.settle(&observed.snapshot, at);
+        let (shell, cluster) = (&self.shell, &self.cluster_uid);
+        departures(shell, &mut self.events, cluster, given_up, at).await;
         audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
         if deeds.lost {
             return Instant::now();
@@ -325,7 +328,8 @@ impl Controller {
         );
         let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
         let blind = self.memory.retry_at();
-        let again = [refused, blind, deeds.again_at, self.memory.again_at];
+        let (azure, departing) = (self.memory.again_at, self.memory.departing.next(now));
+        let again = [refused, blind, deeds.again_at, azure, departing];
         let wake_at = again
             .into_iter()
             .flatten()

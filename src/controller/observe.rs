@@ -5,6 +5,7 @@
 
 mod answers;
 mod denials;
+mod departed;
 mod inventory;
 mod retries;
 mod sights;
@@ -16,6 +17,7 @@ use chrono::{DateTime, Utc};
 
 use self::answers::{Polls, answers};
 pub use self::denials::{Answer, Asked, Denials};
+pub use self::departed::{Departing, GivenUp};
 use self::retries::Retries;
 use self::sights::look;
 use super::Shell;
@@ -118,6 +120,8 @@ pub struct Memory {
     pub access: BTreeMap<Principal, Access>,
     /// What Azure denied to each fleet beside the inventory, and when.
     pub denials: Denials,
+    /// Fleets that were deleted, and whose settings go back.
+    pub departing: Departing,
     /// When to come back for what Azure did not let out.
     pub again_at: Option<DateTime<Utc>>,
     /// Rows of Resource Graph that could not be read, by identity.
@@ -193,10 +197,15 @@ pub async fn observe(
 ) -> Observed {
     let changes = mirrors.changes();
     memory.again_at = None;
+    memory
+        .departing
+        .learn(mirrors.fleets.take_removed(), shell.clock.now());
     let mut domains = BTreeMap::new();
     let mut clouds = BTreeMap::new();
     let mut all_declared = BTreeMap::new();
-    for namespace in mirrors.namespaces() {
+    let mut namespaces = mirrors.namespaces();
+    namespaces.extend(memory.departing.namespaces());
+    for namespace in namespaces {
         let mut declared = mirrors.declared(&namespace);
         let (domain, found) = domain(shell, memory, &namespace, &mut declared).await;
         domains.insert(namespace.clone(), domain);
@@ -231,6 +240,11 @@ async fn domain(
         runs,
         inventory: Err("no fleet names a scope".to_owned()),
         sights: BTreeMap::new(),
+        departed: memory
+            .departing
+            .of(namespace)
+            .map(departed::departed)
+            .collect(),
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),

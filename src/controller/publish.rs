@@ -1,6 +1,7 @@
 //! The last step of a pass: status, machine records and events, each written only on change.
 
 mod access;
+mod departures;
 mod records;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::access::{access_in, access_of};
+pub use self::departures::departures;
 use self::records::records;
 use super::Shell;
 use super::act::Deeds;

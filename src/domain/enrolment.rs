@@ -8,7 +8,9 @@
 use serde::Serialize;
 
 use super::eligibility::{self, Blocker};
-use super::machine::{Facts, Licence, Machine, MachineId, PatchMode, RebootSetting, Settings};
+use super::machine::{
+    Facts, Licence, Machine, MachineId, PatchMode, RebootSetting, Settings, Tags,
+};
 use crate::planted::{self, Bug};
 
 mod claim;
@@ -197,6 +199,47 @@ pub fn difference(
         settings,
         licence,
         tag,
+    }))
+}
+
+/// Says what to write so that a machine that a deleted fleet claimed is claimed by another one:
+/// its settings as [`difference`] says, and the claim, which still remembers what stood before the
+/// first of them changed it.
+///
+/// # Errors
+/// As [`difference`].
+pub fn take_over(
+    machine: &Machine,
+    desired: &Desired,
+    identity: &ClaimIdentity,
+) -> Result<Option<Change>, Refusal> {
+    let Some(claim) = claim_of(machine)? else {
+        return difference(machine, desired, identity);
+    };
+    let claim = Claim {
+        identity: identity.clone(),
+        ..claim
+    };
+    let text = claim.to_string();
+    let mut own = machine.clone();
+    let others = machine
+        .tags
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case(CLAIM_TAG));
+    let tags = others.chain([(CLAIM_TAG, text.as_str())]);
+    own.tags = Tags::new(tags.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let change = difference(&own, desired, identity)?.unwrap_or_else(|| Change {
+        machine: machine.id.clone(),
+        settings: SettingsPatch::default(),
+        licence: None,
+        tag: TagChange::Keep,
+    });
+    Ok(Some(match change.tag {
+        TagChange::Keep => Change {
+            tag: TagChange::Set(text),
+            ..change
+        },
+        TagChange::Set(_) | TagChange::Remove => change,
     }))
 }
 

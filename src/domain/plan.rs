@@ -10,6 +10,7 @@
 
 mod ceilings;
 mod commands;
+mod departed;
 mod drafts;
 mod outlook;
 mod recheck;
@@ -133,6 +134,17 @@ pub struct Draft {
     pub terms: Terms,
 }
 
+/// A machine whose settings go back for a fleet that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Restore {
+    /// The fleet as it was called.
+    pub fleet: FleetKey,
+    /// The ServiceAccount whose identity acts, as it did.
+    pub service_account: String,
+    /// What to write.
+    pub change: Change,
+}
+
 /// A machine to be assessed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Assessing {
@@ -198,6 +210,8 @@ pub struct Plan {
     pub drafts: Vec<Draft>,
     /// Settings to change.
     pub changes: Vec<(FleetKey, Change)>,
+    /// Settings to put back for fleets that were deleted.
+    pub restores: Vec<Restore>,
     /// Machines to assess.
     pub assessments: Vec<Assessing>,
     /// What was found out about each fleet that can be planned for.
@@ -217,6 +231,7 @@ impl Plan {
             sends: Vec::new(),
             drafts: Vec::new(),
             changes: Vec::new(),
+            restores: Vec::new(),
             assessments: Vec::new(),
             outlooks: BTreeMap::new(),
             wake_at: now + IDLE_EVERY,
@@ -296,6 +311,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         commands::grant(&mut pass, wishes, &mut plan);
         drafts::announce(&mut pass, &mut plan);
         settings::change(&mut pass, snapshot, &mut plan);
+        departed::restore(&pass, snapshot, &mut plan);
         settings::assess(&mut pass, &mut plan);
         plan.outlooks.append(&mut pass.outlooks);
     }

@@ -65,6 +65,17 @@ pub struct Sighted {
     pub gone: Option<String>,
 }
 
+/// A fleet that was deleted, and whose settings go back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Departed {
+    /// Its namespace and name.
+    pub key: FleetKey,
+    /// Its uid.
+    pub uid: String,
+    /// The ServiceAccount whose Azure identity acted.
+    pub service_account: String,
+}
+
 /// Why a ServiceAccount that nobody looked with sees nothing.
 const NOT_LOOKED: &str = "nothing was read with this identity";
 
@@ -73,6 +84,8 @@ const NOT_LOOKED: &str = "nothing was read with this identity";
 pub struct Domain {
     /// Its fleets, oldest first, then by name.
     pub fleets: Vec<FleetView>,
+    /// Fleets of it that were deleted lately, whose settings go back.
+    pub departed: Vec<Departed>,
     /// Its runs, by name, open ones and ended ones.
     pub runs: BTreeMap<String, Run>,
     /// Its machines, or why they could not be read: all that any identity of it sees.

@@ -472,6 +472,7 @@ pub(crate) fn domain(
         unread_deletions: BTreeMap::new(),
         identity_gone: None,
         sights: BTreeMap::new(),
+        departed: Vec::new(),
     }
 }
 

@@ -276,6 +276,20 @@ pub fn run_abandoned() -> Happening {
     Happening::new("RunAbandoned", "Follow", HappeningKind::Warning, note)
 }
 
+/// Returns the event of a deleted fleet whose settings stay on its machines.
+pub fn not_restored(cluster: &str, fleet: &str, why: &str) -> Happening {
+    let note = format!(
+        "The fleet was deleted, and its settings did not all go back. By hand: hotpatch-operator \
+         release --cluster-uid {cluster} --fleet-uid {fleet}. Why: {why}"
+    );
+    Happening::new(
+        "SettingsNotRestored",
+        "Release",
+        HappeningKind::Warning,
+        note,
+    )
+}
+
 /// Tells whether a command of the run was, or may have been, sent.
 fn has_started(run: &Run) -> bool {
     run.progress

@@ -104,6 +104,7 @@ mod tests {
             ("OutcomeUnknown", WaitsFor::Person),
             ("NoStage", WaitsFor::Person),
             ("AwaitsRetry", WaitsFor::Person),
+            ("NeighbourUnread", WaitsFor::Person),
             ("WordOfALaterVersion", WaitsFor::Person),
         ];
         for (reason, expected) in cases {

@@ -10,6 +10,7 @@ use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
+use crate::domain::enrolment::Change;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::plan::{Assessing, Note, Plan};
@@ -63,14 +64,23 @@ impl Rests {
 
 /// Returns the cloud with which a fleet acts on a machine, and the machine's kind.
 fn cloud_of(observed: &Observed, fleet: &FleetKey, id: &MachineId) -> Option<(Cloud, MachineKind)> {
-    let domain = observed.snapshot.domains.get(&fleet.namespace)?;
+    place_of(observed, &fleet.namespace, id, observed.cloud_of(fleet)?)
+}
+
+/// Returns a cloud in the region of a machine that a namespace knows, and the machine's kind.
+fn place_of(
+    observed: &Observed,
+    namespace: &str,
+    id: &MachineId,
+    cloud: &Cloud,
+) -> Option<(Cloud, MachineKind)> {
+    let domain = observed.snapshot.domains.get(namespace)?;
     let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
-    let cloud = observed.cloud_of(fleet)?;
     let cloud = cloud.in_region(&machine.placement.region);
     Some((cloud, machine.kind))
 }
 
-/// Writes the settings that a plan changes.
+/// Writes the settings that a plan changes, and puts those of deleted fleets back.
 pub(super) async fn change(
     shell: &Shell,
     leadership: &Leadership,
@@ -81,51 +91,67 @@ pub(super) async fn change(
 ) {
     let now = shell.clock.now();
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
-    for (fleet, change) in &plan.changes {
-        let id = &change.machine;
-        let Some((cloud, kind)) = cloud_of(observed, fleet, id) else {
-            continue;
-        };
-        if rests.changed.contains_key(id) {
+    let changes = plan.changes.iter().filter_map(|(fleet, change)| {
+        let (cloud, kind) = cloud_of(observed, fleet, &change.machine)?;
+        Some((fleet, change, cloud, kind, "settings"))
+    });
+    let restores = plan.restores.iter().filter_map(|own| {
+        let cloud = observed.cloud(&own.fleet.namespace, &own.service_account)?;
+        let (cloud, kind) = place_of(observed, &own.fleet.namespace, &own.change.machine, cloud)?;
+        Some((&own.fleet, &own.change, cloud, kind, "restore"))
+    });
+    for (fleet, change, cloud, kind, word) in changes.chain(restores) {
+        if rests.changed.contains_key(&change.machine) {
             continue;
         }
         if !leadership.may_send() {
             return;
         }
-        rests.changed.insert(id.clone(), now);
+        rests.changed.insert(change.machine.clone(), now);
         let changed = cloud.change(change, kind).await;
-        deeds.answered(fleet, id, "settings", changed.as_ref().err());
-        if let Err(error @ Error::Throttled { .. }) = &changed {
+        deeds.answered(fleet, &change.machine, word, changed.as_ref().err());
+        let outcome = written(fleet, change, changed, rests, deeds, now);
+        shell.telemetry.command(word, outcome);
+    }
+}
+
+/// Puts down what became of a change, and says it in one word.
+fn written(
+    fleet: &FleetKey,
+    change: &Change,
+    changed: Result<(), Error>,
+    rests: &mut Rests,
+    deeds: &mut Deeds,
+    now: DateTime<Utc>,
+) -> &'static str {
+    let id = &change.machine;
+    let error = match changed {
+        Ok(()) => {
+            tracing::info!(machine = %id, fleet = %fleet, "settings changed");
+            return "accepted";
+        }
+        Err(error @ Error::Throttled { .. }) => {
             // What of it was written is no difference any more; the rest comes when there is room.
             rests.changed.remove(id);
-            deeds.unasked(error, now);
-            shell.telemetry.command("settings", "withheld");
-            continue;
+            deeds.unasked(&error, now);
+            return "withheld";
         }
-        if let Err(Error::Conflict { .. }) = &changed {
-            // Somebody changed the machine since it was read: it is read anew, and soon.
-            rests.changed.remove(id);
-            deeds.again_by(now + CONFLICT_REST);
-        }
-        let outcome = if changed.is_ok() {
-            "accepted"
-        } else {
-            "failed"
-        };
-        shell.telemetry.command("settings", outcome);
-        if let Err(error) = changed {
-            tracing::warn!(machine = %id, %error, "the settings could not be changed");
-            let note = Note {
-                reason: "SettingsNotWritten".to_owned(),
-                message: error.to_string(),
-            };
-            deeds
-                .notes
-                .insert((fleet.namespace.clone(), id.clone()), note);
-        } else {
-            tracing::info!(machine = %id, fleet = %fleet, "settings changed");
-        }
+        Err(error) => error,
+    };
+    if let Error::Conflict { .. } = &error {
+        // Somebody changed the machine since it was read: it is read anew, and soon.
+        rests.changed.remove(id);
+        deeds.again_by(now + CONFLICT_REST);
     }
+    tracing::warn!(machine = %id, %error, "the settings could not be changed");
+    let note = Note {
+        reason: "SettingsNotWritten".to_owned(),
+        message: error.to_string(),
+    };
+    deeds
+        .notes
+        .insert((fleet.namespace.clone(), id.clone()), note);
+    "failed"
 }
 
 /// Asks for the assessments of a plan.

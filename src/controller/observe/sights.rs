@@ -47,7 +47,7 @@ pub(super) async fn look(
 ) -> BTreeMap<String, Cloud> {
     let mut clouds = BTreeMap::new();
     let mut sights = Vec::new();
-    for (principal, errand) in errands(shell, declared, domain.runs.values()) {
+    for (principal, errand) in errands(shell, memory, namespace, declared, domain.runs.values()) {
         let who = (namespace.to_owned(), principal);
         // Any of its accounts stands for it.
         let account = errand.accounts.first().cloned().unwrap_or_default();
@@ -143,10 +143,12 @@ fn merge(domain: &mut Domain, mut sights: Vec<(BTreeSet<String>, Sighted)>) {
     }
 }
 
-/// Returns what is to be looked at with each identity: the scopes of its fleets, and the
-/// subscriptions of the machines that its open runs name, though their fleet be gone.
+/// Returns what is to be looked at with each identity: the scopes of its fleets, also of those
+/// that were deleted and whose settings go back, and the subscriptions of the machines that its open runs name, though their fleet be gone.
 fn errands<'a>(
     shell: &Shell,
+    memory: &Memory,
+    namespace: &str,
     declared: &Declared,
     runs: impl Iterator<Item = &'a Run>,
 ) -> BTreeMap<String, Errand> {
@@ -157,19 +159,20 @@ fn errands<'a>(
         errand.accounts.insert(account.to_owned());
         tell(errand);
     };
-    for fleet in declared.fleets.iter().filter_map(Found::object) {
-        if fleet.metadata.deletion_timestamp.is_none() {
-            let scope = &fleet.spec.scope;
-            of(&fleet.spec.service_account_name, &mut |errand| {
-                let ids = scope.subscriptions.iter();
-                errand
-                    .subscriptions
-                    .extend(ids.map(|id| id.to_ascii_lowercase()));
-                errand
-                    .groups
-                    .extend(scope.management_groups.iter().cloned());
-            });
-        }
+    let declared = declared.fleets.iter().filter_map(Found::object);
+    let live = declared.filter(|own| own.metadata.deletion_timestamp.is_none());
+    let departed = memory.departing.of(namespace);
+    for fleet in live.map(AsRef::as_ref).chain(departed) {
+        let scope = &fleet.spec.scope;
+        of(&fleet.spec.service_account_name, &mut |errand| {
+            let ids = scope.subscriptions.iter();
+            errand
+                .subscriptions
+                .extend(ids.map(|id| id.to_ascii_lowercase()));
+            errand
+                .groups
+                .extend(scope.management_groups.iter().cloned());
+        });
     }
     for run in runs.filter(|run| run.is_open()) {
         of(&run.terms.service_account, &mut |errand| {

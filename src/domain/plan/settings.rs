@@ -1,8 +1,9 @@
 //! What is said of machines that no run concerns, and the settings and assessments they need.
 
+use super::departed::is_departed;
 use super::{ASSESSMENTS_PER_PASS_MAX, Assessing, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
 use crate::domain::due::Verdict;
-use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore};
+use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore, take_over};
 use crate::domain::fleet::{Fleet, Mode};
 use crate::domain::machine::{Health, Machine};
 use crate::domain::permission::open_span;
@@ -110,7 +111,10 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
                 continue;
             }
             let desired = Desired::of(machine, fleet.mode == Mode::Enforce);
-            match difference(machine, &desired, &identity) {
+            let claim = claim_of(machine).ok().flatten();
+            let is_orphan = claim.is_some_and(|own| is_departed(snapshot, &own.identity));
+            let change = if is_orphan { take_over } else { difference };
+            match change(machine, &desired, &identity) {
                 Ok(Some(change)) => {
                     plan.changes.push((fleet.key.clone(), change));
                     left -= 1;

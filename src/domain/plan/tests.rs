@@ -11,6 +11,7 @@ use crate::domain::testkit::{
 };
 
 mod degrade;
+mod departed;
 mod frozen;
 mod grants;
 mod passes;

@@ -147,6 +147,7 @@ impl Oracle {
             runs: runs.collect(),
             inventory: Err("not read".to_owned()),
             sights: BTreeMap::new(),
+            departed: Vec::new(),
             answers: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),

@@ -426,6 +426,7 @@ impl Scene {
         };
         Domain {
             sights: BTreeMap::new(),
+            departed: Vec::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),
             unread_deletions: BTreeMap::new(),

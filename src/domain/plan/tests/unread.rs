@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::domain::fleet::FleetScope;
 use crate::domain::machine::MachineKind;
-use crate::domain::snapshot::{Inventory, Sighted};
+use crate::domain::snapshot::{FleetView, Inventory, Sighted};
+use crate::domain::testkit::view;
 
 fn now() -> DateTime<Utc> {
     opens() + minutes(30)

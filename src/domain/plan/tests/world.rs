@@ -187,6 +187,7 @@ impl World {
             runs: self.runs.clone(),
             inventory: Ok(inventory),
             sights: BTreeMap::new(),
+            departed: Vec::new(),
             answers: BTreeMap::new(),
             held: BTreeMap::new(),
             unreadable_runs: Vec::new(),

@@ -185,6 +185,21 @@ fn refusals_end_after_three_and_each_rests_five_minutes() {
 }
 
 #[test]
+fn what_azure_throttled_waits_as_long_as_azure_said() {
+    let until = opens() + minutes(20);
+    let mut case = vm_at(Step::Planned);
+    case.progress.throttled_until = Some(until);
+    for (now, expected) in [
+        (until - minutes(1), "stay"),
+        (until, "send Finish"),
+        (until + minutes(1), "send Finish"),
+    ] {
+        (case.now, case.read_at) = (now, now);
+        assert_eq!(case.word(), expected, "{now}");
+    }
+}
+
+#[test]
 fn what_was_never_sent_is_no_refusal() {
     let sent = working(Step::Starting, opens());
     let back = unsent(
