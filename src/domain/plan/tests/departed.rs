@@ -137,7 +137,7 @@ fn a_living_fleet_takes_the_claim_over_and_keeps_what_stood_before() {
             "that selects others",
             |own, _| {
                 fleet_of(own, |own| {
-                    drop(own.selector.locations.insert("uksouth".into()))
+                    own.selector.locations = ["uksouth".to_owned()].into();
                 })
             },
             "back",
