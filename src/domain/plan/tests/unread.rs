@@ -163,10 +163,15 @@ fn no_run_is_announced_for_what_would_only_wait_and_the_note_names_the_cure() {
         .unwrap()
         .machines
         .extend(by_id([free]));
-    beside(&mut domain, view(shop()), unseen());
+    let mut shop = view(shop());
+    // Else it could be the owner of these machines too.
+    let wants = shop.wants.as_mut().unwrap();
+    wants.selector.locations = ["uksouth".to_owned()].into();
+    beside(&mut domain, shop, unseen());
     let plan = plan(&snapshot(domain), now());
     assert_eq!(drafted(&plan), [["vm02"]]);
-    let outlook = plan.outlooks.values().next().unwrap();
+    let web = plan.outlooks.iter().find(|(key, _)| key.name == "web");
+    let outlook = web.unwrap().1;
     let note = &outlook.notes[&machine.id];
     assert_eq!(note.reason, "NeighbourUnread");
     for word in ["group app=shop", "fleet shop", "suspend or delete it"] {
