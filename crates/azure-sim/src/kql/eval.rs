@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::kql::KqlError;
 use crate::kql::ast::{Comparison, Expr};
 use crate::kql::functions;
+use crate::kql::row::Row;
 use crate::kql::value::Val;
 
 /// A row and the time of the query.
 pub(crate) struct Scope<'a> {
-    pub(crate) row: &'a Value,
+    pub(crate) row: &'a Row,
     pub(crate) now: DateTime<Utc>,
 }
 
