@@ -42,6 +42,9 @@ pub const MAX_SPAN_DAYS: i64 = 1_200;
 /// runs on for longer (every day, 24 hours) is shown cut at whole local days this far out.
 pub const FOLLOW_DAYS: u64 = 35;
 
+/// The span in which most windows have their next openings, in days.
+const NEAR_DAYS: i64 = 45;
+
 /// How far they are followed first: hardly any run together for longer.
 const FIRST_FOLLOW_DAYS: u64 = 6;
 
@@ -241,12 +244,7 @@ impl WindowSpec {
     ///
     /// An opening that `now` lies in is not among them: see [`WindowSpec::open_at`].
     pub fn next(&self, now: DateTime<Utc>, n: usize) -> Vec<Opening> {
-        let until = opening::bound(now, DateTime::<Utc>::MAX_UTC, HORIZON_DAYS);
-        let openings = self.openings(now, until).into_iter();
-        openings
-            .filter(|opening| opening.start > now)
-            .take(n)
-            .collect()
+        next_of(now, n, |until| self.openings(now, until))
     }
 
     /// Whether the window is shut at `now` and for the [`HORIZON_DAYS`] after.
@@ -294,6 +292,29 @@ impl WindowSpec {
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
         Opening { start, end }
     }
+}
+
+/// Gives the first `n` openings of a span from `now` that start after it. Most windows open within
+/// weeks; only where one does not, the whole [`HORIZON_DAYS`] are worked out.
+fn next_of<T: AsRef<Opening>>(
+    now: DateTime<Utc>,
+    n: usize,
+    openings: impl Fn(DateTime<Utc>) -> Vec<T>,
+) -> Vec<T> {
+    let within = |days| {
+        let mut found = openings(opening::bound(now, DateTime::<Utc>::MAX_UTC, days));
+        found.retain(|own| own.as_ref().start > now);
+        found.truncate(n);
+        found
+    };
+    let near = within(NEAR_DAYS);
+    // The last one may go on behind the edge, for longer than it is followed.
+    let edge = opening::bound(now, DateTime::<Utc>::MAX_UTC, NEAR_DAYS - EDGE_DAYS);
+    let is_whole = near.last().is_some_and(|last| last.as_ref().end < edge);
+    if near.len() == n && is_whole {
+        return near;
+    }
+    within(HORIZON_DAYS)
 }
 
 /// Follows openings [`FOLLOW_DAYS`] beyond a span, or for less where none can run on for longer.

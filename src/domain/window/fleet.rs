@@ -7,12 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exclusion, HORIZON_DAYS, Opening, WindowSpec, opening};
 
-/// The span in which most fleets have their next openings.
-const NEAR_DAYS: i64 = 45;
-
-/// An opening that ends this long before a span does is not cut by it: it lasts two days at most.
-const EDGE_DAYS: i64 = 4;
-
 /// A window under the name by which a fleet refers to it.
 #[derive(Debug, Clone, Copy)]
 pub struct NamedWindow<'a> {
@@ -113,20 +107,7 @@ impl FleetWindows<'_> {
 
     /// Gives the next `n` merged openings that start after `now`, within [`HORIZON_DAYS`].
     pub fn next(&self, now: DateTime<Utc>, n: usize) -> Vec<FleetOpening> {
-        // Most fleets have a window within weeks; only where they have not, the rest is worked out.
-        for days in [NEAR_DAYS, HORIZON_DAYS] {
-            let until = opening::bound(now, DateTime::<Utc>::MAX_UTC, days);
-            let mut found = self.openings(now, until);
-            found.retain(|merged| merged.opening.start > now);
-            found.truncate(n);
-            // The last one may go on behind the edge.
-            let edge = opening::bound(now, DateTime::<Utc>::MAX_UTC, days - EDGE_DAYS);
-            let is_whole = found.last().is_some_and(|last| last.opening.end < edge);
-            if days == HORIZON_DAYS || (found.len() == n && is_whole) {
-                return found;
-            }
-        }
-        Vec::new()
+        super::next_of(now, n, |until| self.openings(now, until))
     }
 
     /// Whether all windows are shut at `now` and for the [`HORIZON_DAYS`] after.

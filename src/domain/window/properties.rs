@@ -118,6 +118,10 @@ proptest! {
         let fleet = FleetWindows { windows: &names, fleet_exclusions: &[] };
         let far = Days::new(FOLLOW_DAYS);
         prop_assert_eq!(fleet.openings(from, until), fleet.followed(from, until, far));
+        let horizon = from + TimeDelta::days(HORIZON_DAYS);
+        let later = |own: &FleetOpening| own.opening.start > from;
+        let next = fleet.followed(from, horizon, far).into_iter().filter(later);
+        prop_assert_eq!(fleet.next(from, 3), next.take(3).collect::<Vec<_>>());
         for window in &windows {
             let mut followed = window.followed(from, until, &[], far);
             followed.retain(|opening| opening.meets(from, until));

@@ -7,12 +7,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::graph::Seen;
 use crate::graph::tables::Table;
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
 use crate::http::spoil;
 use crate::kql;
-use crate::machine::Machine;
 use crate::world::World;
 
 const DEFAULT_TOP: usize = 100;
@@ -174,11 +174,11 @@ fn run(
         return Err(super::entra::denied(caller, action, &scope));
     }
     // Management groups hold every subscription of the emulated tenant.
-    let in_scope = |machine: &&Machine| {
-        let own = machine.subscription.to_lowercase();
+    let in_scope = |seen: &&Seen| {
+        let own = seen.machine.subscription.to_lowercase();
         (subscriptions.is_empty() || subscriptions.contains(&own)) && sees(&own)
     };
-    let machines: Vec<&Machine> = world
+    let machines: Vec<&Seen> = world
         .graph
         .machines(world.now, lag)
         .filter(in_scope)

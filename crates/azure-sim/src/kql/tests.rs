@@ -1,6 +1,8 @@
 //! Tables of queries and what they give.
 #![allow(clippy::unwrap_used)] // tests may unwrap
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ fn rows(text: &str) -> Result<Vec<Value>, String> {
         ]),
         _ => None,
     };
+    let tables = |name: &str| Some(tables(name)?.into_iter().map(Arc::new).collect());
     let limits = Limits { remote_tables: 1 };
     run(text, now, limits, &tables).map_err(|error| error.to_string())
 }
