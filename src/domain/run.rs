@@ -269,8 +269,7 @@ pub struct Progress {
     pub request: Option<RequestId>,
     /// When the intent to send it was written.
     pub intent_at: Option<DateTime<Utc>>,
-    /// The newest install seen on the machine before the intent: an install with another id is
-    /// newer than the intent.
+    /// The newest install seen on the machine before the intent: one with another id is newer.
     pub activity_before: Option<String>,
     /// The operation to ask on.
     pub operation: Option<Operation>,

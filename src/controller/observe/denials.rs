@@ -1,5 +1,5 @@
-//! What Azure denied to a fleet beside its inventory. Shown, and never decided from: each command is
-//! sent or withheld for reasons of its own.
+//! What Azure denied to a fleet beside its inventory. Shown, and never decided from: each command
+//! is sent or withheld for reasons of its own.
 
 use std::collections::BTreeMap;
 

@@ -144,7 +144,8 @@ fn merge(domain: &mut Domain, mut sights: Vec<(BTreeSet<String>, Sighted)>) {
 }
 
 /// Returns what is to be looked at with each identity: the scopes of its fleets, also of those
-/// that were deleted and whose settings go back, and the subscriptions of the machines that its open runs name, though their fleet be gone.
+/// that were deleted and whose settings go back, and the subscriptions of the machines that its
+/// open runs name, though their fleet be gone.
 fn errands<'a>(
     shell: &Shell,
     memory: &Memory,
