@@ -214,10 +214,13 @@ pub async fn observe(
         all_declared.insert(namespace, declared);
     }
     memory.forget();
+    let mut fleets = domains.values().flat_map(|own: &Domain| &own.fleets);
+    let all_are_known = fleets.all(|view| !view.uid.is_empty());
     let snapshot = Snapshot {
         catalogue: Arc::clone(catalogue),
         cluster_uid: cluster_uid.to_owned(),
         domains,
+        sees_every_fleet: shell.settings.watched.is_none() && all_are_known,
     };
     Observed {
         snapshot,

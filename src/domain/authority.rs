@@ -53,6 +53,26 @@ pub enum ForeignClaim {
     Unreadable,
 }
 
+impl ForeignClaim {
+    /// Says why nothing is installed on the machine, and what ends it.
+    pub fn says(self) -> &'static str {
+        match self {
+            Self::Cluster => {
+                "the operator of another cluster claims it: one of both has to let it go \
+                 (hotpatch-operator release)"
+            }
+            Self::Fleet => {
+                "another fleet of this cluster claims it, until that one lets go of it, or is known \
+                 to be gone"
+            }
+            Self::Unreadable => {
+                "its claim tag cannot be read, so that nobody can tell whose it is: repair or \
+                 remove the tag"
+            }
+        }
+    }
+}
+
 /// Returns whose claim a machine bears, if it is not this one.
 pub fn foreign_claim(machine: &Machine, own: &ClaimIdentity) -> Option<ForeignClaim> {
     match claim_of(machine) {

@@ -167,4 +167,7 @@ pub struct Snapshot {
     pub cluster_uid: String,
     /// The disruption domains, by namespace.
     pub domains: BTreeMap<String, Domain>,
+    /// Whether these are all fleets of the cluster: a claim of this cluster by another one is then
+    /// by a fleet that is gone.
+    pub sees_every_fleet: bool,
 }

@@ -492,5 +492,6 @@ pub(crate) fn snapshot(domain: Domain) -> Snapshot {
         catalogue: Arc::new(Catalogue::embedded().clone()),
         cluster_uid: "cluster-1".into(),
         domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
+        sees_every_fleet: false,
     }
 }

@@ -14,10 +14,15 @@ use crate::domain::machine::{Machine, MachineId};
 use crate::domain::roster::in_open_runs;
 use crate::domain::snapshot::{Domain, FleetView, Snapshot};
 
-/// Tells whether a claim is that of a fleet of this cluster that is known to be deleted.
+/// Tells whether a claim is that of a fleet of this cluster that is known to be gone: its deletion
+/// was seen, or every fleet that there is is another one.
 pub(super) fn is_departed(snapshot: &Snapshot, claim: &ClaimIdentity) -> bool {
-    let mut departed = snapshot.domains.values().flat_map(|own| &own.departed);
-    claim.cluster == snapshot.cluster_uid && departed.any(|own| own.uid == claim.fleet)
+    let domains = || snapshot.domains.values();
+    let mut departed = domains().flat_map(|own| &own.departed);
+    let mut living = domains().flat_map(|own| &own.fleets);
+    claim.cluster == snapshot.cluster_uid
+        && (departed.any(|own| own.uid == claim.fleet)
+            || (snapshot.sees_every_fleet && !living.any(|own| own.uid == claim.fleet)))
 }
 
 /// Returns the settings of machines to their deleted fleets' way back.

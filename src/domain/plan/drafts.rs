@@ -309,6 +309,9 @@ fn held_back(
         let text = "it is not healthy; it comes when it is";
         return Some(Note::new("Unhealthy", text));
     }
+    if let Some(claim) = outlook.foreign_claims.get(&member.machine.id) {
+        return Some(Note::new("ClaimedElsewhere", claim.says()));
+    }
     if let Some((reason, text)) = member.machine.cluster_update.hold() {
         found.wake_by(pass.now + HEALTH_EVERY);
         return Some(Note::new(reason, text));

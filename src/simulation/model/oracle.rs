@@ -161,6 +161,7 @@ impl Oracle {
             catalogue: Arc::clone(&self.catalogue),
             cluster_uid: CLUSTER.to_owned(),
             domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
+            sees_every_fleet: true,
         }
     }
 

@@ -196,3 +196,46 @@ fn a_claim_that_is_taken_over_is_written_though_nothing_else_differs() {
     assert_eq!(claim.identity, identity);
     assert_eq!(claim.earlier.periodic_assessment, Some(false));
 }
+
+#[test]
+fn a_claim_that_no_fleet_can_have_made_is_taken_over_where_every_fleet_is_seen() {
+    let machine = claimed("uid-unseen");
+    for (sees_every_fleet, expected) in [(true, "uid-web"), (false, "nothing")] {
+        let mut snapshot = snapshot(domain([fleet("web")], [machine.clone()], now()));
+        snapshot.sees_every_fleet = sees_every_fleet;
+        let plan = plan(&snapshot, now());
+        let taken = plan.changes.first().map(|(_, own)| match &own.tag {
+            TagChange::Set(text) => text.parse::<Claim>().unwrap().identity.fleet,
+            _ => "changed".to_owned(),
+        });
+        assert_eq!(taken.as_deref().unwrap_or("nothing"), expected);
+    }
+}
+
+#[test]
+fn a_machine_that_another_claims_is_in_no_run() {
+    let due = |claim: &str| {
+        let machine = due_vm("vm01").tags(&[("app", "shop"), (CLAIM_TAG, claim)]);
+        let domain = domain([fleet("web")], [machine.machine()], now());
+        let plan = plan(&snapshot(domain), now());
+        let notes = &plan.outlooks.values().next().unwrap().notes;
+        let reason = notes.values().next().map(|own| own.reason.clone());
+        (plan.drafts.len(), reason.unwrap_or_default())
+    };
+    let claim = |cluster: &str, fleet: &str| {
+        Claim::new(ClaimIdentity::new(cluster, fleet).unwrap()).to_string()
+    };
+    assert_eq!(due(&claim("cluster-1", "uid-web")).0, 1);
+    for foreign in [
+        claim("cluster-1", "uid-old"),
+        claim("cluster-2", "uid-web"),
+        "?".to_owned(),
+    ] {
+        let (drafts, reason) = due(&foreign);
+        assert_eq!(
+            (drafts, reason.as_ref()),
+            (0, "ClaimedElsewhere"),
+            "{foreign}"
+        );
+    }
+}
