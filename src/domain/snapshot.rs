@@ -142,6 +142,8 @@ pub struct Snapshot {
     pub catalogue: Arc<Catalogue>,
     /// The cluster's uid: part of the claim on a machine.
     pub cluster_uid: String,
+    /// Whether the installation lets scripts run in guests.
+    pub run_commands: bool,
     /// The disruption domains, by namespace.
     pub domains: BTreeMap<String, Domain>,
 }

@@ -131,6 +131,7 @@ pub struct Rehearsal {
     clock: Clock,
     shared: pace::SharedClock,
     tenure: Tenure,
+    run_commands: bool,
     scene: Watched,
     life: Option<Life>,
     /// A second replica, with its own way.
@@ -173,6 +174,7 @@ impl Rehearsal {
         let facts = options.population.place(&azure);
         let mut world = World::new(options.epoch, OPERATOR, SECRET, facts);
         world.astray = astray.clone();
+        world.run_commands = options.run_commands;
         let lag = TimeDelta::minutes(i64::from(options.assumptions.graph_lag_minutes));
         world.seen_after = limits::seen_after(lag);
         for view in azure.machines() {
@@ -203,6 +205,7 @@ impl Rehearsal {
             clock,
             shared,
             tenure: options.tenure,
+            run_commands: options.run_commands,
             scene,
             life: None,
             second: None,
@@ -258,6 +261,7 @@ impl Rehearsal {
                 tenure: self.tenure,
                 watched: None,
                 requested_by_is_enforced: false,
+                run_commands: self.run_commands,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();

@@ -18,7 +18,7 @@ use crate::domain::machine::{Health, InstallRecord, InstallStatus, Machine, Mach
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
 use crate::planted::{self, Bug};
 
-use self::verdict::{judge, restarted, settled_after, verifying};
+use self::verdict::{NO_RUN_COMMAND, can_restart, judge, restarted, settled_after, verifying};
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -68,6 +68,8 @@ pub struct Sight<'a> {
     /// Disruptive commands that this incarnation may have accepted for this release in earlier
     /// runs.
     pub earlier_attempts: u32,
+    /// Whether the installation lets scripts run in guests.
+    pub run_commands: bool,
 }
 
 /// What comes next for a machine.
@@ -96,6 +98,7 @@ pub fn question(
         Step::Starting | Step::Unknown => match progress.reason {
             Some(StepReason::NotHealthy) => Some(Question::Reading),
             None | Some(StepReason::OutcomeUnknown) => Some(Question::Log {
+                command: progress.command.unwrap_or_else(|| terms.first_command()),
                 request: progress.request.clone()?,
                 since: progress.intent_at?,
             }),
@@ -268,6 +271,9 @@ fn planned(
         };
         return skip(progress, now, StepReason::AlreadyCurrent, text);
     }
+    if follows_a_finish && !can_restart(machine.kind, sight) {
+        return fail(progress, now, StepReason::RebootOwed, NO_RUN_COMMAND);
+    }
     if now > sight.last_start {
         let (why, text) = if follows_a_finish {
             (
@@ -358,9 +364,15 @@ fn unknown(
         return Next::Stay("held until there is evidence, or a request lets go of it".to_owned());
     }
     match sight.answer {
-        Some(Answer::Log(LogEvidence::Accepted { .. })) => {
-            let text = "Azure's activity log shows the command";
-            Next::Become(progress.at(Step::Running, now, None, text))
+        Some(Answer::Log(LogEvidence::Accepted { operation, .. })) => {
+            let text = match operation {
+                None => "Azure's activity log shows the command",
+                Some(_) => "Azure shows the command itself",
+            };
+            Next::Become(Progress {
+                operation: operation.clone().or_else(|| progress.operation.clone()),
+                ..progress.at(Step::Running, now, None, text)
+            })
         }
         Some(Answer::Log(LogEvidence::Refused { status, .. })) => {
             let text = format!("Azure's activity log shows the command as {status}");
@@ -489,7 +501,7 @@ fn running(
     match sight.answer {
         Some(Answer::Operation(OperationState::Ended(outcome))) => {
             if progress.command == Some(Command::Restart) {
-                return restarted(progress, outcome, now);
+                return restarted(machine.kind, progress, outcome, now);
             }
             // Arc's result carries no list of patches, and an Azure-AsyncOperation may end
             // without any result; the install record tells (azure.md §0.6, §5).
