@@ -66,8 +66,8 @@ impl Role {
                  for mode Enforce, beside Hotpatch Read."
             }
             Self::RunCommand => {
-                "Lets hotpatch-operator run scripts as SYSTEM in guests of Arc servers, to restart one \
-                 that owes its reboot; only with --allow-run-commands, beside the other roles."
+                "Lets hotpatch-operator run scripts as SYSTEM in guests of Arc servers, to restart \
+                 one that owes its reboot; only with --allow-run-commands, beside the other roles."
             }
         }
     }

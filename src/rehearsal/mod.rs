@@ -131,7 +131,6 @@ pub struct Rehearsal {
     clock: Clock,
     shared: pace::SharedClock,
     tenure: Tenure,
-    run_commands: bool,
     scene: Watched,
     life: Option<Life>,
     /// A second replica, with its own way.
@@ -206,7 +205,6 @@ impl Rehearsal {
             clock,
             shared,
             tenure: options.tenure,
-            run_commands: options.run_commands,
             scene,
             life: None,
             second: None,
@@ -262,7 +260,7 @@ impl Rehearsal {
                 tenure: self.tenure,
                 watched: None,
                 requested_by_is_enforced: false,
-                run_commands: self.run_commands,
+                run_commands: locked(&self.scene).world.run_commands,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();

@@ -235,7 +235,7 @@ pub const RIGHTS: &[Right] = &[
         Role::RunCommand,
         Source::Permissions,
         "restarting, by a script in its guest, an Arc server whose install left its reboot owed",
-        "the restart is refused, and the reboot stays owed until the next window or a person settles it",
+        "the restart is refused, and its reboot stays owed until the next window",
     ),
     right(
         "Microsoft.HybridCompute/machines/runCommands/read",

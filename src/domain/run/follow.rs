@@ -13,7 +13,7 @@ use super::{
     StepReason, Terms,
 };
 use crate::domain::command::Command;
-use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question};
+use crate::domain::evidence::{Answer, LogEvidence, Operation, OperationState, Outcome, Question};
 use crate::domain::machine::{Health, InstallRecord, InstallStatus, Machine, MachineKind};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
 use crate::planted::{self, Bug};
@@ -365,14 +365,7 @@ fn unknown(
     }
     match sight.answer {
         Some(Answer::Log(LogEvidence::Accepted { operation, .. })) => {
-            let text = match operation {
-                None => "Azure's activity log shows the command",
-                Some(_) => "Azure shows the command itself",
-            };
-            Next::Become(Progress {
-                operation: operation.clone().or_else(|| progress.operation.clone()),
-                ..progress.at(Step::Running, now, None, text)
-            })
+            Next::Become(arrived(progress, operation.as_ref(), now))
         }
         Some(Answer::Log(LogEvidence::Refused { status, .. })) => {
             let text = format!("Azure's activity log shows the command as {status}");
@@ -398,6 +391,18 @@ fn unknown(
             ))
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
+    }
+}
+
+/// Follows a command that turned out to have arrived.
+fn arrived(progress: &Progress, operation: Option<&Operation>, now: DateTime<Utc>) -> Progress {
+    let text = match operation {
+        None => "Azure's activity log shows the command",
+        Some(_) => "Azure shows the command itself",
+    };
+    Progress {
+        operation: operation.or(progress.operation.as_ref()).cloned(),
+        ..progress.at(Step::Running, now, None, text)
     }
 }
 

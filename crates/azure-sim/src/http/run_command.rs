@@ -60,21 +60,7 @@ fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
         false => "Microsoft.Compute/virtualMachines/runCommands/write",
     };
     call.acts(CallOperation::RunCommand, logged);
-    let body = call.json()?;
-    let Some(script) = body["properties"]["source"]["script"]
-        .as_str()
-        .map(str::to_owned)
-    else {
-        return Err(ArmError::invalid("source.script", "The script is missing."));
-    };
-    if body["location"].as_str().is_none_or(str::is_empty) {
-        return Err(ArmError::new(400, "LocationRequired")
-            .saying("The location property is required for this definition."));
-    }
-    let order = Order {
-        script,
-        parameters: parameters(&body),
-    };
+    let order = order(&call.json()?)?;
     if let Some(note) = &mut call.note {
         note.script = Some(order.script.clone());
     }
@@ -143,6 +129,22 @@ fn place(world: &World, call: &Call, id: &str, kind: &str) -> String {
     });
     let version = call.api_version();
     format!("{}?api-version={version}", place.unwrap_or_default())
+}
+
+/// Reads what a run command is to run.
+fn order(body: &Value) -> Result<Order, ArmError> {
+    let script = body["properties"]["source"]["script"].as_str();
+    let Some(script) = script.map(str::to_owned) else {
+        return Err(ArmError::invalid("source.script", "The script is missing."));
+    };
+    if body["location"].as_str().is_none_or(str::is_empty) {
+        return Err(ArmError::new(400, "LocationRequired")
+            .saying("The location property is required for this definition."));
+    }
+    Ok(Order {
+        script,
+        parameters: parameters(body),
+    })
 }
 
 /// Reads the parameters of a script.

@@ -10,9 +10,9 @@ use crate::domain::machine::{Health, InstallStatus, Machine, MachineKind, Reboot
 use crate::domain::run::{Progress, RunMachine, Step, StepReason, Terms};
 
 /// What an Arc server that still owes its reboot is told where no script may run in it.
-pub(super) const NO_RUN_COMMAND: &str = "installed, but its reboot is still owed: Azure restarts no Arc server, and a script in its \
-     guest may not run; with --allow-run-commands and the role of \
-     roles/hotpatch-run-command.json it would be restarted in this window";
+pub(super) const NO_RUN_COMMAND: &str = "installed, but its reboot is still owed: Azure restarts \
+     no Arc server, and a script in its guest may not run; with --allow-run-commands and the role \
+     of roles/hotpatch-run-command.json it would be restarted in this window";
 
 /// Tells whether there is a way to restart a machine: Azure Resource Manager has no restart for Arc
 /// servers (azure.md §2), which a script in the guest does, where the installation allows scripts.
