@@ -223,13 +223,16 @@ mod tests {
         assert!(!RESTART_SCRIPT.contains("/f"), "nothing is forced to close");
     }
 
+    /// How a script ended, and a part of what is said of it.
+    type End = (InstallStatus, Option<&'static str>);
+
     #[test]
     fn the_end_of_a_script_is_told_by_its_own_state() {
         let view = |state: &str| {
             json!({"provisioningState": "Succeeded",
             "instanceView": {"executionState": state, "exitCode": 3, "error": "too late\n"}})
         };
-        let rows: [(Value, Option<(InstallStatus, Option<&str>)>); 8] = [
+        let rows: [(Value, Option<End>); 8] = [
             (json!({"provisioningState": "Creating"}), None),
             (json!({"provisioningState": "Succeeded"}), None),
             (view("Pending"), None),
