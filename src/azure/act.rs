@@ -83,7 +83,9 @@ pub(super) async fn assess(
     let what = format!("assessPatches on {machine}");
     let path = path(&what, machine)?;
     let path = format!("{path}/assessPatches?api-version={}", version(kind));
-    let reply = arm.command(&what, &path, request, None).await?;
+    let reply = arm
+        .command(&what, Method::POST, &path, request, None)
+        .await?;
     operation::accepted(arm, &what, &reply)
 }
 
@@ -98,7 +100,9 @@ pub(super) async fn install(
     let body = install_body(&what, order)?;
     let path = path(&what, machine)?;
     let path = format!("{path}/installPatches?api-version={}", version(kind));
-    let reply = arm.command(&what, &path, request, Some(&body)).await?;
+    let reply = arm
+        .command(&what, Method::POST, &path, request, Some(&body))
+        .await?;
     operation::accepted(arm, &what, &reply)
 }
 
@@ -166,7 +170,9 @@ pub(super) async fn restart(
         }
         MachineKind::ArcServer => return Err(Error::Unsupported { what }),
     };
-    let reply = arm.command(&what, &path, request, None).await?;
+    let reply = arm
+        .command(&what, Method::POST, &path, request, None)
+        .await?;
     operation::accepted(arm, &what, &reply)
 }
 

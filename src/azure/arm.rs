@@ -159,10 +159,11 @@ impl Arm {
             .await
     }
 
-    /// Sends a command, once.
+    /// Sends a command, once: a POST, or the PUT of a named run command.
     pub(super) async fn command(
         &self,
         what: &str,
+        method: Method,
         path: &str,
         request: &RequestId,
         body: Option<&serde_json::Value>,
@@ -183,9 +184,21 @@ impl Arm {
         ];
         let body = body.map(ToString::to_string).unwrap_or_default().into();
         let reply = self
-            .send(what, Method::POST, uri, Effect::Write, &headers, body)
+            .send(what, method, uri, Effect::Write, &headers, body)
             .await?;
         self.accept(what, Effect::Write, reply)
+    }
+
+    /// Deletes a resource; one that is not there is as good as deleted.
+    pub(super) async fn delete(&self, what: &str, path: &str) -> Result<(), Error> {
+        let uri = self.endpoint.at(what, path)?;
+        let reply = self
+            .send(what, Method::DELETE, uri, Effect::Write, &[], Bytes::new())
+            .await?;
+        match self.accept(what, Effect::Write, reply) {
+            Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes a resource: PATCH or PUT, with `If-Match` where an etag is given.

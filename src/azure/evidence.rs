@@ -38,6 +38,23 @@ pub(super) async fn evidence(
     Ok(found.judge(now))
 }
 
+/// Searches the log for a command whose events bear the id of a resource of the machine.
+pub(super) async fn of_resource(
+    arm: &Arm,
+    machine: &MachineId,
+    resource: &str,
+    request: &RequestId,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<LogEvidence, Error> {
+    let what = format!("the Activity Log of {machine}");
+    let mut found = Found::default();
+    found
+        .search(arm, &what, machine, resource, request, since, now)
+        .await?;
+    Ok(found.judge(now))
+}
+
 /// The events of one command.
 #[derive(Debug, Default)]
 struct Found {
@@ -122,9 +139,15 @@ impl Found {
     /// accepted: only a refusal frees the machine.
     fn judge(self, now: DateTime<Utc>) -> LogEvidence {
         match (self.accepted, self.refused, self.arrived) {
-            (Some(at), _, _) => LogEvidence::Accepted { at },
+            (Some(at), _, _) => LogEvidence::Accepted {
+                at,
+                operation: None,
+            },
             (None, Some((at, status)), _) => LogEvidence::Refused { at, status },
-            (None, None, Some(at)) => LogEvidence::Accepted { at },
+            (None, None, Some(at)) => LogEvidence::Accepted {
+                at,
+                operation: None,
+            },
             (None, None, None) => LogEvidence::Absent {
                 searched_until: now,
             },

@@ -28,6 +28,7 @@ mod read_as;
 mod resources;
 pub mod rights;
 mod row;
+mod run_command;
 mod tables;
 pub mod transport;
 pub mod wire;
@@ -43,7 +44,8 @@ pub use port::{
 pub use transport::{Transport, TransportError};
 
 use self::buckets::{Buckets, Now, Pace};
-use crate::domain::command::{Command, InstallOrder, RequestId};
+pub use self::run_command::RESTART_SCRIPT;
+use crate::domain::command::{Command, InstallOrder, RequestId, RestartOrder};
 use crate::domain::enrolment::Change;
 use crate::domain::machine::{MachineId, MachineKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -239,12 +241,53 @@ impl Cloud {
         act::restart(&self.arm, machine, kind, &request).await
     }
 
+    /// Restarts an Arc server by [`RESTART_SCRIPT`] in its guest; sent once.
+    ///
+    /// # Errors
+    /// [`Error`]; see [`Error::is_sure_refusal`].
+    pub async fn restart_by_script(
+        &self,
+        machine: &MachineId,
+        order: &RestartOrder,
+        request: RequestId,
+    ) -> Result<Operation, Error> {
+        run_command::restart(&self.arm, machine, order, &request).await
+    }
+
+    /// Deletes the run command that restarted an Arc server. To be asked for once it ended: a
+    /// script that runs is ended with it. Harmless when repeated.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn clear_restart(
+        &self,
+        machine: &MachineId,
+        request: &RequestId,
+    ) -> Result<(), Error> {
+        run_command::clear(&self.arm, machine, request).await
+    }
+
     /// Asks how an operation fares.
     ///
     /// # Errors
     /// [`Error`]; [`Error::Malformed`] where its address leads off the endpoint.
     pub async fn operation(&self, operation: &Operation) -> Result<OperationState, Error> {
         operation::state(&self.arm, operation).await
+    }
+
+    /// Looks for the run command of an Arc server's restart, and where there is none, in Azure's
+    /// Activity Log from `since` to `now`.
+    ///
+    /// # Errors
+    /// [`Error`]; never [`LogEvidence::Absent`] unless the whole span was read.
+    pub async fn evidence_of_restart(
+        &self,
+        machine: &MachineId,
+        request: RequestId,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<LogEvidence, Error> {
+        run_command::evidence(&self.arm, machine, &request, since, now).await
     }
 
     /// Searches Azure's Activity Log from `since` to `now` for a command with this request id.

@@ -8,6 +8,7 @@ use super::arm::{Arm, RETRY_AFTER_SECONDS_DEFAULT, Reply};
 use super::error::{Error, bounded};
 use super::port::{Operation, OperationState, Outcome, PollStyle};
 use super::read_as::{install_status, is, kb, reboot_status, some};
+use super::run_command;
 use super::wire::error::{ApiError, Envelope};
 use super::wire::vm::PatchResult;
 use crate::domain::machine::{InstallStatus, RebootStatus};
@@ -72,6 +73,9 @@ pub(super) async fn state(arm: &Arm, operation: &Operation) -> Result<OperationS
         return Ok(OperationState::Gone);
     }
     let reply = arm.poll(what, &operation.url).await?;
+    if operation.style == PollStyle::RunCommand {
+        return run_command::state(arm, what, &reply);
+    }
     let running = OperationState::Running {
         again_seconds: reply.retry_after().unwrap_or(RETRY_AFTER_SECONDS_DEFAULT),
     };

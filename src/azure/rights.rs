@@ -21,20 +21,14 @@ pub enum Role {
     Settings,
     /// Assess, install, restart, and follow what was commanded. For mode Enforce.
     Install,
-    /// Run a script in a guest. No call of this version does: the role has no action, and no file
-    /// is written for it.
+    /// Run a script in a guest: the restart of an Arc server. Only where the operator runs with
+    /// `--allow-run-commands`.
     RunCommand,
 }
 
 impl Role {
     /// All roles, from the weakest to the strongest.
     pub const ALL: [Self; 4] = [Self::Read, Self::Settings, Self::Install, Self::RunCommand];
-
-    /// The roles that grant anything.
-    pub fn used() -> impl Iterator<Item = Self> {
-        let all = Self::ALL.into_iter();
-        all.filter(|role| !role.actions().is_empty())
-    }
 
     /// The name of the role's file in `roles/`.
     pub fn file(self) -> &'static str {
@@ -72,7 +66,8 @@ impl Role {
                  for mode Enforce, beside Hotpatch Read."
             }
             Self::RunCommand => {
-                "Lets hotpatch-operator run a script as SYSTEM in a guest; no mode needs it."
+                "Lets hotpatch-operator run scripts as SYSTEM in guests of Arc servers, to restart \
+                 one that owes its reboot; only with --allow-run-commands, beside the other roles."
             }
         }
     }

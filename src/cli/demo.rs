@@ -123,6 +123,7 @@ pub(super) fn cast(seed: u64) -> Rehearse {
         assumptions: azure_sim::Assumptions::default(),
         timings: azure_sim::Timings::default(),
         tenure: TENURE,
+        run_commands: false,
         replay: format!("hotpatch-operator demo --seed {seed}"),
     }
 }

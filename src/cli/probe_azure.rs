@@ -18,7 +18,7 @@ use crate::domain::track::os_track;
 
 /// Assumptions that only a command or a write on a test machine could answer, and what would show
 /// it. Nothing here sends one.
-pub const UNASKED: [(&str, &str); 10] = [
+pub const UNASKED: [(&str, &str); 11] = [
     (
         "model_never_overrides_if_required",
         "install a baseline with IfRequired on a VM under Never, and look whether it reboots",
@@ -58,6 +58,10 @@ pub const UNASKED: [(&str, &str); 10] = [
     (
         "tags_patch",
         "PATCH one tag of two, and look whether the other stays",
+    ),
+    (
+        "repeated_run_command_runs",
+        "PUT the same run command twice, and look whether its script runs twice",
     ),
 ];
 

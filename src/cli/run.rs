@@ -62,6 +62,10 @@ pub struct Options {
     /// ensures that it is the user who asks. The Helm chart ships that policy.
     #[arg(long)]
     requested_by_is_enforced: bool,
+    /// Lets the operator run scripts in guests, as SYSTEM: what restarts an Arc server whose
+    /// install left its reboot owed. Needs the role of roles/hotpatch-run-command.json.
+    #[arg(long)]
+    allow_run_commands: bool,
     /// How log lines look.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -196,6 +200,7 @@ async fn control(options: Options) -> Result<(), Error> {
             tenure,
             watched: options.watch_namespace.clone(),
             requested_by_is_enforced: options.requested_by_is_enforced,
+            run_commands: options.allow_run_commands,
         },
         telemetry: telemetry.clone(),
         clock,

@@ -10,6 +10,7 @@ mod fence;
 mod pace;
 mod recheck;
 mod runs;
+mod scripts;
 mod send;
 mod settings;
 
@@ -200,5 +201,6 @@ async fn settle(
         let lead = &*leadership;
         settings::change(shell, lead, observed, plan, rests, deeds).await;
         settings::assess(shell, lead, observed, plan, rests, deeds).await;
+        scripts::clear(shell, lead, observed, &mut rests.cleared, deeds).await;
     }
 }

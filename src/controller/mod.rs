@@ -71,6 +71,8 @@ pub struct Settings {
     /// Whether the API server ensures that `requestedBy` is the user who asks, so that it is shown
     /// as a fact.
     pub requested_by_is_enforced: bool,
+    /// Whether scripts may run in guests: what restarts an Arc server.
+    pub run_commands: bool,
 }
 
 /// Everything outside the core.

@@ -219,6 +219,7 @@ pub async fn observe(
     let snapshot = Snapshot {
         catalogue: Arc::clone(catalogue),
         cluster_uid: cluster_uid.to_owned(),
+        run_commands: shell.settings.run_commands,
         domains,
         sees_every_fleet: shell.settings.watched.is_none() && all_are_known,
     };

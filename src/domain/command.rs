@@ -1,7 +1,7 @@
 //! The commands the operator may give a machine. There are three, and each is harmless when
 //! repeated after success: nothing here reboots a machine that owes no reboot.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::release::Kb;
@@ -48,6 +48,20 @@ pub struct InstallOrder {
     pub published_until: NaiveDate,
     /// `maximumDuration`.
     pub maximum_duration: TimeDelta,
+}
+
+/// How long a guest that is told to restart waits before it goes down, so that the answer gets
+/// back to Azure first. Only a restart by run command has it.
+pub const RESTART_NOTICE: TimeDelta = TimeDelta::seconds(60);
+
+/// A restart as sent. A VM takes nothing of it; an Arc server is restarted by a script, which can
+/// wait for hours until its machine connects (azure.md §2), and must not take effect then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RestartOrder {
+    /// The region in which Azure keeps the machine's record.
+    pub location: String,
+    /// After this instant, by the guest's clock, nothing is restarted any more.
+    pub not_after: DateTime<Utc>,
 }
 
 /// The id a command carries as `x-ms-client-request-id`, chosen before it is sent and written

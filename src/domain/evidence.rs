@@ -8,7 +8,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::command::RequestId;
+use super::command::{Command, RequestId};
 use super::machine::{
     ClusterUpdate, Connection, Health, Incarnation, InstallRecord, InstallStatus, Machine,
     MachineId, Power, RebootStatus, Settings, Tags,
@@ -88,6 +88,8 @@ pub enum PollStyle {
     AsyncOperation,
     /// By the header `Location`: 202 while it runs, then its result.
     Location,
+    /// The address is a run command's own: its instance view says how the script fares.
+    RunCommand,
     /// It was over when the command was answered; there is nothing to ask.
     Immediate,
 }
@@ -97,6 +99,7 @@ impl std::fmt::Display for PollStyle {
         f.write_str(match self {
             Self::AsyncOperation => "AsyncOperation",
             Self::Location => "Location",
+            Self::RunCommand => "RunCommand",
             Self::Immediate => "Immediate",
         })
     }
@@ -111,8 +114,13 @@ impl FromStr for PollStyle {
     type Err = PollStyleError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::AsyncOperation, Self::Location, Self::Immediate]
-            .into_iter()
+        let all = [
+            Self::AsyncOperation,
+            Self::Location,
+            Self::RunCommand,
+            Self::Immediate,
+        ];
+        all.into_iter()
             .find(|style| style.to_string() == text)
             .ok_or_else(|| PollStyleError(text.chars().take(40).collect()))
     }
@@ -181,6 +189,8 @@ pub enum LogEvidence {
     Accepted {
         /// When.
         at: DateTime<Utc>,
+        /// Where to ask after it, where the evidence is the operation itself.
+        operation: Option<Operation>,
     },
     /// It arrived and was refused.
     Refused {
@@ -232,7 +242,9 @@ pub enum Question {
     Reading,
     /// Does the Activity Log show this command?
     Log {
-        /// The command.
+        /// What was commanded.
+        command: Command,
+        /// Its id.
         request: RequestId,
         /// When its intent was written.
         since: DateTime<Utc>,

@@ -250,6 +250,7 @@ struct Pass<'a> {
     namespace: &'a str,
     domain: Domain,
     outlooks: BTreeMap<FleetKey, Outlook>,
+    run_commands: bool,
     now: DateTime<Utc>,
 }
 
@@ -302,6 +303,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
             namespace,
             domain: in_order(domain),
             outlooks: BTreeMap::new(),
+            run_commands: snapshot.run_commands,
             now,
         };
         pass.outlooks = outlooks(domain, snapshot, &owners, now);

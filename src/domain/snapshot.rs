@@ -165,6 +165,8 @@ pub struct Snapshot {
     pub catalogue: Arc<Catalogue>,
     /// The cluster's uid: part of the claim on a machine.
     pub cluster_uid: String,
+    /// Whether the installation lets scripts run in guests.
+    pub run_commands: bool,
     /// The disruption domains, by namespace.
     pub domains: BTreeMap<String, Domain>,
     /// Whether these are all fleets of the cluster: a claim of this cluster by another one is then

@@ -491,6 +491,7 @@ pub(crate) fn snapshot(domain: Domain) -> Snapshot {
     Snapshot {
         catalogue: Arc::new(Catalogue::embedded().clone()),
         cluster_uid: "cluster-1".into(),
+        run_commands: false,
         domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
         sees_every_fleet: false,
     }

@@ -174,6 +174,7 @@ impl Rehearsal {
         let facts = options.population.place(&azure);
         let mut world = World::new(options.epoch, OPERATOR, SECRET, facts);
         world.astray = astray.clone();
+        world.run_commands = options.run_commands;
         let lag = TimeDelta::minutes(i64::from(options.assumptions.graph_lag_minutes));
         world.seen_after = limits::seen_after(lag);
         for view in azure.machines() {
@@ -259,6 +260,7 @@ impl Rehearsal {
                 tenure: self.tenure,
                 watched: None,
                 requested_by_is_enforced: false,
+                run_commands: locked(&self.scene).world.run_commands,
             },
         };
         let (shutdown, asked) = oneshot::channel::<()>();

@@ -23,6 +23,8 @@ pub struct Options {
     pub timings: Timings,
     /// How long leadership holds and how often it is renewed.
     pub tenure: Tenure,
+    /// Whether the operator may run scripts in guests.
+    pub run_commands: bool,
     /// The command that repeats the rehearsal.
     pub replay: String,
 }

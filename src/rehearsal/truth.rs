@@ -103,13 +103,21 @@ impl Sent {
         self.refused.is_none()
     }
 
-    /// Tells whether it may take the machine down: a restart, or an install that may reboot.
+    /// Tells whether it may take the machine down: a restart, a script, or an install that may
+    /// reboot.
     pub fn is_disruptive(&self) -> bool {
         match self.call.operation {
-            CallOperation::Restart => true,
             CallOperation::Install => self.call.reboot_setting.as_deref() != Some("Never"),
-            _ => false,
+            _ => self.is_restart(),
         }
+    }
+
+    /// Tells whether it is a restart, or a script, which can do anything.
+    pub fn is_restart(&self) -> bool {
+        matches!(
+            self.call.operation,
+            CallOperation::Restart | CallOperation::RunCommand
+        )
     }
 
     /// Returns the longest time it may take; none where the command carries none.

@@ -6,7 +6,7 @@ mod apply;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use azure_sim::{CallOperation, Effect};
+use azure_sim::Effect;
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::Commit;
 use serde_json::Value;
@@ -199,6 +199,8 @@ pub struct World {
     pub latest: Option<Happening>,
     /// The audit lines, oldest first.
     pub audit: Vec<Value>,
+    /// Whether the operator may run scripts in guests.
+    pub run_commands: bool,
     /// After which time the operator must know that a machine is down.
     pub seen_after: TimeDelta,
     /// The commands that the network delays or doubles.
@@ -248,6 +250,7 @@ impl World {
             order: 0,
             latest: None,
             audit: Vec::new(),
+            run_commands: false,
             seen_after: seen_after(TimeDelta::minutes(1)),
             astray: Astray::default(),
             sent_latest: false,
@@ -314,9 +317,7 @@ impl World {
     /// delayed or doubled shows only by what it does, and a restart from which a guest does not
     /// come back is given up after an hour.
     pub fn known_commands(&self) -> impl Iterator<Item = &Sent> {
-        let given_up = |own: &Sent| {
-            own.call.operation == CallOperation::Restart && self.now - own.at > RESTART_GIVEN_UP
-        };
+        let given_up = |own: &Sent| own.is_restart() && self.now - own.at > RESTART_GIVEN_UP;
         self.open_commands()
             .filter(move |own| own.arrival == Arrival::InTime && !given_up(own))
     }

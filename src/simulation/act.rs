@@ -45,6 +45,8 @@ pub enum Act {
     Hangs(usize),
     /// The next install on a machine fails.
     Fails(usize),
+    /// The next reboot that an install on a machine wants does not come about.
+    Vetoes(usize),
     /// Azure's health signal turns bad.
     Sickens(usize),
     /// It turns good again.
@@ -111,7 +113,7 @@ pub enum Act {
 pub fn drawn(rng: &mut Rng) -> (Act, Option<Act>) {
     use Act::*;
     let one = rng.usize(0..64);
-    match rng.u8(0..36) {
+    match rng.u8(0..38) {
         0 | 1 => (Reboots(one), None),
         2 => (Installs(one), None),
         3 => (Stops(one), Some(Starts(one))),
@@ -143,6 +145,7 @@ pub fn drawn(rng: &mut Rng) -> (Act, Option<Act>) {
         31 | 32 => (Kills, None),
         33 => (Freezes(rng.u64(1..=6), rng.u64(1..=90)), None),
         34 => (Upgrades, None),
+        35 | 36 => (Vetoes(one), None),
         _ => {
             let minutes = [-1440, -60, -1, 1, 60, 1440][rng.usize(0..6)];
             (Skews(minutes), Some(Skews(0)))
@@ -159,7 +162,7 @@ impl Act {
             Stops(_) | Disconnects(_) | Deletes(_) | Recreates(_) | Sickens(_) => {
                 Some(Class::MachineChanged)
             }
-            Hangs(_) | Fails(_) => Some(Class::StuckOperation),
+            Hangs(_) | Fails(_) | Vetoes(_) => Some(Class::StuckOperation),
             Suspends | Observes | Pauses | Aborts | Excludes(_) | Retries(_) | Narrows | Widens
             | Shifts | DeletesWindow | DeletesRun(_) | DeletesFleet => Some(Class::Edited),
             DeletesLease | Freezes(..) | Upgrades => Some(Class::TwoLeaders),
@@ -237,7 +240,8 @@ impl Act {
         let azure = &stage.rehearsal.azure;
         let (Reboots(one) | Installs(one) | Stops(one) | Starts(one) | Disconnects(one)
         | Reconnects(one) | Deletes(one) | Recreates(one) | Hangs(one) | Fails(one)
-        | Sickens(one) | Recovers(one) | Sets(one) | Claims(one) | Unclaims(one)) = self
+        | Vetoes(one) | Sickens(one) | Recovers(one) | Sets(one) | Claims(one)
+        | Unclaims(one)) = self
         else {
             return;
         };
@@ -256,6 +260,7 @@ impl Act {
             Recreates(_) => azure.recreate(&id),
             Hangs(_) => azure.hang(&id),
             Fails(_) => azure.fail_next_install(&id, "0x80070643", "the package failed"),
+            Vetoes(_) => azure.keep_up(&id),
             Sickens(_) => azure.set_health(&id, Some(Health::Unavailable)),
             Recovers(_) => azure.set_health(&id, None),
             Sets(_) => azure.foreign_settings(&id, &json!({"assessmentMode": "ImageDefault"})),

@@ -10,7 +10,7 @@ const GRAPH_LAGS: [u32; 3] = [1, 8, 30];
 const LOG_DELAYS: [u32; 3] = [2, 8, 15];
 
 /// How many values each switch has, in the order in which [`of`] reads them.
-const SWITCHES: [usize; 12] = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3];
+const SWITCHES: [usize; 13] = [2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 2];
 
 /// A value for each switch.
 type Row = [usize; SWITCHES.len()];
@@ -38,6 +38,7 @@ fn of(row: &Row) -> Assumptions {
         tags,
         lag,
         delay,
+        rerun,
     ] = *row;
     Assumptions {
         second_operation: [SecondOperation::Refused, SecondOperation::Queued][second],
@@ -60,6 +61,7 @@ fn of(row: &Row) -> Assumptions {
         // How much one query may ask for changes what an inventory costs, not what it tells.
         graph_remote_tables: 1,
         activity_log_delay_minutes: LOG_DELAYS[delay],
+        repeated_run_command_runs: rerun == 0,
     }
 }
 

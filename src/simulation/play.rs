@@ -141,6 +141,7 @@ async fn rehearse(
         assumptions: own.assumptions.clone(),
         timings: own.timings.clone(),
         tenure: own.tenure,
+        run_commands: own.run_commands,
         replay,
     };
     let rehearsal = Rehearsal::in_weather(options, Some(Arc::clone(&weather))).await;

@@ -23,6 +23,9 @@ const ACTS_MAX: usize = 8;
 /// The most spells.
 const SPELLS_MAX: usize = 3;
 
+/// The place of the server among the three machines of the plain rollout, by their ids.
+const SERVER: usize = 2;
+
 /// A time of the year with something of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum Season {
@@ -94,6 +97,8 @@ pub struct Scenario {
     pub timings: Timings,
     /// How long leadership holds.
     pub tenure: Tenure,
+    /// Whether the operator may run scripts in guests.
+    pub run_commands: bool,
     /// Whether there are two replicas.
     pub is_doubled: bool,
     /// The weather.
@@ -123,6 +128,7 @@ impl Scenario {
         }
         let manifests = vec![policy(&mut rng), night(&mut rng, season), fleet(&mut rng)];
         let tenure = tenure(&mut rng);
+        let run_commands = rng.u8(0..3) > 0;
         let is_doubled = rng.u8(0..3) == 0;
         let forecast = forecast(&mut rng, begins, calm_from);
         let acts = acts(&mut rng, begins, calm_from);
@@ -137,6 +143,7 @@ impl Scenario {
             assumptions: rows[row].clone(),
             timings,
             tenure,
+            run_commands,
             is_doubled,
             forecast,
             acts,
@@ -144,7 +151,8 @@ impl Scenario {
     }
 
     /// Makes the one rollout in which everything small is tried: three machines, one baseline, no
-    /// weather but what is put in.
+    /// weather but what is put in. The server's install leaves its reboot owed, so that a script
+    /// restarts it.
     pub fn plain() -> Self {
         let mut rng = Rng::with_seed(1);
         let begins = Season::Baseline.begins() + TimeDelta::hours(26);
@@ -176,9 +184,10 @@ impl Scenario {
                 duration: Duration::from_secs(60 * 60),
                 renew_every: Duration::from_secs(30 * 60),
             },
+            run_commands: true,
             is_doubled: false,
             forecast: Forecast::calm(begins),
-            acts: Vec::new(),
+            acts: vec![(begins + TimeDelta::minutes(1), Act::Vetoes(SERVER))],
         }
     }
 

@@ -157,6 +157,7 @@ fn kind(method: &Method, path: &str) -> &'static str {
         "POST" if ends("/installpatches") => "install",
         "POST" if ends("/assesspatches") => "assess",
         "POST" if ends("/restart") => "restart",
+        "PUT" | "GET" | "DELETE" if path.contains("/runcommands/") => "run_command",
         "PUT" | "PATCH" => "settings",
         "GET" if path.contains("/microsoft.insights/") => "activity_log",
         "GET" if path.contains("operation") => "operation",
@@ -241,6 +242,9 @@ mod tests {
             ("POST", format!("{vm}/assessPatches"), "assess"),
             ("POST", format!("{vm}/restart"), "restart"),
             ("POST", format!("{vm}/runCommand"), "other"),
+            ("PUT", format!("{vm}/runCommands/r"), "run_command"),
+            ("GET", format!("{vm}/runCommands/r"), "run_command"),
+            ("DELETE", format!("{vm}/runCommands/r"), "run_command"),
             ("PATCH", vm.to_owned(), "settings"),
             ("GET", vm.to_owned(), "read"),
             (

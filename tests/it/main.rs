@@ -16,6 +16,7 @@ mod planted;
 mod protocol;
 mod rehearsal;
 mod rights;
+mod scripts;
 mod served;
 mod simulation;
 mod status;

@@ -124,6 +124,7 @@ pub(crate) fn options(seed: u64, epoch: DateTime<Utc>, manifests: &[&str]) -> Op
             duration: Duration::from_secs(10 * 60),
             renew_every: Duration::from_secs(5 * 60),
         },
+        run_commands: false,
         replay: format!("cargo test --test it rehearsal # seed {seed}"),
     }
 }

@@ -59,6 +59,7 @@ impl Assumptions {
             graph_remote_tables,
             activity_log_delay_minutes,
             tags_patch,
+            repeated_run_command_runs,
         } = self;
         let second = match second_operation {
             SecondOperation::Refused => "refused",
@@ -99,6 +100,7 @@ impl Assumptions {
             ),
             minutes("activity-log-delay-minutes", activity_log_delay_minutes),
             ("tags-patch", tags.to_owned(), TAGS),
+            switch("repeated-run-command-runs", repeated_run_command_runs),
         ]
     }
 
@@ -170,6 +172,7 @@ impl Assumptions {
                     _ => return None,
                 }
             }
+            "repeated-run-command-runs" => self.repeated_run_command_runs = value.parse().ok()?,
             _ => return None,
         }
         Some(())

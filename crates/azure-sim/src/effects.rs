@@ -53,6 +53,13 @@ pub enum What {
         /// What became of the reboot.
         reboot: RebootStatus,
     },
+    /// A run command's script ended, or was given up.
+    ScriptEnded {
+        /// Who asked for it.
+        by: Actor,
+        /// Whether the guest is going to restart because of it.
+        restarts: bool,
+    },
     /// A KB was installed and takes effect at the next reboot.
     KbStaged {
         /// Digits only.
@@ -142,6 +149,8 @@ pub struct Call {
     pub maximum_minutes: Option<i64>,
     /// `excludeKbsRequiringReboot` of an install.
     pub exclude_reboot: bool,
+    /// The script of a run command.
+    pub script: Option<String>,
 }
 
 /// Says what a call asked for.
@@ -158,8 +167,10 @@ pub enum CallOperation {
     Update,
     /// A write of the licence profile.
     Licence,
-    /// A run command.
+    /// A run command is put.
     RunCommand,
+    /// A run command is deleted.
+    RunCommandDeletion,
 }
 
 /// Says who did something.

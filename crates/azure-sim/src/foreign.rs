@@ -108,6 +108,12 @@ impl AzureSim {
         self.alter(id, |machine| machine.hang_next = true);
     }
 
+    /// Makes the next reboot that an install wants not come about, as when something in the guest
+    /// vetoes it: the install ends well, and its reboot as failed.
+    pub fn keep_up(&self, id: &str) {
+        self.alter(id, |machine| machine.keep_up_next = true);
+    }
+
     /// Makes the next install on a machine fail as a whole with this code and message.
     pub fn fail_next_install(&self, id: &str, code: &str, message: &str) {
         let error = PatchError {

@@ -167,6 +167,17 @@ impl World {
         let in_time = self
             .time_left(key, request)
             .is_none_or(|left| left >= LEFT_BEFORE_REBOOT);
+        let vetoed = wanted
+            && in_time
+            && self
+                .machines
+                .get_mut(key)
+                .is_some_and(|machine| std::mem::take(&mut machine.keep_up_next));
+        if vetoed {
+            self.set_reboot(key, RebootStatus::Failed);
+            self.conclude(key, job);
+            return;
+        }
         if wanted && in_time {
             self.set_reboot(key, RebootStatus::Started);
             self.set_phase(key, Phase::Rebooting);

@@ -82,6 +82,8 @@ pub struct Assumptions {
     pub activity_log_delay_minutes: u32,
     /// Whether tags in a PATCH replace all tags or are merged by name. Default: merged.
     pub tags_patch: TagsPatch,
+    /// Whether a run command that is put again as it stands runs again. Default: true.
+    pub repeated_run_command_runs: bool,
 }
 
 impl Default for Assumptions {
@@ -100,6 +102,7 @@ impl Default for Assumptions {
             graph_remote_tables: 1,
             activity_log_delay_minutes: 2,
             tags_patch: TagsPatch::Merge,
+            repeated_run_command_runs: true,
         }
     }
 }

@@ -87,6 +87,7 @@ impl World {
         guest.since = now;
         guest.boot_time = now;
         guest.boot_count += 1;
+        guest.shuts_down_at = None;
         let pending = std::mem::take(&mut guest.pending);
         let mut done = Vec::new();
         for (kb, mut waiting) in pending {

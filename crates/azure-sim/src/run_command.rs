@@ -1,9 +1,11 @@
 //! Runs scripts in guests, as far as the emulator knows them. Must never guess: a script it does
 //! not know fails, so that no client builds on an answer nobody gave.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::effects::{Actor, RebootCause};
+use crate::effects::{Actor, RebootCause, What};
 use crate::machine::Machine;
 use crate::options::Minutes;
 use crate::patches::PatchError;
@@ -18,12 +20,28 @@ const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 #[derive(Debug, Clone)]
 pub(crate) struct RunCommand {
     pub(crate) name: String,
-    pub(crate) script: String,
+    pub(crate) order: Order,
     pub(crate) operation: String,
     pub(crate) by: Actor,
     pub(crate) created: DateTime<Utc>,
     pub(crate) expires: DateTime<Utc>,
     pub(crate) outcome: Option<ScriptOutcome>,
+}
+
+/// A script and what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) script: String,
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// What a guest does with a script.
+struct Done {
+    exit_code: i32,
+    output: String,
+    error: String,
+    /// How long the guest waits before it restarts, if it is told to.
+    restarts_in: Option<TimeDelta>,
 }
 
 /// How a script ended.
@@ -41,7 +59,7 @@ impl World {
         &mut self,
         key: &str,
         name: &str,
-        script: String,
+        order: Order,
         operation: &str,
         by: Actor,
     ) {
@@ -52,7 +70,7 @@ impl World {
         };
         let command = RunCommand {
             name: name.to_owned(),
-            script,
+            order,
             operation: operation.to_owned(),
             by,
             created: now,
@@ -80,16 +98,15 @@ impl World {
             return;
         }
         let reachable = machine.reachable();
-        let (exit_code, output, error) = if reachable {
-            answer(machine, &command.script)
-        } else {
-            timed_out()
+        let done = match reachable {
+            true => answer(machine, &command.order, now),
+            false => timed_out(),
         };
         let outcome = ScriptOutcome {
             at: now,
-            exit_code,
-            output,
-            error,
+            exit_code: done.exit_code,
+            output: done.output,
+            error: done.error,
         };
         if let Some(command) = self
             .machines
@@ -103,10 +120,65 @@ impl World {
             message: "The machine's agent did not take up the operation in time.".to_owned(),
         });
         self.close_operation(operation, None, failed);
-        if reachable && restarts(&command.script) {
-            self.reboot_from_outside(key, restart_cause(command.by));
+        let ended = What::ScriptEnded {
+            by: command.by.clone(),
+            restarts: done.restarts_in.is_some(),
+        };
+        self.effect(key, ended);
+        if let Some(delay) = done.restarts_in {
+            self.shut_down_in(key, delay, restart_cause(command.by));
         }
         self.touch(key);
+    }
+
+    /// Has a guest restart after a while, as `shutdown.exe /r /t` does: of two the first counts.
+    fn shut_down_in(&mut self, key: &str, delay: TimeDelta, cause: RebootCause) {
+        let at = self.now + delay;
+        let Some(machine) = self.machines.get_mut(key) else {
+            return;
+        };
+        if machine.guest.shuts_down_at.is_some() {
+            return;
+        }
+        machine.guest.shuts_down_at = Some(at);
+        let due = Event::ShutsDown {
+            machine: key.to_owned(),
+            cause,
+        };
+        self.schedule(at, due);
+    }
+
+    /// Restarts a guest whose time has come, unless it booted since.
+    pub(crate) fn shut_down(&mut self, key: &str, cause: RebootCause) {
+        let now = self.now;
+        let machine = self.machines.get_mut(key);
+        let due = machine.is_some_and(|machine| {
+            let due = machine.guest.shuts_down_at == Some(now);
+            if due {
+                machine.guest.shuts_down_at = None;
+            }
+            due
+        });
+        if due {
+            self.reboot_from_outside(key, cause);
+        }
+    }
+
+    /// Ends what a run command had begun that is deleted.
+    pub(crate) fn forget_script(&mut self, key: &str, command: &RunCommand) {
+        if command.outcome.is_some() {
+            return;
+        }
+        let cancelled = PatchError {
+            code: "Canceled".to_owned(),
+            message: "The run command was deleted.".to_owned(),
+        };
+        self.close_operation(&command.operation, None, Some(cancelled));
+        let ended = What::ScriptEnded {
+            by: command.by.clone(),
+            restarts: false,
+        };
+        self.effect(key, ended);
     }
 }
 
@@ -133,42 +205,75 @@ fn restart_cause(by: Actor) -> RebootCause {
     }
 }
 
-fn restarts(script: &str) -> bool {
+/// Gives how long a script that restarts its guest has it wait; none for any other script.
+/// `shutdown.exe` waits for 30 seconds unless it is told otherwise.
+fn restarts_in(script: &str) -> Option<TimeDelta> {
     let script = script.to_lowercase();
-    script.contains("restart-computer") || script.contains("shutdown /r")
+    if script.contains("restart-computer") {
+        return Some(TimeDelta::zero());
+    }
+    let mut words = script.split_whitespace();
+    words.find(|word| matches!(*word, "shutdown" | "shutdown.exe"))?;
+    let words: Vec<&str> = words.collect();
+    if !words.contains(&"/r") {
+        return None;
+    }
+    let after = words.iter().position(|word| *word == "/t");
+    let seconds = after.and_then(|at| words.get(at + 1)?.parse().ok());
+    Some(TimeDelta::seconds(seconds.unwrap_or(30)))
 }
 
-fn timed_out() -> (i32, String, String) {
-    (
-        1,
-        String::new(),
-        "The agent could not be reached.".to_owned(),
-    )
+fn timed_out() -> Done {
+    said(1, "", "The agent could not be reached.")
+}
+
+fn said(exit_code: i32, output: &str, error: &str) -> Done {
+    Done {
+        exit_code,
+        output: output.to_owned(),
+        error: error.to_owned(),
+        restarts_in: None,
+    }
 }
 
 /// Answers the scripts the emulator knows, by a word each must hold.
-fn answer(machine: &Machine, script: &str) -> (i32, String, String) {
-    let text = script.to_lowercase();
+fn answer(machine: &Machine, order: &Order, now: DateTime<Utc>) -> Done {
+    let text = order.script.to_lowercase();
     let guest = &machine.guest;
-    let output = if restarts(script) {
-        String::new()
-    } else if text.contains("lastbootuptime") {
-        guest.boot_time.to_rfc3339_opts(SecondsFormat::Secs, true)
-    } else if text.contains("virtualizationbasedsecuritystatus") {
-        if guest.vbs {
-            "2".to_owned()
-        } else {
-            "0".to_owned()
-        }
-    } else if text.contains("get-hotfix") {
+    if let Some(delay) = restarts_in(&order.script) {
+        return restart(machine, order, delay, now);
+    }
+    if text.contains("lastbootuptime") {
+        let boot = guest.boot_time.to_rfc3339_opts(SecondsFormat::Secs, true);
+        return said(0, &boot, "");
+    }
+    if text.contains("virtualizationbasedsecuritystatus") {
+        return said(0, if guest.vbs { "2" } else { "0" }, "");
+    }
+    if text.contains("get-hotfix") {
         let kbs: Vec<String> = guest.installed.keys().map(|kb| format!("KB{kb}")).collect();
-        kbs.join("\n")
-    } else {
-        return (
-            1,
-            String::new(),
-            "The script is not known to this emulator.".to_owned(),
-        );
-    };
-    (0, output, String::new())
+        return said(0, &kbs.join("\n"), "");
+    }
+    said(1, "", "The script is not known to this emulator.")
+}
+
+/// Obeys a script that restarts its guest. One that names `$NotAfter` looks at the clock first,
+/// one that names `RebootRequired` at what waits for a reboot.
+fn restart(machine: &Machine, order: &Order, delay: TimeDelta, now: DateTime<Utc>) -> Done {
+    if order.script.contains("$NotAfter") {
+        let end = order.parameters.get("NotAfter");
+        let Some(end) = end.and_then(|text| text.parse::<DateTime<Utc>>().ok()) else {
+            return said(1, "", "String was not recognized as a valid DateTime.");
+        };
+        if now > end {
+            return said(3, "", "too late: the window is over");
+        }
+    }
+    if order.script.contains("RebootRequired") && machine.guest.pending.is_empty() {
+        return said(0, "no reboot is owed", "");
+    }
+    Done {
+        restarts_in: Some(delay),
+        ..said(0, "restarting", "")
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::activity::ActivityLog;
-use crate::effects::{Actor, Effect, What};
+use crate::effects::{Actor, Effect, RebootCause, What};
 use crate::entra::Entra;
 use crate::graph::GraphHistory;
 use crate::http::KeptAnswer;
@@ -47,6 +47,8 @@ pub(crate) enum Event {
         name: String,
         operation: String,
     },
+    /// A guest that was told to restart goes down.
+    ShutsDown { machine: String, cause: RebootCause },
     /// An operation without a job has had its time.
     OperationEnds { id: String },
     /// A setting that takes its time shows its result; for Resource Graph alone.
@@ -167,6 +169,7 @@ impl World {
             } => {
                 self.script_due(&machine, &name, &operation);
             }
+            Event::ShutsDown { machine, cause } => self.shut_down(&machine, cause),
             Event::OperationEnds { id } => self.close_operation(&id, None, None),
             Event::Settles { machine } => self.touch(&machine),
         }

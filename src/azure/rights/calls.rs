@@ -186,6 +186,24 @@ pub const CALLS: &[Call] = &[
         "Microsoft.AzureStackHCI/virtualMachineInstances/restart/action",
     ),
     request(
+        "run_command.rs",
+        "PUT",
+        in_group!("Microsoft.HybridCompute/machines/*/runCommands/*"),
+        "Microsoft.HybridCompute/machines/runCommands/write",
+    ),
+    request(
+        "run_command.rs",
+        "GET",
+        in_group!("Microsoft.HybridCompute/machines/*/runCommands/*"),
+        "Microsoft.HybridCompute/machines/runCommands/read",
+    ),
+    request(
+        "run_command.rs",
+        "DELETE",
+        in_group!("Microsoft.HybridCompute/machines/*/runCommands/*"),
+        "Microsoft.HybridCompute/machines/runCommands/delete",
+    ),
+    request(
         "operation.rs",
         "GET",
         "/subscriptions/*/providers/Microsoft.Compute/locations/*/operations/*",

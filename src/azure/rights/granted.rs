@@ -230,4 +230,25 @@ pub const RIGHTS: &[Right] = &[
         "the physical zone behind a zone number",
         "all zones of a region count as one",
     ),
+    right(
+        "Microsoft.HybridCompute/machines/runCommands/write",
+        Role::RunCommand,
+        Source::Permissions,
+        "restarting, by a script in its guest, an Arc server whose install left its reboot owed",
+        "the restart is refused, and its reboot stays owed until the next window",
+    ),
+    right(
+        "Microsoft.HybridCompute/machines/runCommands/read",
+        Role::RunCommand,
+        Source::Permissions,
+        "whether that script ran, and whether a restart whose answer was lost arrived",
+        "the server is held until an assessment shows that its reboot is settled",
+    ),
+    right(
+        "Microsoft.HybridCompute/machines/runCommands/delete",
+        Role::RunCommand,
+        Source::Permissions,
+        "deleting the run command that a restart leaves behind",
+        "it stays on the server, of which Azure keeps 25 at most",
+    ),
 ];

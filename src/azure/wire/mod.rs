@@ -9,6 +9,7 @@ pub mod error;
 pub mod graph;
 pub mod local;
 pub mod locations;
+pub mod run_command;
 pub mod vm;
 
 /// Compute: the version of the official examples in use (azure.md §1; first with etags is
@@ -18,6 +19,10 @@ pub const API_COMPUTE: &str = "2024-11-01";
 /// HybridCompute machines and licence profiles: stable, same shapes as the examples of
 /// 2025-09-16-preview (azure.md §2, unverified there).
 pub const API_HYBRID: &str = "2025-01-13";
+
+/// Run commands of HybridCompute machines: in preview, the version of the official example
+/// (azure.md §2).
+pub const API_HYBRID_SCRIPTS: &str = "2025-09-16-preview";
 
 /// Azure Local virtual machine instances (azure.md §3).
 pub const API_LOCAL: &str = "2024-01-01";

@@ -13,12 +13,12 @@ use crate::controller::Shell;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
 use crate::domain::clearance::{READING_AGE_MAX, clearance};
-use crate::domain::command::{Command, InstallOrder, RequestId};
+use crate::domain::command::{Command, InstallOrder, RequestId, RestartOrder};
 use crate::domain::due::Action;
 use crate::domain::enrolment::ClaimIdentity;
 use crate::domain::evidence::{LastActivity, Operation, Reading};
-use crate::domain::machine::{Health, MachineId};
-use crate::domain::permission::maximum_duration;
+use crate::domain::machine::{Health, MachineId, MachineKind};
+use crate::domain::permission::{last_start, maximum_duration};
 use crate::domain::plan::{Note, RunKey};
 use crate::domain::run::follow::{refused, unsent};
 use crate::domain::run::{Progress, Run, Step, StepReason};
@@ -296,6 +296,13 @@ async fn command(
     let another = RequestId(String::new());
     let request = planted::pick(Bug::AnotherRequestId, request, another);
     let sent = match intent.command {
+        Command::Restart if machine.kind == MachineKind::ArcServer => {
+            let order = RestartOrder {
+                location: machine.placement.region.clone(),
+                not_after: last_start(terms, until),
+            };
+            cloud.restart_by_script(&machine.id, &order, request).await
+        }
         Command::Restart => cloud.restart(&machine.id, machine.kind, request).await,
         Command::Stage | Command::Finish => {
             let Some(maximum_duration) = maximum_duration(terms, until, now) else {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
 use super::pace::Served;
+use super::scripts::Cleared;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::lease::Leadership;
@@ -44,6 +45,8 @@ pub struct Rests {
     assessed: BTreeMap<MachineId, (DateTime<Utc>, bool)>,
     /// Whose turn it is where a bucket has not enough for all.
     pub(super) served: Served,
+    /// Which run commands were deleted.
+    pub(super) cleared: Cleared,
 }
 
 impl Rests {

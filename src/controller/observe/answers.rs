@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
 
 use crate::azure::{Cloud, OperationState};
+use crate::domain::command::Command;
 use crate::domain::evidence::{Answer, Question};
-use crate::domain::machine::MachineId;
+use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::snapshot::Inventory;
 
 /// Questions asked at the same time.
@@ -81,10 +82,17 @@ pub(super) async fn answers(
                     .read(&id, kind)
                     .await
                     .map(|reading| Answer::Reading(Box::new(reading))),
-                Question::Log { request, since } => cloud
-                    .evidence(&id, request, since, now)
-                    .await
-                    .map(Answer::Log),
+                Question::Log {
+                    command,
+                    request,
+                    since,
+                } => match (command, kind) {
+                    (Command::Restart, MachineKind::ArcServer) => {
+                        cloud.evidence_of_restart(&id, request, since, now).await
+                    }
+                    _ => cloud.evidence(&id, request, since, now).await,
+                }
+                .map(Answer::Log),
             };
             match answer {
                 Ok(answer) => Some((id, answer)),

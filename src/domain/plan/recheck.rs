@@ -54,6 +54,7 @@ impl<'a> Recheck<'a> {
             namespace,
             domain: in_order(domain),
             outlooks: outlooks(domain, snapshot, &owners(snapshot, now), now),
+            run_commands: snapshot.run_commands,
             now,
         };
         judge_rollouts(&mut pass, snapshot);

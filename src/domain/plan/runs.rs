@@ -203,6 +203,7 @@ fn sight<'a>(
         }),
         last_start: last_start(&run.terms, until),
         earlier_attempts: earlier,
+        run_commands: pass.run_commands,
     }
 }
 

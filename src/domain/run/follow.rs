@@ -13,12 +13,12 @@ use super::{
     StepReason, Terms,
 };
 use crate::domain::command::Command;
-use crate::domain::evidence::{Answer, LogEvidence, OperationState, Outcome, Question};
+use crate::domain::evidence::{Answer, LogEvidence, Operation, OperationState, Outcome, Question};
 use crate::domain::machine::{Health, InstallRecord, InstallStatus, Machine, MachineKind};
 use crate::domain::snapshot::INVENTORY_AGE_MAX;
 use crate::planted::{self, Bug};
 
-use self::verdict::{judge, restarted, settled_after, verifying};
+use self::verdict::{NO_RUN_COMMAND, can_restart, judge, restarted, settled_after, verifying};
 
 /// After this long without a trace, a command to a VM that Azure's log does not show never
 /// arrived (design: the late horizon).
@@ -68,6 +68,8 @@ pub struct Sight<'a> {
     /// Disruptive commands that this incarnation may have accepted for this release in earlier
     /// runs.
     pub earlier_attempts: u32,
+    /// Whether the installation lets scripts run in guests.
+    pub run_commands: bool,
 }
 
 /// What comes next for a machine.
@@ -96,6 +98,7 @@ pub fn question(
         Step::Starting | Step::Unknown => match progress.reason {
             Some(StepReason::NotHealthy) => Some(Question::Reading),
             None | Some(StepReason::OutcomeUnknown) => Some(Question::Log {
+                command: progress.command.unwrap_or_else(|| terms.first_command()),
                 request: progress.request.clone()?,
                 since: progress.intent_at?,
             }),
@@ -268,6 +271,9 @@ fn planned(
         };
         return skip(progress, now, StepReason::AlreadyCurrent, text);
     }
+    if follows_a_finish && !can_restart(machine.kind, sight) {
+        return fail(progress, now, StepReason::RebootOwed, NO_RUN_COMMAND);
+    }
     if now > sight.last_start {
         let (why, text) = if follows_a_finish {
             (
@@ -362,9 +368,8 @@ fn unknown(
         return Next::Stay("held until there is evidence, or a request lets go of it".to_owned());
     }
     match sight.answer {
-        Some(Answer::Log(LogEvidence::Accepted { .. })) => {
-            let text = "Azure's activity log shows the command";
-            Next::Become(progress.at(Step::Running, now, None, text))
+        Some(Answer::Log(LogEvidence::Accepted { operation, .. })) => {
+            Next::Become(arrived(progress, operation.as_ref(), now))
         }
         Some(Answer::Log(LogEvidence::Refused { status, .. })) => {
             let text = format!("Azure's activity log shows the command as {status}");
@@ -390,6 +395,18 @@ fn unknown(
             ))
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
+    }
+}
+
+/// Follows a command that turned out to have arrived.
+fn arrived(progress: &Progress, operation: Option<&Operation>, now: DateTime<Utc>) -> Progress {
+    let text = match operation {
+        None => "Azure's activity log shows the command",
+        Some(_) => "Azure shows the command itself",
+    };
+    Progress {
+        operation: operation.or(progress.operation.as_ref()).cloned(),
+        ..progress.at(Step::Running, now, None, text)
     }
 }
 
@@ -493,7 +510,7 @@ fn running(
     match sight.answer {
         Some(Answer::Operation(OperationState::Ended(outcome))) => {
             if progress.command == Some(Command::Restart) {
-                return restarted(progress, outcome, now);
+                return restarted(machine.kind, progress, outcome, now);
             }
             // Arc's result carries no list of patches, and an Azure-AsyncOperation may end
             // without any result; the install record tells (azure.md §0.6, §5).

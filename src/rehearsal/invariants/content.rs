@@ -4,6 +4,7 @@ use azure_sim::{Actor, What};
 
 use super::{Fault, Invariant};
 use crate::api::HotpatchRun;
+use crate::azure::RESTART_SCRIPT;
 use crate::rehearsal::truth::{Sent, request_of};
 use crate::rehearsal::world::World;
 
@@ -59,6 +60,9 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
             format!("vmId {}", sent.incarnation),
         ));
     }
+    if sent.call.operation == azure_sim::CallOperation::RunCommand {
+        return script(world, sent);
+    }
     if sent.call.operation != azure_sim::CallOperation::Install {
         return Ok(2);
     }
@@ -74,6 +78,20 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
     if !pinned {
         let text = "an install pinned to KBs";
         let found = format!("classifications {:?}", sent.call.classifications);
+        return Err(Fault::on(&sent.machine, text, found));
+    }
+    Ok(4)
+}
+
+/// Checks that a script is the one that restarts, where scripts may run at all.
+fn script(world: &World, sent: &Sent) -> Result<u64, Fault> {
+    if !world.run_commands {
+        let text = "no script where the installation allows none";
+        return Err(Fault::on(&sent.machine, text, "a run command"));
+    }
+    if sent.call.script.as_deref() != Some(RESTART_SCRIPT) {
+        let text = "only the script that restarts a machine which owes a reboot";
+        let found = format!("{:?}", sent.call.script);
         return Err(Fault::on(&sent.machine, text, found));
     }
     Ok(4)

@@ -153,6 +153,14 @@ impl World {
                 self.truth(effect).down_since = Some(effect.at);
             }
             What::RebootEnded { .. } => self.rebooted(effect),
+            What::ScriptEnded {
+                by,
+                restarts: false,
+            } => {
+                if let Some(request) = request_of(by, &operator) {
+                    self.end(&request, effect.at);
+                }
+            }
             What::InstallEnded { activity, by, .. } => {
                 self.truth(effect).installs.remove(activity);
                 if let Some(request) = request_of(by, &operator) {
@@ -166,7 +174,7 @@ impl World {
             What::Deleted | What::Recreated => self.end_on(effect, |_| true),
             // A hung guest that somebody starts has had its restart.
             What::BecameHealthy => {
-                self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+                self.end_on(effect, Sent::is_restart);
             }
             _ => {}
         }
@@ -247,7 +255,7 @@ impl World {
         self.truth(effect);
         if !matches!(
             call.operation,
-            CallOperation::Install | CallOperation::Restart
+            CallOperation::Install | CallOperation::Restart | CallOperation::RunCommand
         ) {
             return;
         }
@@ -284,7 +292,7 @@ impl World {
             .find(|own| own.machine == effect.machine_id);
         let Some(reboot) = last else { return };
         reboot.ended = Some(effect.at);
-        self.end_on(effect, |own| own.call.operation == CallOperation::Restart);
+        self.end_on(effect, Sent::is_restart);
     }
 
     /// Ends the commands of a machine that can no longer be under way.

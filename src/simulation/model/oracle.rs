@@ -160,6 +160,7 @@ impl Oracle {
         Snapshot {
             catalogue: Arc::clone(&self.catalogue),
             cluster_uid: CLUSTER.to_owned(),
+            run_commands: false,
             domains: BTreeMap::from([(NAMESPACE.to_owned(), domain)]),
             sees_every_fleet: true,
         }
@@ -245,7 +246,10 @@ fn answer(sight: &Sight, number: usize, question: &Question) -> Option<Answer> {
                 Word::Absent => LogEvidence::Absent {
                     searched_until: now,
                 },
-                Word::Accepted => LogEvidence::Accepted { at },
+                Word::Accepted => LogEvidence::Accepted {
+                    at,
+                    operation: None,
+                },
                 Word::Refused => LogEvidence::Refused {
                     at,
                     status: "Failed".to_owned(),

@@ -4,6 +4,7 @@
 use hotpatch_operator::azure::wire::arc::{ArcMachine, LicenceProfile};
 use hotpatch_operator::azure::wire::graph::{Answer, Resource};
 use hotpatch_operator::azure::wire::local::Instance;
+use hotpatch_operator::azure::wire::run_command::RunCommand;
 use hotpatch_operator::azure::wire::vm::{InstanceView, PatchResult, Vm};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -235,6 +236,24 @@ fn an_azure_local_instance_parses() {
 }
 
 #[test]
+fn a_run_command_parses() {
+    let command: RunCommand = parse("MachineRunCommands_CreateOrUpdate", "201");
+    assert_eq!(command.location.as_deref(), Some("eastus2"));
+    let properties = command.properties.unwrap();
+    assert_eq!(properties.provisioning_state.as_deref(), Some("Creating"));
+    assert_eq!(properties.timeout_in_seconds, Some(3600));
+    assert_eq!(properties.async_execution, Some(false));
+    let script = properties.source.unwrap().script;
+    assert_eq!(script.as_deref(), Some("Write-Host Hello World!"));
+    let parameters = properties.parameters.unwrap();
+    assert_eq!(parameters[1].name, "param2");
+    assert_eq!(parameters[1].value, "value2");
+    let of_vm: RunCommand = parse("VirtualMachineRunCommands_Get", "200");
+    let state = of_vm.properties.unwrap().provisioning_state;
+    assert_eq!(state.as_deref(), Some("Succeeded"));
+}
+
+#[test]
 fn a_page_of_resource_graph_parses() {
     let page: Answer<Vec<Resource>> = parse("ResourceGraph_Resources_Basic", "200");
     assert_eq!((page.total_records, page.count), (Some(3), Some(3)));
@@ -276,7 +295,7 @@ fn within(ours: &Value, official: &Value, place: &str) -> usize {
 type Trip = (&'static str, &'static str, fn(&Value) -> Value);
 
 /// Every body of every document that the client reads.
-const TRIPS: [Trip; 20] = [
+const TRIPS: [Trip; 25] = [
     (
         "LicenseProfiles_CreateOrUpdate",
         "200",
@@ -289,6 +308,16 @@ const TRIPS: [Trip; 20] = [
     ),
     ("LicenseProfiles_Get", "200", trip::<LicenceProfile>),
     ("LicenseProfiles_Update", "200", trip::<LicenceProfile>),
+    (
+        "MachineRunCommands_CreateOrUpdate",
+        "200",
+        trip::<RunCommand>,
+    ),
+    (
+        "MachineRunCommands_CreateOrUpdate",
+        "201",
+        trip::<RunCommand>,
+    ),
     ("Machines_AssessPatches", "200", trip::<PatchResult>),
     ("Machines_Get", "200", trip::<ArcMachine>),
     ("Machines_InstallPatches", "200", trip::<PatchResult>),
@@ -313,6 +342,17 @@ const TRIPS: [Trip; 20] = [
         "200",
         trip::<Instance>,
     ),
+    (
+        "VirtualMachineRunCommands_CreateOrUpdate",
+        "200",
+        trip::<RunCommand>,
+    ),
+    (
+        "VirtualMachineRunCommands_CreateOrUpdate",
+        "201",
+        trip::<RunCommand>,
+    ),
+    ("VirtualMachineRunCommands_Get", "200", trip::<RunCommand>),
     ("VirtualMachines_AssessPatches", "200", trip::<PatchResult>),
     (
         "VirtualMachines_CreateOrUpdate_AutomaticByPlatformSettings",

@@ -322,6 +322,7 @@ fn a_style_survives_its_text() {
     for style in [
         PollStyle::AsyncOperation,
         PollStyle::Location,
+        PollStyle::RunCommand,
         PollStyle::Immediate,
     ] {
         assert_eq!(style.to_string().parse::<PollStyle>().unwrap(), style);
@@ -359,7 +360,10 @@ async fn the_log_tells_accepted_from_refused_from_absent() {
         at: at(1),
         status: word.to_owned(),
     };
-    let accepted = |minute: u32| LogEvidence::Accepted { at: at(minute) };
+    let accepted = |minute: u32| LogEvidence::Accepted {
+        at: at(minute),
+        operation: None,
+    };
     let cases = [
         (
             vec![],

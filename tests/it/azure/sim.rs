@@ -11,10 +11,10 @@ use azure_sim::{
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use hotpatch_operator::azure::transport::{HttpsTransport, Roots, SimTransport};
 use hotpatch_operator::azure::{
-    Cloud, Endpoint, Error, Inventory, LogEvidence, Operation, OperationState, Outcome, Scope,
-    Token, Transport,
+    Cloud, Endpoint, Error, Inventory, LogEvidence, Operation, OperationState, Outcome, PollStyle,
+    Scope, Token, Transport,
 };
-use hotpatch_operator::domain::command::{InstallOrder, RequestId};
+use hotpatch_operator::domain::command::{InstallOrder, RequestId, RestartOrder};
 use hotpatch_operator::domain::enrolment::{CLAIM_TAG, Change, SettingsPatch, TagChange};
 use hotpatch_operator::domain::machine::{
     ClusterUpdate, Connection, Facts, Health, Image, InstallStatus, Licence, Machine, MachineId,
@@ -77,6 +77,9 @@ both_ways! {
     an_azure_local_vm_shows_whether_its_cluster_updates_itself,
     an_install_runs_to_its_end_on_every_kind,
     a_restart_restarts_once,
+    a_script_restarts_an_arc_server_once_and_only_while_it_owes_a_reboot,
+    a_script_whose_answer_is_lost_is_found_by_its_name,
+    what_stands_in_the_way_of_a_script_is_told,
     a_second_install_is_refused_for_sure,
     a_vm_is_enrolled_and_released_however_tags_are_patched,
     a_tag_written_in_between_is_a_conflict_and_not_lost,
@@ -479,6 +482,152 @@ async fn a_restart_restarts_once(way: Way) {
             "{kind}"
         );
     }
+}
+
+/// An Arc server that owes the reboot of a baseline.
+async fn owing(world: &World) -> MachineId {
+    let behind = PatchLevel::AsOf(NaiveDate::from_ymd_opt(2025, 9, 20).unwrap());
+    let spec = ArcSpec::ws2025_standard("srv").patched(behind);
+    let text = world.sim.add_arc(spec);
+    let id = MachineId::parse(&text).unwrap();
+    world.pass(TimeDelta::minutes(5));
+    world.sim.keep_up(&text);
+    let order = offered(world, &id, MachineKind::ArcServer).await;
+    let installed = world
+        .cloud
+        .install(&id, MachineKind::ArcServer, &order, request(1));
+    let operation = installed.await.unwrap();
+    world.end(&operation).await;
+    world.pass(TimeDelta::minutes(5));
+    let owes = world.sim.machine(&text).unwrap().pending_reboot;
+    assert!(!owes.is_empty());
+    id
+}
+
+fn restart_until(not_after: DateTime<Utc>) -> RestartOrder {
+    RestartOrder {
+        location: "westeurope".to_owned(),
+        not_after,
+    }
+}
+
+async fn a_script_restarts_an_arc_server_once_and_only_while_it_owes_a_reboot(way: Way) {
+    for runs_again in [true, false] {
+        let mut options = Options::default();
+        options.assumptions.repeated_run_command_runs = runs_again;
+        let world = World::new(way, options);
+        let id = owing(&world).await;
+        let boots = || world.sim.machine(id.as_str()).unwrap().boot_count;
+        let before = boots();
+        let order = restart_until(world.now() + TimeDelta::hours(1));
+        let send = |n| world.cloud.restart_by_script(&id, &order, request(n));
+        let operation = send(2).await.unwrap();
+        assert_eq!(operation.style, PollStyle::RunCommand);
+        // The network may deliver a PUT twice: it is the same resource.
+        assert_eq!(send(2).await.unwrap(), operation);
+        let outcome = world.end(&operation).await;
+        assert_eq!(outcome.status, InstallStatus::Succeeded);
+        assert_eq!(
+            boots(),
+            before,
+            "the answer comes before the guest goes down"
+        );
+        world.pass(TimeDelta::minutes(20));
+        assert_eq!(boots(), before + 1);
+        // Late copies, and another restart, find nothing owed.
+        send(2).await.unwrap();
+        let another = send(3).await.unwrap();
+        assert_eq!(world.end(&another).await.status, InstallStatus::Succeeded);
+        world.pass(TimeDelta::minutes(20));
+        assert_eq!(boots(), before + 1);
+        world.cloud.clear_restart(&id, &request(2)).await.unwrap();
+        world.cloud.clear_restart(&id, &request(2)).await.unwrap();
+        let gone = world.cloud.operation(&operation).await.unwrap();
+        assert_eq!(gone, OperationState::Gone);
+    }
+}
+
+async fn a_script_whose_answer_is_lost_is_found_by_its_name(way: Way) {
+    let world = World::new(way, Options::default());
+    let id = owing(&world).await;
+    let since = world.now();
+    let order = restart_until(since + TimeDelta::hours(1));
+    for (fault, arrives) in [(Fault::DropBefore, false), (Fault::DropAfter, true)] {
+        let struck = std::sync::atomic::AtomicBool::new(false);
+        world
+            .sim
+            .on_call(move |call: &http::Request<bytes::Bytes>| {
+                let is_put = call.method() == http::Method::PUT;
+                let first = is_put && !struck.swap(true, std::sync::atomic::Ordering::SeqCst);
+                if first { fault.clone() } else { Fault::None }
+            });
+        let number = if arrives { 8 } else { 7 };
+        let sent = world.cloud.restart_by_script(&id, &order, request(number));
+        let lost = sent.await.unwrap_err();
+        assert!(!lost.is_sure_refusal(), "{lost}");
+        let now = world.now();
+        let found = world
+            .cloud
+            .evidence_of_restart(&id, request(number), since, now);
+        match found.await.unwrap() {
+            LogEvidence::Accepted { operation, .. } => {
+                assert!(arrives);
+                let outcome = world.end(&operation.unwrap()).await;
+                assert_eq!(outcome.status, InstallStatus::Succeeded);
+            }
+            LogEvidence::Absent { searched_until } => {
+                assert!(!arrives && searched_until == now);
+            }
+            LogEvidence::Refused { .. } => panic!("nothing was refused"),
+        }
+        world.sim.clear_hooks();
+    }
+    // Once it is deleted the Activity Log still knows of it.
+    world.pass(TimeDelta::minutes(10));
+    world.cloud.clear_restart(&id, &request(8)).await.unwrap();
+    let found = world
+        .cloud
+        .evidence_of_restart(&id, request(8), since, world.now());
+    let found = found.await.unwrap();
+    assert!(
+        matches!(
+            found,
+            LogEvidence::Accepted {
+                operation: None,
+                ..
+            }
+        ),
+        "{found:?}"
+    );
+}
+
+async fn what_stands_in_the_way_of_a_script_is_told(way: Way) {
+    let world = World::new(way, Options::default());
+    let id = owing(&world).await;
+    let before = world.sim.machine(id.as_str()).unwrap().boot_count;
+    // It waited for its machine until the window was over.
+    world.sim.disconnect(id.as_str());
+    let order = restart_until(world.now() + TimeDelta::minutes(10));
+    let waits = world.cloud.restart_by_script(&id, &order, request(4));
+    let waits = waits.await.unwrap();
+    world.pass(TimeDelta::minutes(60));
+    let running = world.cloud.operation(&waits).await.unwrap();
+    assert!(matches!(running, OperationState::Running { .. }));
+    world.sim.reconnect(id.as_str());
+    let outcome = world.end(&waits).await;
+    assert_eq!(outcome.status, InstallStatus::Failed);
+    let error = outcome.error.unwrap();
+    assert!(error.contains("exit code 3: too late"), "{error}");
+    // It never came back in time.
+    world.sim.disconnect(id.as_str());
+    let order = restart_until(world.now() + TimeDelta::hours(20));
+    let lost = world.cloud.restart_by_script(&id, &order, request(5));
+    let lost = lost.await.unwrap();
+    world.pass(TimeDelta::hours(7));
+    let outcome = world.end(&lost).await;
+    assert_eq!(outcome.status, InstallStatus::Failed);
+    let after = world.sim.machine(id.as_str()).unwrap().boot_count;
+    assert_eq!(after, before);
 }
 
 async fn a_second_install_is_refused_for_sure(way: Way) {

@@ -344,6 +344,7 @@ async fn asked_when_watching(namespace: &str) -> BTreeSet<Asked> {
             tenure: Tenure::default(),
             watched: Some(namespace.to_owned()),
             requested_by_is_enforced: true,
+            run_commands: false,
         },
     };
     let telemetry = shell.telemetry.clone();

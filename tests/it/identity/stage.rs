@@ -282,6 +282,7 @@ impl Stage {
                 tenure: Tenure::default(),
                 watched: None,
                 requested_by_is_enforced: true,
+                run_commands: false,
             },
         };
         let shutdown = tokio::time::sleep(Duration::from_secs(minutes * 60));

@@ -30,15 +30,20 @@ pub(super) fn everything_that_is_used() -> BTreeSet<String> {
 }
 
 /// A baseline on all kinds: settings and licences are changed, one answer is lost, and reboots
-/// stay owed, so that restarts follow.
+/// stay owed, so that restarts follow: of the Arc server by a script.
 async fn a_baseline(used: &Arc<Mutex<BTreeSet<String>>>) {
     let mut options = options(1, EVE.parse().unwrap(), &[QUICK, NIGHTS, FLEET]);
     options.assumptions = Assumptions {
         model_never_overrides_if_required: true,
         ..Assumptions::default()
     };
+    options.run_commands = true;
     let mut own = Rehearsal::new(options).await.unwrap();
     witness(&own.azure, used);
+    let servers = own.azure.machines().into_iter().map(|own| own.id);
+    for server in servers.filter(|id| id.ends_with("/branch-1")) {
+        own.azure.keep_up(&server);
+    }
     lose_an_answer(&own);
     let until = own.now() + TimeDelta::days(5);
     assert_eq!(own.run_until(|_, _| false, until).await, Ended::TimeUp);
@@ -47,7 +52,8 @@ async fn a_baseline(used: &Arc<Mutex<BTreeSet<String>>>) {
 }
 
 /// What a rollout seldom comes to, asked through the same port: the restart of an Azure Local VM
-/// whose reboot stayed owed, and a licence profile that is not there yet.
+/// whose reboot stayed owed, an operation of an Arc server before its records tell its end, and a
+/// licence profile that is not there yet.
 async fn a_few_by_hand(used: &Arc<Mutex<BTreeSet<String>>>) {
     let start = EVE.parse().unwrap();
     let azure = AzureSim::new(Arc::new(move || start), azure_sim::Options::default());
@@ -64,8 +70,13 @@ async fn a_few_by_hand(used: &Arc<Mutex<BTreeSet<String>>>) {
         .await
         .unwrap();
     cloud.operation(&operation).await.unwrap();
+    let server = MachineId::parse(&server).unwrap();
+    let request = RequestId("7d4f0000-0000-4000-8000-000000000002".to_owned());
+    let assessing = cloud.assess(&server, MachineKind::ArcServer, request);
+    let operation = assessing.await.unwrap();
+    cloud.operation(&operation).await.unwrap();
     let change = Change {
-        machine: MachineId::parse(&server).unwrap(),
+        machine: server,
         settings: SettingsPatch::default(),
         licence: Some(true),
         tag: TagChange::Keep,

@@ -447,6 +447,7 @@ impl Scene {
         let snapshot = Snapshot {
             catalogue: Arc::new(Catalogue::embedded().clone()),
             cluster_uid: "cluster".to_owned(),
+            run_commands: false,
             domains: BTreeMap::from([("shop".to_owned(), domain.clone())]),
         };
         (domain, plan(&snapshot, self.now))

@@ -17,7 +17,10 @@ pub(crate) fn note(world: &mut World, call: &Call, status: u16) {
     let event = ActivityEvent {
         id: 0,
         at: world.now,
-        resource_id: machine.id.clone(),
+        resource_id: match &call.child {
+            None => machine.id.clone(),
+            Some(child) => format!("{}/{child}", machine.id),
+        },
         operation: name.to_owned(),
         status: "Started",
         http_status: status,

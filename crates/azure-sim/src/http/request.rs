@@ -36,6 +36,8 @@ pub(crate) struct Call {
     body: Bytes,
     /// The machine it is addressed to, once routed.
     pub(crate) machine: Option<String>,
+    /// What it is addressed to below the machine, where that has events of its own.
+    pub(crate) child: Option<String>,
     /// What it asks for, if it acts or writes, for the effect log.
     pub(crate) note: Option<crate::effects::Call>,
     /// The operation it started.
@@ -85,6 +87,7 @@ impl Call {
             if_match: header("if-match"),
             body: request.body().clone(),
             machine: None,
+            child: None,
             note: None,
             operation: None,
             activity_name: None,

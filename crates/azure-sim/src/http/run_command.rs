@@ -1,5 +1,7 @@
 //! Answers what is asked of run commands of VMs and Arc machines (azure.md 1, 2).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::effects::CallOperation;
@@ -8,7 +10,7 @@ use crate::http::activity::accepted;
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
 use crate::machine::Machine;
-use crate::run_command::RunCommand;
+use crate::run_command::{Order, RunCommand};
 use crate::shapes::instant;
 use crate::world::World;
 
@@ -17,6 +19,7 @@ const COMMANDS_BOUND: usize = 25;
 
 /// Routes `runCommands/{name}` of a machine.
 pub(crate) fn route(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
+    call.child = Some(format!("runCommands/{name}"));
     match call.method.as_str() {
         "GET" => get(world, call, key, name),
         "PUT" => put(world, call, key, name),
@@ -45,23 +48,22 @@ fn get(world: &World, call: &Call, key: &str, name: &str) -> Answer {
     })
 }
 
+fn is_arc(world: &World, key: &str) -> bool {
+    let machine = world.machines.get(key);
+    machine.is_some_and(|machine| machine.arc().is_some())
+}
+
 fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
-    let arc = world
-        .machines
-        .get(key)
-        .is_some_and(|machine| machine.arc().is_some());
+    let arc = is_arc(world, key);
     let logged = match arc {
         true => "Microsoft.HybridCompute/machines/runCommands/write",
         false => "Microsoft.Compute/virtualMachines/runCommands/write",
     };
     call.acts(CallOperation::RunCommand, logged);
-    let body = call.json()?;
-    let Some(script) = body["properties"]["source"]["script"]
-        .as_str()
-        .map(str::to_owned)
-    else {
-        return Err(ArmError::invalid("source.script", "The script is missing."));
-    };
+    let order = order(&call.json()?)?;
+    if let Some(note) = &mut call.note {
+        note.script = Some(order.script.clone());
+    }
     let Some(machine) = world.machines.get(key) else {
         return Err(ArmError::machine_not_found(key));
     };
@@ -69,47 +71,106 @@ fn put(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
         return Err(ArmError::new(409, "GuestManagementNotEnabled")
             .saying("The machine has no guest management; operations in the guest need it."));
     }
-    let known = machine.run_commands.contains_key(name);
+    let found = machine.run_commands.get(name);
+    let same = found.filter(|own| own.order == order);
+    let again = world.options.assumptions.repeated_run_command_runs;
+    let kept = same.filter(|_| !again).map(|own| own.operation.clone());
+    let known = found.is_some();
     if !known && machine.run_commands.len() >= COMMANDS_BOUND {
         return Err(ArmError::new(409, "Conflict")
             .saying("The machine has as many run commands as it can have."));
     }
-    let provider = if arc {
-        "microsoft.hybridcompute"
-    } else {
-        "microsoft.compute"
+    let id = match kept {
+        // The same under the same name is there already: nothing runs again.
+        Some(id) => {
+            accepted(world, call, Some(&id));
+            id
+        }
+        None => {
+            let provider = match arc {
+                true => "microsoft.hybridcompute",
+                false => "microsoft.compute",
+            };
+            let id = world.open_operation(key, provider, &call.correlation);
+            accepted(world, call, Some(&id));
+            world.run_script(key, name, order, &id, call.actor(&id));
+            id
+        }
     };
-    let id = world.open_operation(key, provider, &call.correlation);
-    accepted(world, call, Some(&id));
-    world.run_script(key, name, script, &id, call.actor(&id));
     let mut reply = get(world, call, key, name)?;
     reply.status = if known { 200 } else { 201 };
-    let place = world.operations.get(&id).map(|operation| {
+    let reply = match arc {
+        true => reply
+            .with(
+                "azure-asyncoperation",
+                place(world, call, &id, "operationstatus"),
+            )
+            .with("location", place(world, call, &id, "operationresults")),
+        false => reply.with(
+            "azure-asyncoperation",
+            place(world, call, &id, "operations"),
+        ),
+    };
+    Ok(reply.with("retry-after", world.poll_after()))
+}
+
+/// Gives the address at which an operation is polled.
+fn place(world: &World, call: &Call, id: &str, kind: &str) -> String {
+    let provider = match kind {
+        "operations" => "Microsoft.Compute",
+        _ => "Microsoft.HybridCompute",
+    };
+    let place = world.operations.get(id).map(|operation| {
         let base = format!("{}/subscriptions/{}", call.origin, operation.subscription);
-        let (provider, kind) = match arc {
-            true => ("Microsoft.HybridCompute", "operationstatus"),
-            false => ("Microsoft.Compute", "operations"),
-        };
         format!(
             "{base}/providers/{provider}/locations/{}/{kind}/{id}",
             operation.location
         )
     });
     let version = call.api_version();
-    let address = format!("{}?api-version={version}", place.unwrap_or_default());
-    Ok(reply
-        .with("azure-asyncoperation", address)
-        .with("retry-after", world.poll_after()))
+    format!("{}?api-version={version}", place.unwrap_or_default())
+}
+
+/// Reads what a run command is to run.
+fn order(body: &Value) -> Result<Order, ArmError> {
+    let script = body["properties"]["source"]["script"].as_str();
+    let Some(script) = script.map(str::to_owned) else {
+        return Err(ArmError::invalid("source.script", "The script is missing."));
+    };
+    if body["location"].as_str().is_none_or(str::is_empty) {
+        return Err(ArmError::new(400, "LocationRequired")
+            .saying("The location property is required for this definition."));
+    }
+    Ok(Order {
+        script,
+        parameters: parameters(body),
+    })
+}
+
+/// Reads the parameters of a script.
+fn parameters(body: &Value) -> BTreeMap<String, String> {
+    let given = body["properties"]["parameters"].as_array();
+    let pairs = given.into_iter().flatten().filter_map(|own| {
+        let name = own["name"].as_str()?.to_owned();
+        Some((name, own["value"].as_str()?.to_owned()))
+    });
+    pairs.collect()
 }
 
 fn delete(world: &mut World, call: &mut Call, key: &str, name: &str) -> Answer {
     call.acts(
-        CallOperation::RunCommand,
-        "Microsoft.HybridCompute/machines/runCommands/delete",
+        CallOperation::RunCommandDeletion,
+        match is_arc(world, key) {
+            true => "Microsoft.HybridCompute/machines/runCommands/delete",
+            false => "Microsoft.Compute/virtualMachines/runCommands/delete",
+        },
     );
     accepted(world, call, None);
     let machine = world.machines.get_mut(key);
     let removed = machine.and_then(|machine| machine.run_commands.remove(name));
+    if let Some(command) = &removed {
+        world.forget_script(key, command);
+    }
     Ok(Reply::empty(if removed.is_some() { 200 } else { 204 }))
 }
 
@@ -123,6 +184,10 @@ fn resource(machine: &Machine, command: &RunCommand, view: bool) -> Value {
     } else {
         "Creating"
     };
+    let parameters = command.order.parameters.iter();
+    let parameters: Vec<Value> = parameters
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
     let mut out = json!({
         "name": command.name,
         "type": kind,
@@ -130,7 +195,8 @@ fn resource(machine: &Machine, command: &RunCommand, view: bool) -> Value {
         "location": machine.location,
         "properties": {
             "asyncExecution": false,
-            "source": {"script": command.script},
+            "source": {"script": command.order.script},
+            "parameters": parameters,
             "provisioningState": state,
         },
     });

@@ -16,6 +16,8 @@ pub(crate) struct Guest {
     pub(crate) since: DateTime<Utc>,
     pub(crate) boot_time: DateTime<Utc>,
     pub(crate) boot_count: u32,
+    /// When it goes down for a restart that it was told of.
+    pub(crate) shuts_down_at: Option<DateTime<Utc>>,
     pub(crate) installed: BTreeMap<String, Installed>,
     pub(crate) pending: BTreeMap<String, Pending>,
     pub(crate) dotnet: Option<NaiveDate>,

@@ -44,6 +44,8 @@ pub(crate) struct Machine {
     pub(crate) installs: Vec<InstallRecord>,
     pub(crate) fail_next: Option<PatchError>,
     pub(crate) hang_next: bool,
+    /// Whether the next reboot that an install wants does not come about.
+    pub(crate) keep_up_next: bool,
     pub(crate) health: Option<crate::views::Health>,
     pub(crate) health_since: DateTime<Utc>,
     /// Run commands by lower-cased name.

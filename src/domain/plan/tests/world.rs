@@ -213,7 +213,10 @@ impl World {
                 Answer::Operation(OperationState::Running { again_seconds: 30 })
             }
             Question::Reading => Answer::Reading(Box::new(reading(&self.machines[id]))),
-            Question::Log { since, .. } => Answer::Log(LogEvidence::Accepted { at: since }),
+            Question::Log { since, .. } => Answer::Log(LogEvidence::Accepted {
+                at: since,
+                operation: None,
+            }),
         }
     }
 

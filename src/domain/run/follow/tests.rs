@@ -29,6 +29,7 @@ struct Case {
     deleted_at: Option<DateTime<Utc>>,
     identity_gone: bool,
     earlier_attempts: u32,
+    run_commands: bool,
     now: DateTime<Utc>,
 }
 
@@ -58,6 +59,7 @@ fn case(machine: Builder, step: Step, reason: Option<StepReason>) -> Case {
         deleted_at: None,
         identity_gone: false,
         earlier_attempts: 0,
+        run_commands: false,
         now,
     }
 }
@@ -113,6 +115,7 @@ impl Case {
             retries: self.run.terms.retries,
             last_start: self.last_start,
             earlier_attempts: self.earlier_attempts,
+            run_commands: self.run_commands,
         };
         next(&self.run, machine, &self.progress, &sight, self.now)
     }
@@ -438,6 +441,83 @@ fn a_reboot_still_owed_is_settled_by_one_restart_where_that_is_allowed() {
     );
     let server = case(arc("a1").baseline_due(), Step::Running, None).answered(owed());
     assert_eq!(server.word(), "Failed/RebootOwed", "Arc servers cannot");
+    let Next::Become(after) = server.next() else {
+        panic!("it fails");
+    };
+    for part in ["--allow-run-commands", "roles/hotpatch-run-command.json"] {
+        assert!(after.message.contains(part), "{}", after.message);
+    }
+    let allowed = server.with(|own| own.run_commands = true);
+    assert_eq!(
+        allowed.word(),
+        "Planned/RebootOwed",
+        "a script restarts an Arc server"
+    );
+    let mut again = allowed.restarting();
+    again.progress.step = Step::Running;
+    assert_ne!(
+        again.word(),
+        "Planned/RebootOwed",
+        "a restart follows no restart"
+    );
+}
+
+#[test]
+fn a_restart_by_script_that_is_not_allowed_any_more_leaves_the_reboot_owed() {
+    for (machine, allowed, wanted) in [
+        (arc("a1"), true, "send Restart"),
+        (arc("a1"), false, "Failed/RebootOwed"),
+        (due_vm("vm1"), false, "send Restart"),
+        (local("l1"), false, "send Restart"),
+    ] {
+        let mut own = case(machine.baseline_due(), Step::Planned, None);
+        own.progress.command = Some(Command::Restart);
+        own.progress.attempts = 1;
+        own.run_commands = allowed;
+        assert_eq!(own.word(), wanted);
+    }
+}
+
+#[test]
+fn a_restart_by_script_is_over_when_its_notice_is_and_is_followed_where_it_is_found() {
+    let script = || Operation::resume("https://management/rc", PollStyle::RunCommand);
+    let done = || {
+        ended(outcome(
+            InstallStatus::Succeeded,
+            RebootStatus::Unknown,
+            &[],
+        ))
+    };
+    for (machine, notice) in [(arc("a1"), 60), (due_vm("vm1"), 0)] {
+        let own = case(machine.baseline_due(), Step::Running, None).restarting();
+        let Next::Become(after) = own.clone().answered(done()).next() else {
+            panic!("it is verified");
+        };
+        let over = own.now + TimeDelta::seconds(notice);
+        assert_eq!((after.step, after.ended_at), (Step::Verifying, Some(over)));
+    }
+    let lost = case(
+        arc("a1").baseline_due(),
+        Step::Unknown,
+        Some(StepReason::OutcomeUnknown),
+    );
+    let mut lost = lost.restarting();
+    lost.progress.operation = None;
+    let Some(Question::Log { command, .. }) = lost.asks() else {
+        panic!("it asks for evidence");
+    };
+    assert_eq!(command, Command::Restart);
+    let found = Answer::Log(LogEvidence::Accepted {
+        at: opens(),
+        operation: Some(script()),
+    });
+    let Next::Become(after) = lost.answered(found).next() else {
+        panic!("it is followed");
+    };
+    assert_eq!(
+        (after.step, after.operation),
+        (Step::Running, Some(script()))
+    );
 }
 
 #[test]

@@ -1,15 +1,31 @@
 //! The verdict on a command that ended: what it says of itself, then whether its machine serves.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Next, Sight, fail, is_another_life, no_end, our_record, skip};
-use crate::domain::command::Command;
+use crate::domain::command::{Command, RESTART_NOTICE};
 use crate::domain::due::{Action, Cause};
 use crate::domain::evidence::{Answer, Outcome, Reading};
 use crate::domain::machine::{Health, InstallStatus, Machine, MachineKind, RebootStatus};
 use crate::domain::run::{Progress, RunMachine, Step, StepReason, Terms};
 
-pub(super) fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Utc>) -> Next {
+/// What an Arc server that still owes its reboot is told where no script may run in it.
+pub(super) const NO_RUN_COMMAND: &str = "installed, but its reboot is still owed: Azure restarts \
+     no Arc server, and a script in its guest may not run; with --allow-run-commands and the role \
+     of roles/hotpatch-run-command.json it would be restarted in this window";
+
+/// Tells whether there is a way to restart a machine: Azure Resource Manager has no restart for Arc
+/// servers (azure.md §2), which a script in the guest does, where the installation allows scripts.
+pub(super) fn can_restart(kind: MachineKind, sight: &Sight<'_>) -> bool {
+    kind != MachineKind::ArcServer || sight.run_commands
+}
+
+pub(super) fn restarted(
+    kind: MachineKind,
+    progress: &Progress,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Next {
     if !outcome.status.is_final() {
         return no_end(progress, now, "how the restart ended is not known yet");
     }
@@ -17,8 +33,13 @@ pub(super) fn restarted(progress: &Progress, outcome: &Outcome, now: DateTime<Ut
         let text = outcome.error.as_deref().unwrap_or("the restart failed");
         return settle_failed(progress, now, now, StepReason::RebootOwed, text);
     }
+    // The script has ended, and the guest goes down a little later.
+    let notice = match kind {
+        MachineKind::ArcServer => RESTART_NOTICE,
+        MachineKind::AzureVm | MachineKind::AzureLocalVm => TimeDelta::zero(),
+    };
     Next::Become(Progress {
-        ended_at: Some(now),
+        ended_at: Some(now + notice),
         ..progress.at(Step::Verifying, now, None, "restarted; settling")
     })
 }
@@ -110,8 +131,8 @@ fn settle_failed(
 }
 
 /// A reboot is owed still. After a Finish a restart may follow, as a command with an intent of
-/// its own; a hotpatch run commands no reboot, and Azure Resource Manager has no restart for Arc
-/// servers (azure.md §2): there a Finish in the next window settles it.
+/// its own; a hotpatch run commands no reboot, and where there is no way to restart the machine, a
+/// Finish in the next window settles it.
 fn owed(
     terms: &Terms,
     kind: MachineKind,
@@ -120,12 +141,14 @@ fn owed(
     now: DateTime<Utc>,
 ) -> Next {
     let tried = sight.earlier_attempts + progress.attempts;
-    let may_restart = terms.action == Action::Baseline
-        && kind != MachineKind::ArcServer
+    let follows = terms.action == Action::Baseline
         && progress.command == Some(Command::Finish)
         && tried <= sight.retries;
-    if !may_restart {
-        let text = "installed, but its reboot is still owed";
+    if !follows || !can_restart(kind, sight) {
+        let text = match follows {
+            true => NO_RUN_COMMAND,
+            false => "installed, but its reboot is still owed",
+        };
         return fail(progress, now, StepReason::RebootOwed, text);
     }
     Next::Become(Progress {

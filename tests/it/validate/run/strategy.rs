@@ -227,6 +227,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     let styles = vec![
         PollStyle::AsyncOperation,
         PollStyle::Location,
+        PollStyle::RunCommand,
         PollStyle::Immediate,
     ];
     (text(), select(styles)).prop_map(|(url, style)| Operation::resume(url, style))

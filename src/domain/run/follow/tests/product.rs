@@ -30,7 +30,10 @@ fn answers(case: &Case) -> [(&'static str, Option<Answer>); 12] {
         ),
         (
             "log accepted",
-            Some(Answer::Log(LogEvidence::Accepted { at })),
+            Some(Answer::Log(LogEvidence::Accepted {
+                at,
+                operation: None,
+            })),
         ),
         (
             "log refused",
