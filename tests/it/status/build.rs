@@ -448,6 +448,7 @@ impl Scene {
             catalogue: Arc::new(Catalogue::embedded().clone()),
             cluster_uid: "cluster".to_owned(),
             run_commands: false,
+            sees_every_fleet: false,
             domains: BTreeMap::from([("shop".to_owned(), domain.clone())]),
         };
         (domain, plan(&snapshot, self.now))
