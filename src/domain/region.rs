@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,10 @@ pub const COLUMNS: [&str; 7] = [
 /// The most rows that a region file may have.
 pub const MAX_ROWS: usize = 1_000;
 
-static REGIONS: LazyLock<Regions> =
-    LazyLock::new(|| Regions::parse(EMBEDDED).expect("a test reads the embedded region file"));
+static REGIONS: LazyLock<Arc<Regions>> = LazyLock::new(|| {
+    let found = Regions::parse(EMBEDDED);
+    Arc::new(found.expect("a test reads the embedded region file"))
+});
 
 /// Says what is wrong with a region file.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +114,11 @@ impl Regions {
     /// The regions embedded in the program.
     pub fn embedded() -> &'static Regions {
         &REGIONS
+    }
+
+    /// The same, to be kept.
+    pub fn shared() -> Arc<Regions> {
+        Arc::clone(&REGIONS)
     }
 
     /// Reads a region file with the columns [`COLUMNS`].

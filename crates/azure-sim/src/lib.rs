@@ -7,12 +7,13 @@
 //! first processes what is due by the caller's clock. Under one seed and one sequence of calls
 //! everything is the same, byte for byte.
 //!
-//! Layers, imports run downward: the handle (`sim`, `foreign`), the router (`http`), the
-//! documents (`shapes`, `graph`, `kql`), the engine (`engine`, `install`, `power`, `platform`),
-//! the world (`world`, `machine`). Faults lie between a client and the router and know no world.
+//! Layers, imports run downward: the handle (`sim`, `foreign`, `assign`), the router (`http`), the
+//! documents (`shapes`, `graph`, `kql`), the engine (`engine`, `install`, `power`, `platform`,
+//! `schedules`), the world (`world`, `machine`). Faults lie between a client and the router and know no world.
 //! Nothing here knows who calls: no Kubernetes, no operator.
 
 mod activity;
+mod assign;
 pub mod assumptions;
 mod effects;
 mod engine;
@@ -32,6 +33,7 @@ mod options;
 mod os;
 mod patches;
 mod platform;
+mod policies;
 mod populate;
 mod power;
 mod regions;
@@ -39,6 +41,7 @@ mod releases;
 mod run_command;
 #[cfg(feature = "serve")]
 pub mod serve;
+mod schedules;
 mod shapes;
 mod sim;
 mod spec;
@@ -58,6 +61,7 @@ pub use options::{
 };
 pub use os::Os;
 pub use patches::{InstallStatus, RebootStatus};
+pub use policies::Assigned;
 pub use releases::{
     DEFINITION_KB, DOTNET_KB_FIRST, INVENTED_KB_FIRST, Release, ReleaseKind, Track,
 };

@@ -97,6 +97,7 @@ pub(super) async fn records(
             member,
             note,
             run: runs.get(&member.machine.id).copied(),
+            steering: &outlook.steering,
             foreign_claim: outlook.foreign_claims.get(&member.machine.id).copied(),
             previous: object.status.as_ref(),
             generation: object.metadata.generation,

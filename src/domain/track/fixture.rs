@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::machine::{
+    UpdateService,
     Agent, ArcFacts, Assessment, ClusterUpdate, Connection, Edition, Facts, Generation, Health,
     Image, Incarnation, InstallRecord, InstallStatus, Licence, Machine, MachineId, MachineKind,
     OfferClass, Offered, OsProfile, PatchMode, Placement, Power, Product, RebootBehavior,
@@ -199,6 +200,7 @@ impl Builder {
             machine.assessment = Some(Assessment {
                 at: at(when),
                 reboot_pending: false,
+                service: UpdateService::WindowsUpdate,
                 offered: Vec::new(),
             });
         })

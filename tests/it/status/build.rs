@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use hotpatch_operator::api::fleet::{HotpatchFleetStatus, MachineRecords};
+use hotpatch_operator::domain::authority::steering::Steering;
 use hotpatch_operator::domain::due::{
     Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule,
 };
@@ -15,7 +16,7 @@ use hotpatch_operator::domain::machine::{
     Agent, Assessment, ClusterUpdate, Edition, Facts, Generation, Health, Image, Incarnation,
     InstallRecord, InstallStatus, Machine, MachineId, MachineKind, OfferClass, Offered, OsProfile,
     PatchMode, Placement, Power, Product, RebootBehavior, RebootSetting, RebootStatus, ScaleSet,
-    Settings, Tags, VmFacts, ZonePlace,
+    Settings, Tags, UpdateService, VmFacts, ZonePlace,
 };
 use hotpatch_operator::domain::plan::{Plan, plan};
 use hotpatch_operator::domain::policy::{
@@ -224,6 +225,7 @@ pub(crate) fn machine(name: &str, ring: &str) -> Machine {
         assessment: Some(Assessment {
             at: at("2025-07-09T06:00:00Z"),
             reboot_pending: false,
+            service: UpdateService::WindowsUpdate,
             offered: vec![Offered {
                 kb: KB.parse().unwrap(),
                 class: OfferClass::OperatingSystem,
@@ -353,6 +355,7 @@ pub(crate) fn fault(reason: &'static str, stalls: bool) -> Fault {
 pub(crate) struct Scene {
     pub(crate) fleet: Result<Fleet, Fault>,
     pub(crate) machines: Result<Vec<Machine>, String>,
+    pub(crate) steering: Arc<Steering>,
     pub(crate) read_at: DateTime<Utc>,
     pub(crate) runs: Vec<Run>,
     pub(crate) access: Access<'static>,
@@ -374,6 +377,7 @@ impl Scene {
         Self {
             fleet: Ok(fleet()),
             machines: Ok(machines),
+            steering: Arc::default(),
             read_at: at(NOW),
             runs: Vec::new(),
             access: Access::Valid,
@@ -404,12 +408,13 @@ impl Scene {
     }
 
     pub(crate) fn domain(&self) -> Domain {
-        let inventory = self.machines.clone().map(|machines| Inventory {
-            at: self.read_at,
-            machines: machines
-                .into_iter()
-                .map(|own| (own.id.clone(), Arc::new(own)))
-                .collect(),
+        let inventory = self.machines.clone().map(|machines| {
+            let machines = machines.into_iter();
+            let machines = machines.map(|own| (own.id.clone(), Arc::new(own)));
+            Inventory {
+                steering: Arc::clone(&self.steering),
+                ..Inventory::of(self.read_at, machines.collect())
+            }
         });
         let view = FleetView {
             key: key(),
