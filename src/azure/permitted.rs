@@ -97,7 +97,10 @@ mod tests {
             ("*/write", false),
             ("Microsoft.Maintenance", false),
             ("Microsoft.Maintenance/configurationAssignments", false),
-            ("Microsoft.Maintenance/configurationAssignments/read/x", false),
+            (
+                "Microsoft.Maintenance/configurationAssignments/read/x",
+                false,
+            ),
             ("Microsoft.Compute/*", false),
             ("", false),
         ];

@@ -7,8 +7,7 @@ use super::wire::arc::ProductProfile;
 use super::wire::vm::{InstanceView, PatchSettings, VmAgent};
 use crate::domain::machine::{
     Agent, ClusterUpdate, Connection, Edition, Health, InstallStatus, Licence, PatchMode, Power,
-    Product, RebootBehavior, RebootSetting, RebootStatus, Settings,
-    UpdateService,
+    Product, RebootBehavior, RebootSetting, RebootStatus, Settings, UpdateService,
 };
 use crate::domain::release::{Build, Kb};
 

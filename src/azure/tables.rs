@@ -15,7 +15,8 @@ use super::read_as::{
 };
 use super::wire::graph::{AssessmentRow, HealthRow, InstallRow, OfferRow, PatchRow};
 use crate::domain::machine::{
-    Assessment, INSTALL_RECORDS_MAX, InstallRecord, InstallStatus, MachineId, OfferClass, Offered, UpdateService,
+    Assessment, INSTALL_RECORDS_MAX, InstallRecord, InstallStatus, MachineId, OfferClass, Offered,
+    UpdateService,
 };
 use crate::domain::release::Kb;
 

@@ -107,13 +107,21 @@ pub fn look<'a>(
                 found.idle.insert(name);
             }
             Does::Reboots => {
-                found.others.entry(Other::Schedule).or_default().insert(name);
+                found
+                    .others
+                    .entry(Other::Schedule)
+                    .or_default()
+                    .insert(name);
             }
             Does::Installs => {
                 found.idle.insert(name);
             }
             Does::Hidden => {
-                found.unseen.entry(Unseen::Schedule).or_default().insert(name);
+                found
+                    .unseen
+                    .entry(Unseen::Schedule)
+                    .or_default()
+                    .insert(name);
             }
         }
     }
@@ -156,11 +164,7 @@ fn others(machine: &Machine, is_owned: bool, claim: Option<ForeignClaim>) -> BTr
 /// What Azure calls `Manual` and `AutomaticByPlatform` switches Windows Update's own schedule in
 /// the guest off (AVGP, "Patch orchestration modes"), so that what is left of the guest is the
 /// service that it takes its updates from, which the last assessment names.
-fn unseen(
-    machine: &Machine,
-    claim: Option<ForeignClaim>,
-    steering: &Steering,
-) -> BTreeSet<Unseen> {
+fn unseen(machine: &Machine, claim: Option<ForeignClaim>, steering: &Steering) -> BTreeSet<Unseen> {
     let mut sources = BTreeSet::new();
     if claim == Some(ForeignClaim::Unreadable) {
         sources.insert(Unseen::Claim);

@@ -63,7 +63,9 @@ fn of_machine(other: Other) -> &'static str {
         Other::Guest => {
             "Windows Update in the guest installs and reboots: patchMode is AutomaticByOS"
         }
-        Other::Wsus => "its assessment names WSUS, whose policy in the guest may install and reboot",
+        Other::Wsus => {
+            "its assessment names WSUS, whose policy in the guest may install and reboot"
+        }
     }
 }
 

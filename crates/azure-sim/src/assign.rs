@@ -48,7 +48,8 @@ impl AzureSim {
     /// Assigns a maintenance configuration by a filter (`properties.filter`) to what lies within a
     /// subscription or resource group.
     pub fn assign_by_filter(&self, within: &str, name: &str, configuration: &str, filter: &Value) {
-        let id = format!("{within}/providers/Microsoft.Maintenance/configurationAssignments/{name}");
+        let id =
+            format!("{within}/providers/Microsoft.Maintenance/configurationAssignments/{name}");
         let properties = json!({"maintenanceConfigurationId": configuration, "filter": filter});
         self.with(|world| world.put_scope(&id, &properties));
     }

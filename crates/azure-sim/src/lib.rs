@@ -39,9 +39,9 @@ mod power;
 mod regions;
 mod releases;
 mod run_command;
+mod schedules;
 #[cfg(feature = "serve")]
 pub mod serve;
-mod schedules;
 mod shapes;
 mod sim;
 mod spec;

@@ -262,7 +262,8 @@ pub const RIGHTS: &[Right] = &[
         "Microsoft.Resources/subscriptions/locations/read",
         Role::Install,
         Source::Permissions,
-        "the physical zone behind a zone number",
-        "all zones of a region count as one",
+        "the physical zone behind a zone number, and the pairs of regions",
+        "all zones of a region count as one, and regions pair as they did when this version was \
+         made",
     ),
 ];

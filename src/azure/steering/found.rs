@@ -6,9 +6,7 @@ use super::part::Gather;
 use super::queries::{ASSIGNMENTS, POLICIES, policies};
 use crate::azure::read_as::{is, some};
 use crate::azure::wire::steering::{AssignmentRow, Filter, PolicyRow};
-use crate::domain::authority::steering::{
-    Assignments, Does, DynamicScope, Policy, Schedule, last,
-};
+use crate::domain::authority::steering::{Assignments, Does, DynamicScope, Policy, Schedule, last};
 use crate::domain::machine::MachineId;
 use crate::domain::region;
 
@@ -169,7 +167,9 @@ impl Gather for Policies {
         let definition = text(&row.definition);
         let known = POLICIES.iter().find(|(id, _)| *id == definition);
         let (Some((_, makes)), false) = (known, assignment.is_empty()) else {
-            return Err(format!("a policy row of {definition:?} that nobody asked for"));
+            return Err(format!(
+                "a policy row of {definition:?} that nobody asked for"
+            ));
         };
         let is_idle = IDLE.contains(&text(&row.effect).as_str())
             || is(row.enforcement.as_deref(), "DoNotEnforce");
@@ -199,7 +199,9 @@ impl Gather for Policies {
         let shown: BTreeSet<Box<str>> = self
             .found
             .iter()
-            .filter(|(_, own)| own.subscription.is_none() && own.scope.starts_with("/subscriptions/"))
+            .filter(|(_, own)| {
+                own.subscription.is_none() && own.scope.starts_with("/subscriptions/")
+            })
             .map(|(assignment, _)| assignment.clone())
             .collect();
         let Self { found, idle } = self;

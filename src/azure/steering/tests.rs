@@ -57,11 +57,20 @@ fn a_schedule_does_what_its_configuration_says() {
 fn an_assignment_is_of_a_machine_a_filter_or_something_else() {
     let group = "/subscriptions/s/resourceGroups/g";
     let rows = [
-        (format!("{group}/providers/Microsoft.HybridCompute/machines/m"), (1, 0)),
+        (
+            format!("{group}/providers/Microsoft.HybridCompute/machines/m"),
+            (1, 0),
+        ),
         ("/subscriptions/s".to_owned(), (0, 1)),
         (group.to_owned(), (0, 1)),
-        (format!("{group}/providers/Microsoft.Compute/virtualMachineScaleSets/v"), (0, 0)),
-        (format!("{group}/providers/Microsoft.Sql/servers/x/databases/d"), (0, 0)),
+        (
+            format!("{group}/providers/Microsoft.Compute/virtualMachineScaleSets/v"),
+            (0, 0),
+        ),
+        (
+            format!("{group}/providers/Microsoft.Sql/servers/x/databases/d"),
+            (0, 0),
+        ),
     ];
     for (id, expected) in rows {
         let row = assignment(&id, "/c/1", json!("InGuestPatch"), json!("Always"));
@@ -74,7 +83,10 @@ fn an_assignment_is_of_a_machine_a_filter_or_something_else() {
         assignment(group, "", json!("InGuestPatch"), json!("Always")),
         json!({"id": 3}),
     ] {
-        assert!(gathered::<Schedules>(std::slice::from_ref(&bad)).is_err(), "{bad}");
+        assert!(
+            gathered::<Schedules>(std::slice::from_ref(&bad)).is_err(),
+            "{bad}"
+        );
     }
 }
 

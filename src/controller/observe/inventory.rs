@@ -78,6 +78,7 @@ pub(super) async fn inventory(
     let steering = steering(cloud, scope, &machines, now).await;
     let inventory = Inventory {
         steering: steering.or(before).unwrap_or_default(),
+        regions: read.regions,
         ..Inventory::of(read.at, machines)
     };
     let known = Known {

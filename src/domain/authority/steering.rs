@@ -193,7 +193,10 @@ impl DynamicScope {
             && is_or_any(&self.types, type_of(machine))
             && is_or_any(&self.groups, machine.id.resource_group())
             && is_or_any(&self.systems, system)
-            && is_or_any(&self.locations, &region::normalise(&machine.placement.region))
+            && is_or_any(
+                &self.locations,
+                &region::normalise(&machine.placement.region),
+            )
             && self.takes_tags(machine)
     }
 

@@ -3,11 +3,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::machine::{
-    UpdateService,
     Agent, ArcFacts, Assessment, ClusterUpdate, Connection, Edition, Facts, Generation, Health,
     Image, Incarnation, InstallRecord, InstallStatus, Licence, Machine, MachineId, MachineKind,
     OfferClass, Offered, OsProfile, PatchMode, Placement, Power, Product, RebootBehavior,
-    RebootSetting, RebootStatus, ScaleSet, Settings, Tags, VmFacts, ZonePlace,
+    RebootSetting, RebootStatus, ScaleSet, Settings, Tags, UpdateService, VmFacts, ZonePlace,
 };
 use crate::domain::release::Kb;
 

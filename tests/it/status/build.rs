@@ -37,6 +37,8 @@ pub(crate) const NOW: &str = "2025-07-09T12:00:00Z";
 /// That baseline.
 pub(crate) const RELEASE: &str = "ws2025-2025-07-08";
 const KB: &str = "KB5062553";
+/// The subscription of every machine.
+pub(crate) const SUBSCRIPTION: &str = "s1";
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -400,6 +402,17 @@ impl Scene {
 
     pub(crate) fn of_machines(self, machines: Vec<Machine>) -> Self {
         self.with(|scene| scene.machines = Ok(machines))
+    }
+
+    /// Nobody steers the machines but who is found here: somebody looked everywhere.
+    pub(crate) fn steered(self, change: impl FnOnce(&mut Steering)) -> Self {
+        let mut steering = Steering {
+            unseen: BTreeMap::new(),
+            subscriptions: BTreeMap::from([(SUBSCRIPTION.into(), BTreeMap::new())]),
+            ..Steering::default()
+        };
+        change(&mut steering);
+        self.with(|scene| scene.steering = Arc::new(steering))
     }
 
     pub(crate) fn at(self, now: &str) -> Self {

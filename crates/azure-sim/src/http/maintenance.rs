@@ -1,5 +1,6 @@
 //! Answers what is asked of Microsoft.Maintenance (azure.md 5, api-version 2023-04-01): the
-//! configurations of a resource group, and their assignments to machines. No schedule runs.
+//! configurations of a resource group, and their assignments to machines and by filters. What comes
+//! due is run in `schedules`.
 
 use serde_json::{Value, json};
 

@@ -172,9 +172,10 @@ fn run(
         .machines(world.now, lag)
         .filter(in_scope)
         .collect();
-    let is_seen =
-        |own: &str| (subscriptions.is_empty() || subscriptions.iter().any(|one| one == own))
-            && sees(&own.to_owned());
+    let is_seen = |own: &str| {
+        (subscriptions.is_empty() || subscriptions.iter().any(|one| one == own))
+            && sees(&own.to_owned())
+    };
     let is_tenant = subscriptions.is_empty();
     let tables = |name: &str| {
         let table = Table::parse(name)?;

@@ -40,14 +40,62 @@ fn a_filter_takes_what_it_names_and_what_it_does_not_restrict() {
         (within("/subscriptions/s1/resourcegroups/web"), true),
         (within("/subscriptions/s1/resourcegroups/we"), false),
         (within("/subscriptions/s"), false),
-        (DynamicScope { types: list(&["microsoft.compute/virtualmachines"]), ..all.clone() }, true),
-        (DynamicScope { types: list(&["microsoft.hybridcompute/machines"]), ..all.clone() }, false),
-        (DynamicScope { groups: list(&["db", "web"]), ..all.clone() }, true),
-        (DynamicScope { groups: list(&["db"]), ..all.clone() }, false),
-        (DynamicScope { systems: list(&["windows"]), ..all.clone() }, true),
-        (DynamicScope { systems: list(&["linux"]), ..all.clone() }, false),
-        (DynamicScope { locations: list(&["westeurope"]), ..all.clone() }, true),
-        (DynamicScope { locations: list(&["japaneast"]), ..all.clone() }, false),
+        (
+            DynamicScope {
+                types: list(&["microsoft.compute/virtualmachines"]),
+                ..all.clone()
+            },
+            true,
+        ),
+        (
+            DynamicScope {
+                types: list(&["microsoft.hybridcompute/machines"]),
+                ..all.clone()
+            },
+            false,
+        ),
+        (
+            DynamicScope {
+                groups: list(&["db", "web"]),
+                ..all.clone()
+            },
+            true,
+        ),
+        (
+            DynamicScope {
+                groups: list(&["db"]),
+                ..all.clone()
+            },
+            false,
+        ),
+        (
+            DynamicScope {
+                systems: list(&["windows"]),
+                ..all.clone()
+            },
+            true,
+        ),
+        (
+            DynamicScope {
+                systems: list(&["linux"]),
+                ..all.clone()
+            },
+            false,
+        ),
+        (
+            DynamicScope {
+                locations: list(&["westeurope"]),
+                ..all.clone()
+            },
+            true,
+        ),
+        (
+            DynamicScope {
+                locations: list(&["japaneast"]),
+                ..all.clone()
+            },
+            false,
+        ),
     ];
     for (scope, expected) in rows {
         assert_eq!(scope.takes(&vm()), expected, "{scope:?}");
@@ -55,9 +103,21 @@ fn a_filter_takes_what_it_names_and_what_it_does_not_restrict() {
     let rows = [
         (tags(&[("ring", &["canary", "x"])]), false, true),
         (tags(&[("ring", &["broad"])]), false, false),
-        (tags(&[("ring", &["broad"]), ("app", &["shop"])]), false, true),
-        (tags(&[("ring", &["broad"]), ("app", &["shop"])]), true, false),
-        (tags(&[("ring", &["canary"]), ("app", &["shop"])]), true, true),
+        (
+            tags(&[("ring", &["broad"]), ("app", &["shop"])]),
+            false,
+            true,
+        ),
+        (
+            tags(&[("ring", &["broad"]), ("app", &["shop"])]),
+            true,
+            false,
+        ),
+        (
+            tags(&[("ring", &["canary"]), ("app", &["shop"])]),
+            true,
+            true,
+        ),
         (tags(&[("other", &["x"])]), false, false),
         (tags(&[]), true, true),
     ];
@@ -105,7 +165,10 @@ fn a_policy_takes_what_lies_in_its_scope() {
     }
     let mut arc = vm();
     arc.kind = MachineKind::ArcServer;
-    assert!(!of("/subscriptions/s1").takes(&arc), "only VMs have the flag");
+    assert!(
+        !of("/subscriptions/s1").takes(&arc),
+        "only VMs have the flag"
+    );
 }
 
 #[test]
@@ -121,7 +184,12 @@ fn a_machine_gets_its_own_schedules_and_no_neighbours() {
     let steering = Steering {
         maintenance: Arc::new(Assignments {
             schedules: ["a", "b", "c"].map(schedule).into(),
-            assigned: vec![(id("vm0"), 0), (id("vm1"), 1), (id("vm1"), 2), (id("vm2"), 0)],
+            assigned: vec![
+                (id("vm0"), 0),
+                (id("vm1"), 1),
+                (id("vm1"), 2),
+                (id("vm2"), 0),
+            ],
             scopes: vec![DynamicScope {
                 schedule: 2,
                 within: "/subscriptions/s1".into(),

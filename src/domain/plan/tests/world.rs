@@ -11,8 +11,7 @@ use super::*;
 use crate::domain::command::RequestId;
 use crate::domain::evidence::{Answers, LogEvidence, Operation, PollStyle, Question, Reading};
 use crate::domain::machine::{
-    UpdateService,
-    Assessment, Health, InstallRecord, OfferClass, Offered, RebootBehavior,
+    Assessment, Health, InstallRecord, OfferClass, Offered, RebootBehavior, UpdateService,
 };
 use crate::domain::policy::Limit;
 use crate::domain::region::Regions;

@@ -131,7 +131,11 @@ async fn policies_are_found_wherever_they_are_assigned(way: Way) {
             ..of("off", root, BYPASS)
         },
         of("assesses", &subscription(), ASSESSES),
-        of("unrelated", &subscription(), "6d02d2f7-e38b-4bdc-96f3-adc0a8726abc"),
+        of(
+            "unrelated",
+            &subscription(),
+            "6d02d2f7-e38b-4bdc-96f3-adc0a8726abc",
+        ),
         of("elsewhere", "/subscriptions/another", BYPASS),
     ] {
         sim.assign_policy(policy);
@@ -201,7 +205,13 @@ async fn wsus_is_told_by_the_assessment(way: Way) {
     for id in [&vm, &arc] {
         world.sim.set_wsus(id, true);
     }
-    for (id, kind) in world.inventory().await.machines.iter().map(|m| (&m.id, m.kind)) {
+    for (id, kind) in world
+        .inventory()
+        .await
+        .machines
+        .iter()
+        .map(|m| (&m.id, m.kind))
+    {
         let request = super::request(7);
         let operation = world.cloud.assess(id, kind, request).await.unwrap();
         world.end(&operation).await;
@@ -224,7 +234,9 @@ async fn wsus_is_told_by_the_assessment(way: Way) {
 async fn it_is_read_once_an_hour_and_stands_while_azure_fails(way: Way) {
     let world = World::new(way, Options::default());
     world.sim.add_vm(VmSpec::ws2025_azure_edition("web-1"));
-    world.sim.assign_policy(Assigned::new("here", &subscription(), BYPASS));
+    world
+        .sim
+        .assign_policy(Assigned::new("here", &subscription(), BYPASS));
     world.pass(TimeDelta::minutes(5));
     let ids: Vec<MachineId> = world
         .inventory()
@@ -263,7 +275,11 @@ async fn it_is_read_once_an_hour_and_stands_while_azure_fails(way: Way) {
             .steering(&world.scope(), ids.iter(), world.now())
             .await;
         assert_eq!(asked.load(Ordering::SeqCst), requests, "row {number}");
-        assert_eq!(!found.policies.is_empty(), is_known, "row {number}: {found:?}");
+        assert_eq!(
+            !found.policies.is_empty(),
+            is_known,
+            "row {number}: {found:?}"
+        );
     }
 }
 
@@ -273,7 +289,9 @@ async fn a_schedule_reboots_an_arc_server_that_is_assigned_to_it(way: Way) {
     let other = world.sim.add_arc(ArcSpec::ws2025_standard("arc-2"));
     let vm = world.sim.add_vm(VmSpec::ws2025_azure_edition("web-1"));
     let weekly = configuration("weekly");
-    world.sim.put_schedule(&weekly, "2025-11-22 22:00", "Week Saturday", "Always");
+    world
+        .sim
+        .put_schedule(&weekly, "2025-11-22 22:00", "Week Saturday", "Always");
     for id in [&driven, &vm] {
         world.sim.assign(id, "a", Some(&weekly));
     }
