@@ -16,6 +16,7 @@ use super::graph::targets;
 use super::kept::Kept;
 use super::permitted::{Permitted, permitted};
 use super::port::Scope;
+use super::rights::cure;
 use crate::domain::authority::steering::{Source, Steering, Why};
 
 mod found;
@@ -35,10 +36,14 @@ const PERMISSIONS: &str = "Microsoft.Authorization/permissions/read";
 
 /// The rights of each source: without one its rows are missing, and nothing says so (Resource
 /// Graph overview, "Permissions in Azure Resource Graph").
-const NEEDED: [(Source, &str); 3] = [
+const NEEDED: [(Source, &str); 4] = [
     (
         Source::Maintenance,
         "Microsoft.Maintenance/configurationAssignments/read",
+    ),
+    (
+        Source::Configurations,
+        "Microsoft.Maintenance/maintenanceConfigurations/read",
     ),
     (
         Source::Policies,
@@ -144,13 +149,18 @@ fn blind(rights: Option<&Permitted>) -> BTreeMap<Source, Why> {
     let needed = NEEDED.into_iter();
     match rights {
         None => needed
-            .map(|(source, _)| (source, Why::Lacks(PERMISSIONS)))
+            .map(|(source, _)| (source, lacks(PERMISSIONS)))
             .collect(),
         Some(rights) => needed
             .filter(|(_, action)| !rights.grants(action))
-            .map(|(source, action)| (source, Why::Lacks(action)))
+            .map(|(source, action)| (source, lacks(action)))
             .collect(),
     }
+}
+
+fn lacks(action: &'static str) -> Why {
+    let cure = cure(action).into();
+    Why::Lacks { action, cure }
 }
 
 /// Lists subscriptions, each once, sorted.

@@ -43,8 +43,8 @@ pub enum Unseen {
     Settings,
     /// Assignments of maintenance configurations.
     Maintenance(Why),
-    /// What a schedule does that is assigned and does not show.
-    Schedule,
+    /// What a schedule does that is assigned and does not show; why, where that is known.
+    Schedule(Option<Why>),
     /// Assignments of Azure Policy.
     Policies(Why),
     /// Which update service the guest uses: no assessment says.
@@ -117,11 +117,9 @@ pub fn look<'a>(
                 found.idle.insert(name);
             }
             Does::Hidden => {
-                found
-                    .unseen
-                    .entry(Unseen::Schedule)
-                    .or_default()
-                    .insert(name);
+                let why = steering.why_unseen(Source::Configurations, machine);
+                let names = found.unseen.entry(Unseen::Schedule(why)).or_default();
+                names.insert(name);
             }
         }
     }

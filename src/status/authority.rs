@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::picture::Picture;
 use super::text;
 use super::told::Told;
-use crate::azure::rights;
 use crate::domain::authority::steering::{Steering, Why};
 use crate::domain::authority::{Finding, ForeignClaim, Other, Unseen, look};
 use crate::domain::roster::Member;
@@ -74,12 +73,11 @@ fn source(unseen: &Unseen) -> String {
         Unseen::Claim => "the claim tag, which cannot be read".to_owned(),
         Unseen::Settings => "what the patch settings leave to the image".to_owned(),
         Unseen::Maintenance(why) => format!("maintenance configurations{}", because(why)),
-        Unseen::Schedule => format!(
-            "what assigned maintenance configurations do{}",
-            because(&Why::Lacks(
-                "Microsoft.Maintenance/maintenanceConfigurations/read"
-            ))
-        ),
+        Unseen::Schedule(why) => {
+            let outside = " (they lie outside of what the identity sees)".to_owned();
+            let why = why.as_ref().map_or(outside, because);
+            format!("what assigned maintenance configurations do{why}")
+        }
         Unseen::Policies(why) => format!("policy assignments{}", because(why)),
         Unseen::Guest => {
             "policy and WSUS in the guest, as no assessment names its update service".to_owned()
@@ -91,7 +89,7 @@ fn source(unseen: &Unseen) -> String {
 fn because(why: &Why) -> String {
     match why {
         Why::NotYet => " (nobody has looked yet)".to_owned(),
-        Why::Lacks(action) => format!(" (it needs {action}: {})", rights::cure(action)),
+        Why::Lacks { action, cure } => format!(" (it needs {action}: {cure})"),
         Why::Failed(text) => format!(" ({text})"),
     }
 }

@@ -17,6 +17,8 @@ use crate::domain::region;
 pub enum Source {
     /// Assignments of maintenance configurations.
     Maintenance,
+    /// What assigned configurations do.
+    Configurations,
     /// Assignments of Azure Policy.
     Policies,
 }
@@ -26,8 +28,13 @@ pub enum Source {
 pub enum Why {
     /// Nobody has looked yet.
     NotYet,
-    /// The identity lacks the right of this name.
-    Lacks(&'static str),
+    /// The identity lacks a right.
+    Lacks {
+        /// Its name.
+        action: &'static str,
+        /// What grants it, and what is left without it.
+        cure: Box<str>,
+    },
     /// The look failed, as this says.
     Failed(Box<str>),
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use hotpatch_operator::azure::rights;
 use hotpatch_operator::domain::authority::steering::{
     Assignments, Does, DynamicScope, Makes, Policy, Schedule, Source, Steering, Why,
 };
@@ -10,6 +11,13 @@ use hotpatch_operator::domain::machine::{Machine, UpdateService};
 
 use super::build::{SUBSCRIPTION, Scene};
 use super::{assert_in_table, told};
+
+fn lacking(action: &'static str) -> Why {
+    Why::Lacks {
+        action,
+        cure: rights::cure(action).into(),
+    }
+}
 
 /// A scene in which every machine is changed.
 fn with_machines(change: fn(&mut Machine)) -> Scene {
@@ -32,7 +40,7 @@ fn nobody_else_is_told_only_where_somebody_looked_everywhere() {
         ),
         (
             Scene::new().steered(|own| {
-                let lacks = Why::Lacks("Microsoft.Authorization/policyAssignments/read");
+                let lacks = lacking("Microsoft.Authorization/policyAssignments/read");
                 own.unseen = BTreeMap::from([(Source::Policies, lacks)]);
             }),
             "SoleAuthority",
@@ -94,7 +102,7 @@ fn who_else_could_reboot_is_named_and_so_is_where_nobody_may_look() {
         });
     };
     let lacks = |own: &mut Steering| {
-        let lacks = Why::Lacks("Microsoft.Maintenance/configurationAssignments/read");
+        let lacks = lacking("Microsoft.Maintenance/configurationAssignments/read");
         own.unseen = BTreeMap::from([(Source::Maintenance, lacks)]);
     };
     let failed = |own: &mut Steering| {

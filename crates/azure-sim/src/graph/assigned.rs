@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::graph::Seen;
 use crate::graph::tables::Table;
-use crate::machine::Machine;
 use crate::policies::Assigned;
 use crate::world::World;
 
@@ -15,7 +15,7 @@ use crate::world::World;
 pub(crate) fn rows(
     world: &World,
     table: Table,
-    machines: &[&Machine],
+    machines: &[&Seen],
     sees: &dyn Fn(&str) -> bool,
     is_tenant: bool,
 ) -> Vec<Value> {
@@ -66,7 +66,7 @@ fn head(id: &str, kind: &str, name: &Value, properties: &Value) -> Value {
 /// Writes a policy's assignment, where its scope is asked, and a state for each machine under it.
 fn policy(
     own: &Assigned,
-    machines: &[&Machine],
+    machines: &[&Seen],
     sees: &dyn Fn(&str) -> bool,
     is_tenant: bool,
 ) -> Vec<Value> {
@@ -80,7 +80,8 @@ fn policy(
         let kind = "microsoft.authorization/policyassignments";
         rows.push(head(&id, kind, &json!(own.name), &own.properties()));
     }
-    for machine in machines.iter().filter(|machine| own.takes(&machine.key())) {
+    let machines = machines.iter().map(|seen| &seen.machine);
+    for machine in machines.filter(|machine| own.takes(&machine.key())) {
         for definition in &own.definitions {
             let seed = format!("{id}/{definition}/{}", machine.key());
             let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, seed.as_bytes()).to_string();

@@ -212,8 +212,12 @@ fn where_nobody_looked_is_unseen_and_where_somebody_may_not_is_named() {
     assert_eq!(why(&steering), Some(Why::NotYet), "of its subscription");
     steering.subscriptions.insert("s1".into(), BTreeMap::new());
     assert_eq!(why(&steering), None);
-    let lacks = BTreeMap::from([(Source::Policies, Why::Lacks("a/read"))]);
-    steering.subscriptions.insert("s1".into(), lacks);
-    assert_eq!(why(&steering), Some(Why::Lacks("a/read")));
+    let lacks = Why::Lacks {
+        action: "a/read",
+        cure: "a role".into(),
+    };
+    let blind = BTreeMap::from([(Source::Policies, lacks.clone())]);
+    steering.subscriptions.insert("s1".into(), blind);
+    assert_eq!(why(&steering), Some(lacks));
     assert_eq!(steering.why_unseen(Source::Maintenance, &vm()), None);
 }

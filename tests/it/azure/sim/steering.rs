@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use azure_sim::{ArcSpec, Assigned, DEFAULT_SUBSCRIPTION, Fault, Options, VmSpec};
 use chrono::TimeDelta;
+use hotpatch_operator::azure::rights::cure;
 use hotpatch_operator::domain::authority::steering::{Steering, Why};
 use hotpatch_operator::domain::authority::{Finding, Other, Unseen, look};
 use hotpatch_operator::domain::machine::{Machine, MachineId, UpdateService};
@@ -99,7 +100,7 @@ async fn schedules_are_found_on_machines_and_by_filters(way: Way) {
     let (machines, steering) = self::steering(&world).await;
     let own = machines.iter().find(|own| own.name == "arc-1").unwrap();
     let finding = look(own, false, None, &steering);
-    let hidden: BTreeSet<&str> = finding.unseen[&Unseen::Schedule].clone();
+    let hidden: BTreeSet<&str> = finding.unseen[&Unseen::Schedule(None)].clone();
     assert_eq!(hidden, BTreeSet::from(["elsewhere"]), "it does not show");
 }
 
@@ -159,14 +160,19 @@ async fn a_missing_right_is_named_and_hides_no_machine(way: Way) {
     let policies = "Microsoft.Authorization/policyAssignments/read";
     let states = "Microsoft.PolicyInsights/policyStates/queryResults/read";
     let permissions = "Microsoft.Authorization/permissions/read";
-    let lacks = |action: &'static str| Why::Lacks(action);
+    let lacks = |action: &'static str| Why::Lacks {
+        action,
+        cure: cure(action).into(),
+    };
     let rows = [
         (assignments, vec![Unseen::Maintenance(lacks(assignments))]),
         (policies, vec![Unseen::Policies(lacks(policies))]),
         (states, vec![Unseen::Policies(lacks(states))]),
         (
             "Microsoft.Maintenance/maintenanceConfigurations/read",
-            vec![Unseen::Schedule],
+            vec![Unseen::Schedule(Some(lacks(
+                "Microsoft.Maintenance/maintenanceConfigurations/read",
+            )))],
         ),
         (
             permissions,
