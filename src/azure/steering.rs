@@ -5,13 +5,14 @@
 //! here fails a caller: what cannot be read is named in what is returned.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use self::found::{Policies, Schedules};
 use self::part::Part;
 use super::arm::Arm;
+use super::error::{Error, bounded};
 use super::graph::targets;
 use super::kept::Kept;
 use super::permitted::{Permitted, permitted};
@@ -101,14 +102,13 @@ impl Steerings {
             (Source::Policies, policies.as_ref().err()),
         ];
         let unseen = unseen.map(|(source, why)| why.map(|why| (source, why.clone())));
-        let rights = self.rights.of(subscriptions, now, |own| async move {
+        let rights = self.rights.each(subscriptions, now, |own| async move {
             permitted(arm, &own).await
         });
         let rights = rights.await;
-        let blind = subscriptions.iter().map(|own| {
-            let rights = rights.get(own).map(AsRef::as_ref);
-            (own.as_str().into(), blind(rights))
-        });
+        let blind = rights
+            .iter()
+            .map(|(own, rights)| (own.as_str().into(), blind(rights)));
         Steering {
             maintenance: maintenance.unwrap_or_default(),
             policies: policies.unwrap_or_default(),
@@ -144,17 +144,21 @@ impl Steerings {
     }
 }
 
-/// Returns where nobody may look with these rights; without any, nobody knows.
-fn blind(rights: Option<&Permitted>) -> BTreeMap<Source, Why> {
+/// Returns where nobody may look with these rights; where they could not be read, nobody knows.
+fn blind(rights: &Result<Arc<Permitted>, Error>) -> BTreeMap<Source, Why> {
     let needed = NEEDED.into_iter();
     match rights {
-        None => needed
-            .map(|(source, _)| (source, lacks(PERMISSIONS)))
-            .collect(),
-        Some(rights) => needed
+        Ok(rights) => needed
             .filter(|(_, action)| !rights.grants(action))
             .map(|(source, action)| (source, lacks(action)))
             .collect(),
+        Err(error) => {
+            let why = match error {
+                Error::Denied { .. } => lacks(PERMISSIONS),
+                error => Why::Failed(bounded(&error.to_string()).into()),
+            };
+            needed.map(|(source, _)| (source, why.clone())).collect()
+        }
     }
 }
 

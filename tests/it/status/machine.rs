@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use hotpatch_operator::api::fleet::MachineRecords;
+use hotpatch_operator::domain::authority::steering::Steering;
 use hotpatch_operator::domain::machine::{Health, Machine, Power, RebootSetting, Tags};
 use hotpatch_operator::domain::plan::Note;
 use hotpatch_operator::domain::policy::{GroupRule, Limit};

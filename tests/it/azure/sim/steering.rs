@@ -231,7 +231,8 @@ async fn wsus_is_told_by_the_assessment(way: Way) {
     ] {
         let own = machine(&inventory, name);
         assert_eq!(own.assessment.as_ref().unwrap().service, expected, "{name}");
-        let finding = look(own, false, None, &Steering::default());
+        let nobody = Steering::default();
+        let finding = look(own, false, None, &nobody);
         let is_wsus = finding.others.contains_key(&Other::Wsus);
         assert_eq!(is_wsus, expected == UpdateService::Wsus, "{name}");
     }
@@ -258,7 +259,7 @@ async fn it_is_read_once_an_hour_and_stands_while_azure_fails(way: Way) {
         count.fetch_add(1, Ordering::SeqCst);
         match failing.load(Ordering::SeqCst) {
             0 => Fault::None,
-            _ => Fault::Status(503),
+            _ => Fault::Status(503, String::new(), None),
         }
     });
     // Minutes since the last row, whether Azure fails, the requests so far, and whether the
