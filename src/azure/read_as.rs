@@ -7,7 +7,7 @@ use super::wire::arc::ProductProfile;
 use super::wire::vm::{InstanceView, PatchSettings, VmAgent};
 use crate::domain::machine::{
     Agent, ClusterUpdate, Connection, Edition, Health, InstallStatus, Licence, PatchMode, Power,
-    Product, RebootBehavior, RebootSetting, RebootStatus, Settings, UpdateService,
+    Product, RebootBehavior, RebootSetting, RebootStatus, Settings,
 };
 use crate::domain::release::{Build, Kb};
 
@@ -101,15 +101,6 @@ pub(super) fn reboot_behavior(word: Option<&str>) -> RebootBehavior {
         _ if is(word, "CanRequestReboot") => RebootBehavior::CanRequest,
         _ if is(word, "AlwaysRequiresReboot") => RebootBehavior::Always,
         _ => RebootBehavior::Unknown,
-    }
-}
-
-/// Reads `patchServiceUsed` (azure.md §2).
-pub(super) fn update_service(text: Option<&str>) -> UpdateService {
-    match text {
-        text if is(text, "WU_WSUS") => UpdateService::Wsus,
-        text if is(text, "WU") => UpdateService::WindowsUpdate,
-        _ => UpdateService::Unknown,
     }
 }
 

@@ -11,7 +11,6 @@ use super::error::bounded;
 use super::port::UnreadableRow;
 use super::read_as::{
     install_status, instant, is, is_security, kb, reboot_behavior, reboot_status, some,
-    update_service,
 };
 use super::wire::graph::{AssessmentRow, HealthRow, InstallRow, OfferRow, PatchRow};
 use crate::domain::machine::{
@@ -280,4 +279,13 @@ impl Tables {
 fn machine_of(id: &str, part: &str) -> Option<MachineId> {
     id.split_once(part)
         .and_then(|(machine, _)| MachineId::parse(machine).ok())
+}
+
+/// Reads `patchServiceUsed` (azure.md §2).
+fn update_service(text: Option<&str>) -> UpdateService {
+    match text {
+        text if is(text, "WU_WSUS") => UpdateService::Wsus,
+        text if is(text, "WU") => UpdateService::WindowsUpdate,
+        _ => UpdateService::Unknown,
+    }
 }

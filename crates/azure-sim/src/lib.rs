@@ -9,8 +9,8 @@
 //!
 //! Layers, imports run downward: the handle (`sim`, `foreign`, `assign`), the router (`http`), the
 //! documents (`shapes`, `graph`, `kql`), the engine (`engine`, `install`, `power`, `platform`,
-//! `schedules`), the world (`world`, `machine`). Faults lie between a client and the router and know no world.
-//! Nothing here knows who calls: no Kubernetes, no operator.
+//! `schedules`), the world (`world`, `machine`). Faults lie between a client and the router and
+//! know no world. Nothing here knows who calls: no Kubernetes, no operator.
 
 mod activity;
 mod assign;

@@ -49,10 +49,8 @@ pub(super) async fn records(
     else {
         return;
     };
-    let silent = Note {
-        reason: "Unknown".to_owned(),
-        message: String::new(),
-    };
+    let (reason, message) = ("Unknown".to_owned(), String::new());
+    let silent = Note { reason, message };
     for member in outlook
         .roster
         .values()

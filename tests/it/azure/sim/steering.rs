@@ -302,7 +302,7 @@ async fn a_schedule_reboots_an_arc_server_that_is_assigned_to_it(way: Way) {
     for id in [&driven, &vm] {
         world.sim.assign(id, "a", Some(&weekly));
     }
-    for _ in 0..60 {
+    for _ in 0..80 {
         world.pass(TimeDelta::hours(1));
     }
     let inventory = world.inventory().await;
