@@ -39,7 +39,7 @@ e2e: ## Plays rollouts, contract, chart and kubectl on a real API server; ends w
 	$(PLANE) with $(REAL) rollout_
 
 # Optimised, with the bugs that can be planted in it; none is, but where it says so.
-SIMULATE = $(CARGO) run --quiet --profile sim --locked --features planted-bugs -- simulate
+SIMULATE = $(CARGO) run --quiet --profile sim --locked --features planted-bugs,quick-allocator -- simulate
 
 sim: ## Simulates everything (SEEDS, STRIDE, KILLS: less of it) and ends with one table
 	$(MAKE) planted

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ const BASELINE_KB: &str = "5062553";
 
 /// Kills of each kind that `make test` tries; `HOTPATCH_KILLS` asks for more.
 const KILLS_BY_DEFAULT: u32 = 4;
+
+/// Worlds that are played at once at most; each mostly waits for its sockets to be quiet.
+const LANES_MAX: u32 = 4;
 
 /// What a restarted process finds that its predecessor left: so much time has passed at least.
 const RESTART_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -279,34 +283,85 @@ fn kills() -> u32 {
     })
 }
 
-#[tokio::test]
-async fn a_process_killed_with_9_around_a_command_repeats_nothing() {
-    let wanted = kills();
-    let (mut blows, mut found) = (BTreeMap::<Blow, u32>::new(), BTreeMap::<String, u32>::new());
-    let (mut doubles, mut lives, mut seed) = (Vec::new(), 0, 0);
-    while BLOWS
-        .iter()
-        .any(|blow| blows.get(blow).is_none_or(|own| *own < wanted))
-    {
-        seed += 1;
-        let mut arena = Arena::new(seed).await;
-        for (from, kb) in [(START, HOTPATCH_KB), (AGAIN, BASELINE_KB)] {
-            arena.play(from, kb).await;
-            let (struck, twice) = arena.count(from);
-            for (blow, count) in struck {
-                *blows.entry(blow).or_default() += count;
-            }
-            doubles.extend(
-                twice
-                    .into_iter()
-                    .map(|own| format!("seed {seed}, {from}: {own}")),
-            );
-        }
-        for (step, count) in &arena.found {
-            *found.entry(step.clone()).or_default() += count;
-        }
-        lives += arena.lives;
+/// What came of one or several worlds.
+#[derive(Default)]
+struct Tally {
+    blows: BTreeMap<Blow, u32>,
+    found: BTreeMap<String, u32>,
+    doubles: Vec<String>,
+    lives: u32,
+}
+
+impl Tally {
+    fn has_all(&self, wanted: u32) -> bool {
+        let count = |blow| self.blows.get(blow).copied().unwrap_or(0);
+        BLOWS.iter().all(|blow| count(blow) >= wanted)
     }
+
+    fn add(&mut self, other: Self) {
+        for (blow, count) in other.blows {
+            *self.blows.entry(blow).or_default() += count;
+        }
+        for (step, count) in other.found {
+            *self.found.entry(step).or_default() += count;
+        }
+        self.doubles.extend(other.doubles);
+        self.lives += other.lives;
+    }
+}
+
+/// Plays a hotpatch and a baseline in one world.
+async fn one_world(seed: u64) -> Tally {
+    let mut tally = Tally::default();
+    let mut arena = Arena::new(seed).await;
+    for (from, kb) in [(START, HOTPATCH_KB), (AGAIN, BASELINE_KB)] {
+        arena.play(from, kb).await;
+        let (blows, twice) = arena.count(from);
+        let doubles = twice.into_iter();
+        tally.add(Tally {
+            blows,
+            doubles: doubles
+                .map(|own| format!("seed {seed}, {from}: {own}"))
+                .collect(),
+            ..Tally::default()
+        });
+    }
+    tally.found = std::mem::take(&mut arena.found);
+    tally.lives = arena.lives;
+    tally
+}
+
+/// Plays worlds, several at once, until there were enough blows of each kind.
+fn worlds(wanted: u32) -> Tally {
+    let (all, seeds) = (Mutex::<Tally>::default(), AtomicU64::new(1));
+    let lanes = LANES_MAX.min(wanted.div_ceil(KILLS_BY_DEFAULT));
+    let lane = || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        while !all.lock().unwrap().has_all(wanted) {
+            let played = runtime.block_on(one_world(seeds.fetch_add(1, Ordering::Relaxed)));
+            let mut all = all.lock().unwrap();
+            all.add(played);
+            if wanted > KILLS_BY_DEFAULT {
+                eprintln!("{:?} of {wanted} each", all.blows);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..lanes {
+            scope.spawn(lane);
+        }
+    });
+    all.into_inner().unwrap()
+}
+
+#[test]
+fn a_process_killed_with_9_around_a_command_repeats_nothing() {
+    let Tally {
+        blows,
+        found,
+        doubles,
+        lives,
+    } = worlds(kills());
     println!("kill -9 and lost answers: {blows:?} in {lives} lives of the process");
     println!("where a killed process had left the machines of its open runs: {found:?}");
     println!("machines that accepted a second command: {}", doubles.len());
