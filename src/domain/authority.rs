@@ -263,20 +263,51 @@ mod tests {
                 named.contains(&Other::Fleet),
                 expected == Some(ForeignClaim::Fleet)
             );
-            let is_unread = unseen(&machine, found).contains(&Unseen::Claim);
+            let nobody = Steering::default();
+            let is_unread = unseen(&machine, found, &nobody).contains(&Unseen::Claim);
             assert_eq!(is_unread, expected == Some(ForeignClaim::Unreadable));
         }
     }
 
     #[test]
-    fn an_older_fleet_comes_first_and_machines_are_gathered_by_what_is_found() {
+    fn an_older_fleet_comes_first() {
         let mut machine = due_vm("vm1").machine();
         machine.settings.patch_mode = PatchMode::AutomaticByPlatform;
         machine.settings.reboot = RebootSetting::Always;
-        let found = [("a", true), ("b", false)]
-            .map(|(name, is_owned)| (name, others(&machine, is_owned, None)));
-        let all = gathered(found.into_iter());
-        assert_eq!(all.first_key_value(), Some((&Other::Fleet, &vec!["a"])));
-        assert_eq!(all[&Other::Platform], ["a", "b"]);
+        for (is_owned, first) in [(true, Other::Fleet), (false, Other::Platform)] {
+            let nobody = Steering::default();
+            let found = look(&machine, is_owned, None, &nobody);
+            assert_eq!(found.others.first_key_value().unwrap().0, &first);
+        }
+    }
+
+    #[test]
+    fn the_update_service_is_told_by_the_last_assessment_or_by_nobody() {
+        use UpdateService::{Unknown, WindowsUpdate, Wsus};
+        let rows = [
+            (Some(WindowsUpdate), false, false),
+            (Some(Wsus), true, false),
+            (Some(Unknown), false, true),
+            (None, false, true),
+        ];
+        for (service, is_wsus, is_unseen) in rows {
+            let mut machine = due_vm("vm1").assessed("2026-08-12T00:00:00Z").machine();
+            match service {
+                Some(service) => machine.assessment.as_mut().unwrap().service = service,
+                None => machine.assessment = None,
+            }
+            let nobody = Steering::default();
+            let found = look(&machine, false, None, &nobody);
+            assert_eq!(
+                found.others.contains_key(&Other::Wsus),
+                is_wsus,
+                "{service:?}"
+            );
+            assert_eq!(
+                found.unseen.contains_key(&Unseen::Guest),
+                is_unseen,
+                "{service:?}"
+            );
+        }
     }
 }

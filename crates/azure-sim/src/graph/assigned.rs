@@ -26,11 +26,11 @@ pub(crate) fn rows(
     match table {
         Table::Resources => {
             let found = world.maintenance.values().filter(seen);
-            found.map(|body| row(body)).collect()
+            found.map(row).collect()
         }
         Table::Maintenance => {
             let found = world.scopes.values().filter(seen);
-            found.map(|body| row(body)).collect()
+            found.map(row).collect()
         }
         Table::Policy => {
             let all = world.policies.values();
