@@ -129,7 +129,8 @@ fn what_azure_says_of_a_region_comes_before_the_file_and_its_silence_does_not() 
         Regions::shared_with(&pairs.iter().copied().collect())
     };
     // Told, a region, and the group that it is in.
-    let rows: [(&[(&str, &str)], &str, PairGroup); 6] = [
+    type Row<'a> = (&'a [(&'static str, &'static str)], &'a str, PairGroup);
+    let rows: [Row<'_>; 6] = [
         (&[], "westeurope", of("northeurope")),
         (
             &[("westeurope", "northeurope")],
