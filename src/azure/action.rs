@@ -10,7 +10,7 @@ const BEFORE_ACTION: &str = "to perform action '";
 const ACTION_BYTES_MAX: usize = 160;
 
 /// Providers and types as the documents spell them; requests spell ids in lower case.
-const SPELLINGS: [(&str, &str); 24] = [
+const SPELLINGS: [(&str, &str); 25] = [
     ("microsoft.compute", "Microsoft.Compute"),
     ("microsoft.hybridcompute", "Microsoft.HybridCompute"),
     ("microsoft.azurestackhci", "Microsoft.AzureStackHCI"),
@@ -18,6 +18,7 @@ const SPELLINGS: [(&str, &str); 24] = [
     ("microsoft.insights", "Microsoft.Insights"),
     ("microsoft.resourcehealth", "Microsoft.ResourceHealth"),
     ("microsoft.maintenance", "Microsoft.Maintenance"),
+    ("microsoft.authorization", "Microsoft.Authorization"),
     ("virtualmachines", "virtualMachines"),
     ("virtualmachineinstances", "virtualMachineInstances"),
     ("licenseprofiles", "licenseProfiles"),

@@ -87,12 +87,13 @@ pub(super) async fn inventory(
         mut tables,
         ..
     } = gathering;
-    let zonal = resources.zonal_subscriptions();
+    let placed = resources.placed_subscriptions();
     let in_sets = resources.subscriptions_with_sets();
-    let places = cloud.places.of(&cloud.arm, &zonal, &in_sets, now).await;
+    let places = cloud.places.of(&cloud.arm, &placed, &in_sets, now).await;
     let machines = resources.join(&mut tables, &places);
     Ok(Inventory {
         at: began,
+        regions: places.regions(),
         machines,
         unreadable: tables.unreadable.into_iter().collect(),
     })

@@ -76,6 +76,7 @@ fn assessed(id: String, part: AssessedPart, tables: &mut Tables) {
             reboot_pending: part.reboot_pending,
             started: part.started,
             modified: part.modified,
+            service: part.service,
         });
     }
 }

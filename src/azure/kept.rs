@@ -64,6 +64,21 @@ impl<T> Kept<T> {
     where
         F: Future<Output = Result<T, Error>>,
     {
+        let all = self.each(subscriptions, now, read).await.into_iter();
+        all.filter_map(|(subscription, found)| Some((subscription, found.ok()?)))
+            .collect()
+    }
+
+    /// Returns what is known of each subscription, reading what is not, or why it is not known.
+    pub(super) async fn each<F>(
+        &self,
+        subscriptions: &[String],
+        now: DateTime<Utc>,
+        read: impl Fn(String) -> F,
+    ) -> BTreeMap<String, Result<Arc<T>, Error>>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let mut all = BTreeMap::new();
         for subscription in subscriptions {
             let found = match self.fresh(subscription, now) {
@@ -78,9 +93,7 @@ impl<T> Kept<T> {
                     found
                 }
             };
-            if let Ok(found) = found {
-                all.insert(subscription.clone(), found);
-            }
+            all.insert(subscription.clone(), found);
         }
         all
     }

@@ -19,6 +19,7 @@ mod inventory;
 mod joined;
 mod kept;
 mod operation;
+mod permitted;
 mod places;
 mod port;
 mod progress;
@@ -29,6 +30,7 @@ mod resources;
 pub mod rights;
 mod row;
 mod run_command;
+mod steering;
 mod tables;
 pub mod transport;
 pub mod wire;
@@ -45,6 +47,7 @@ pub use transport::{Transport, TransportError};
 
 use self::buckets::{Buckets, Now, Pace};
 pub use self::run_command::RESTART_SCRIPT;
+use crate::domain::authority::steering::Steering;
 use crate::domain::command::{Command, InstallOrder, RequestId, RestartOrder};
 use crate::domain::enrolment::Change;
 use crate::domain::machine::{MachineId, MachineKind};
@@ -60,6 +63,7 @@ pub struct Cloud {
     places: Arc<places::Places>,
     unfinished: Arc<inventory::Unfinished>,
     learned: Arc<queries::Learned>,
+    steerings: Arc<steering::Steerings>,
 }
 
 /// Whose eyes a cloud sees with. Holds no token.
@@ -82,6 +86,7 @@ impl Cloud {
             places: Arc::default(),
             unfinished: Arc::default(),
             learned: Arc::default(),
+            steerings: Arc::default(),
         }
     }
 
@@ -161,6 +166,22 @@ impl Cloud {
     /// [`Error`]; never half an inventory.
     pub async fn inventory(&self, scope: &Scope, now: DateTime<Utc>) -> Result<Inventory, Error> {
         inventory::inventory(self, scope, now).await
+    }
+
+    /// Tells what schedules and policies do to machines of a scope: read once in an hour, in two
+    /// queries of Resource Graph, and one call for the rights in each subscription of the machines.
+    ///
+    /// Never fails: what could not be read, and the rights that are lacking, are named in what is
+    /// returned. A reading that the quota stops goes on with the next call.
+    pub async fn steering<'a>(
+        &self,
+        scope: &Scope,
+        machines: impl Iterator<Item = &'a MachineId>,
+        now: DateTime<Utc>,
+    ) -> Steering {
+        let subscriptions = steering::subscriptions(machines.map(MachineId::subscription));
+        let all = &self.steerings;
+        all.of(&self.arm, scope, &subscriptions, now).await
     }
 
     /// Reads the newest installs, health and power of these machines only, from Resource Graph.

@@ -1,7 +1,8 @@
-//! Where VMs stand beyond what Resource Graph tells: the physical zone behind a zone number, and
-//! the update domain in an availability set. Both are read per subscription and kept.
+//! Where VMs stand beyond what Resource Graph tells: the physical zone behind a zone number, the
+//! pairs of regions, and the update domain in an availability set. All are read per subscription
+//! and kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,10 +16,10 @@ use super::wire::locations::Locations;
 use super::wire::vm::VmList;
 use super::wire::{API_COMPUTE, API_LOCATIONS};
 use crate::domain::machine::{MachineId, ZonePlace};
-use crate::domain::region;
+use crate::domain::region::{self, Regions};
 
-/// How long a mapping of zones is kept, in seconds: it never changes, but regions gain zones.
-const ZONES_SECONDS: i64 = 24 * 3600;
+/// How long locations are kept, in seconds: zones and pairs never change, but regions gain both.
+const LOCATIONS_SECONDS: i64 = 24 * 3600;
 
 /// How long update domains are kept, in seconds: a VM that is deallocated and started again may
 /// come back in another.
@@ -27,8 +28,14 @@ const DOMAINS_SECONDS: i64 = 3600;
 /// Pages of a subscription's VMs read at most.
 const PAGES_MAX: usize = 200;
 
-/// Physical zones by region and zone number.
-type Mapping = BTreeMap<(String, String), String>;
+/// What a subscription is told of locations.
+#[derive(Debug, Default)]
+struct Mapping {
+    /// Physical zones by region and zone number.
+    zones: BTreeMap<(String, String), String>,
+    /// Regions, each with one that it is paired with.
+    pairs: BTreeSet<(String, String)>,
+}
 
 /// Update domains by machine.
 type Domains = BTreeMap<MachineId, u32>;
@@ -36,14 +43,14 @@ type Domains = BTreeMap<MachineId, u32>;
 /// What was read so far.
 #[derive(Debug)]
 pub(super) struct Places {
-    zones: Kept<Mapping>,
+    locations: Kept<Mapping>,
     domains: Kept<Domains>,
 }
 
 impl Default for Places {
     fn default() -> Self {
         Self {
-            zones: Kept::new(ZONES_SECONDS),
+            locations: Kept::new(LOCATIONS_SECONDS),
             domains: Kept::new(DOMAINS_SECONDS),
         }
     }
@@ -55,38 +62,54 @@ impl Places {
     pub(super) async fn of(
         &self,
         arm: &Arm,
-        zonal: &[String],
+        with_vms: &[String],
         in_sets: &[String],
         now: DateTime<Utc>,
     ) -> Known {
-        let zones = self.zones.of(zonal, now, |subscription| async move {
-            zones_of(arm, &subscription).await
+        let locations = self.locations.of(with_vms, now, |subscription| async move {
+            locations_of(arm, &subscription).await
         });
-        let zones = zones.await;
+        let locations = locations.await;
         let domains = self.domains.of(in_sets, now, |subscription| async move {
             domains_of(arm, &subscription).await
         });
         let domains = domains.await;
-        Known { zones, domains }
+        Known { locations, domains }
     }
 }
 
 /// The places of some subscriptions.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    zones: BTreeMap<String, Arc<Mapping>>,
+    locations: BTreeMap<String, Arc<Mapping>>,
     domains: BTreeMap<String, Arc<Domains>>,
 }
 
 impl Known {
     /// Returns the physical zone behind a zone number, or unknown.
     pub(super) fn zone(&self, subscription: &str, region: &str, zone: &str) -> ZonePlace {
-        self.zones
+        self.locations
             .get(subscription)
-            .and_then(|mapping| mapping.get(&(region.to_owned(), zone.trim().to_owned())))
+            .and_then(|mapping| {
+                mapping
+                    .zones
+                    .get(&(region.to_owned(), zone.trim().to_owned()))
+            })
             .map_or(ZonePlace::Unknown, |physical| {
                 ZonePlace::Physical(physical.clone())
             })
+    }
+
+    /// Returns the regions with their pairs: what Azure says comes first, and what is embedded in
+    /// the program stands for the regions of which it names no pair.
+    pub(super) fn regions(&self) -> Arc<Regions> {
+        let told: BTreeSet<(&str, &str)> = self
+            .locations
+            .values()
+            .flat_map(|own| &own.pairs)
+            .map(|(region, pair)| (region.as_str(), pair.as_str()))
+            .collect();
+        Regions::shared_with(&told)
     }
 
     /// Returns a VM's update domain.
@@ -98,15 +121,23 @@ impl Known {
     }
 }
 
-/// Reads `availabilityZoneMappings` (Azure REST reference, "Subscriptions - List Locations").
-async fn zones_of(arm: &Arm, subscription: &str) -> Result<Mapping, Error> {
+/// Reads `availabilityZoneMappings` and `pairedRegion` (Azure REST reference, "Subscriptions - List
+/// Locations").
+async fn locations_of(arm: &Arm, subscription: &str) -> Result<Mapping, Error> {
     let what = format!("the locations of subscription {subscription}");
     let subscription = segment(&what, subscription)?;
     let path = format!("/subscriptions/{subscription}/locations?api-version={API_LOCATIONS}");
     let locations: Locations = arm.get(&what, &path).await?.json(&what)?;
-    let mut mapping = Mapping::new();
+    let mut mapping = Mapping::default();
     for location in locations.value {
         let region = region::normalise(location.name.as_deref().unwrap_or_default());
+        let told = location.metadata.and_then(|own| own.paired_region);
+        for pair in told.unwrap_or_default() {
+            let pair = region::normalise(pair.name.as_deref().unwrap_or_default());
+            if !region.is_empty() && !pair.is_empty() {
+                mapping.pairs.insert((region.clone(), pair));
+            }
+        }
         for zone in location.availability_zone_mappings.unwrap_or_default() {
             let (logical, physical) = (
                 some(zone.logical_zone.as_ref()),
@@ -114,7 +145,7 @@ async fn zones_of(arm: &Arm, subscription: &str) -> Result<Mapping, Error> {
             );
             if let (Some(logical), Some(physical)) = (logical, physical) {
                 let key = (region.clone(), logical.to_owned());
-                mapping.insert(key, physical.to_ascii_lowercase());
+                mapping.zones.insert(key, physical.to_ascii_lowercase());
             }
         }
     }

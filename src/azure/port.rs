@@ -9,6 +9,7 @@ pub use crate::domain::evidence::{
     Reading,
 };
 use crate::domain::machine::Machine;
+use crate::domain::region::Regions;
 
 /// Where to look for machines. At least one entry: an empty scope would mean everything that the
 /// identity can see.
@@ -27,6 +28,8 @@ pub struct Inventory {
     pub at: DateTime<Utc>,
     /// The machines, by id.
     pub machines: Vec<Arc<Machine>>,
+    /// The regions and their pairs.
+    pub regions: Arc<Regions>,
     /// The rows that could not be read, by id.
     pub unreadable: Vec<UnreadableRow>,
 }

@@ -163,7 +163,8 @@ const ASSESSMENTS: &str = "patchassessmentresources
 const ASSESSMENTS_TAKE: &str = "| project id, status = tostring(properties.status), \
 rebootPending = tobool(properties.rebootPending), \
 started = tostring(properties.startDateTime), \
-modified = tostring(properties.lastModifiedDateTime)
+modified = tostring(properties.lastModifiedDateTime), \
+service = tostring(properties.patchServiceUsed)
 | order by id asc";
 
 const OFFERS: &str = "patchassessmentresources
@@ -226,7 +227,8 @@ bag_pack('part', path[1], 'kb', properties.kbId, 'title', properties.patchName, 
 'published', properties.publishedDateTime), \
 bag_pack('part', path[1], 'status', properties.status, \
 'rebootPending', tobool(properties.rebootPending), 'started', properties.startDateTime, \
-'modified', properties.lastModifiedDateTime))
+'modified', properties.lastModifiedDateTime, \
+'service', properties.patchServiceUsed))
 | summarize assessed = make_list(part) by machine = tostring(path[0])";
 
 /// The same without what is offered.
@@ -236,7 +238,8 @@ const ASSESSED_BRIEF: &str = "patchassessmentresources
 | extend path = split(tolower(id), '/patchassessmentresults/')
 | extend part = bag_pack('part', path[1], 'status', properties.status, \
 'rebootPending', tobool(properties.rebootPending), 'started', properties.startDateTime, \
-'modified', properties.lastModifiedDateTime)
+'modified', properties.lastModifiedDateTime, \
+'service', properties.patchServiceUsed)
 | summarize assessed = make_list(part) by machine = tostring(path[0])";
 
 /// The installs of each machine and what they did, as one list.

@@ -160,8 +160,16 @@ impl Resources {
         self.machines.values()
     }
 
-    /// Returns the subscriptions that have a VM in a zone.
-    pub(super) fn zonal_subscriptions(&self) -> Vec<String> {
+    /// Returns the subscriptions whose locations matter: those that have a VM in a zone, and where
+    /// VMs stand in more than one region, those of all VMs.
+    pub(super) fn placed_subscriptions(&self) -> Vec<String> {
+        let is_vm = |half: &Half| half.machine.kind == MachineKind::AzureVm;
+        let vms = self.machines.values().filter(|half| is_vm(half));
+        let mut regions = vms.map(|half| &half.machine.placement.region);
+        let first = regions.next();
+        if regions.any(|own| Some(own) != first) {
+            return self.subscriptions(is_vm);
+        }
         self.subscriptions(Half::is_zonal)
     }
 

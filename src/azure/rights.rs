@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 /// Actions in one role at most: what a person still reads before granting it.
-pub const ACTIONS_MAX: usize = 14;
+pub const ACTIONS_MAX: usize = 20;
 
 /// A role: what is granted together, because it is used for one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,6 +15,7 @@ use super::read_as::{
 use super::wire::graph::{AssessmentRow, HealthRow, InstallRow, OfferRow, PatchRow};
 use crate::domain::machine::{
     Assessment, INSTALL_RECORDS_MAX, InstallRecord, InstallStatus, MachineId, OfferClass, Offered,
+    UpdateService,
 };
 use crate::domain::release::Kb;
 
@@ -38,6 +39,7 @@ pub(super) struct Tables {
 struct Assessed {
     at: DateTime<Utc>,
     reboot_pending: bool,
+    service: UpdateService,
 }
 
 #[derive(Debug, Default)]
@@ -104,10 +106,13 @@ impl Tables {
             .map(instant);
         match (at, row.reboot_pending) {
             (Some(Some(at)), Some(reboot_pending)) => {
-                let new = Assessed { at, reboot_pending };
-                let old = self.assessments.entry(machine).or_insert(new);
-                if at > old.at {
-                    *old = Assessed { at, reboot_pending };
+                let new = Assessed {
+                    at,
+                    reboot_pending,
+                    service: update_service(row.service.as_deref()),
+                };
+                if self.assessments.get(&machine).is_none_or(|old| at > old.at) {
+                    self.assessments.insert(machine, new);
                 }
             }
             (Some(None), _) => self.unread(row.id.as_ref(), "its time does not parse".into()),
@@ -240,6 +245,7 @@ impl Tables {
         Some(Assessment {
             at: assessed.at,
             reboot_pending: assessed.reboot_pending,
+            service: assessed.service,
             offered: offers.into_values().collect(),
         })
     }
@@ -273,4 +279,13 @@ impl Tables {
 fn machine_of(id: &str, part: &str) -> Option<MachineId> {
     id.split_once(part)
         .and_then(|(machine, _)| MachineId::parse(machine).ok())
+}
+
+/// Reads `patchServiceUsed` (azure.md §2).
+fn update_service(text: Option<&str>) -> UpdateService {
+    match text {
+        text if is(text, "WU_WSUS") => UpdateService::Wsus,
+        text if is(text, "WU") => UpdateService::WindowsUpdate,
+        _ => UpdateService::Unknown,
+    }
 }

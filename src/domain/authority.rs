@@ -1,15 +1,19 @@
 //! Who else could reboot a machine for updates, as far as it shows.
 //!
-//! Holds what is found on the machine itself: patch settings, claims, other fleets. What is not
-//! found is no proof: [`unseen`] names the sources that nobody looked at. Must never decide
-//! whether a machine is commanded.
+//! Holds what is found on the machine itself (patch settings, claims, the update service that its
+//! assessment names), among fleets, and in the schedules and policies of [`steering`]. What is not
+//! found is proof only where somebody looked: [`Finding::unseen`] names where nobody did. Must
+//! never decide whether a machine is commanded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use self::steering::{Does, Makes, Source, Steering, Why, is_driven};
 use super::enrolment::{ClaimIdentity, claim_of};
-use super::machine::{Machine, MachineKind, PatchMode, RebootSetting};
+use super::machine::{Machine, MachineKind, PatchMode, RebootSetting, UpdateService};
+
+pub mod steering;
 
 /// Somebody else who could reboot a machine; the first is told first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,26 +24,42 @@ pub enum Other {
     Cluster,
     /// Azure's own patching, which installs and reboots.
     Platform,
-    /// A schedule of Azure Update Manager: the flag that hands a VM over to one is set.
+    /// A schedule of Azure Update Manager, or the flag that hands a VM over to one.
     Schedule,
+    /// An Azure Policy that hands the machine to a schedule.
+    Policy,
     /// Windows Update in the guest, which installs and reboots by itself.
     Guest,
+    /// A WSUS server, whose policy and deadlines in the guest install and reboot.
+    Wsus,
 }
 
 /// A source that nobody looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Unseen {
     /// The claim tag, which cannot be read.
     Claim,
     /// What Azure does under settings that it does not tell.
     Settings,
     /// Assignments of maintenance configurations.
-    Maintenance,
+    Maintenance(Why),
+    /// What a schedule does that is assigned and does not show; why, where that is known.
+    Schedule(Option<Why>),
     /// Assignments of Azure Policy.
-    Policies,
-    /// Group policy and WSUS in the guest: only a script in the guest could tell, and the operator
-    /// runs none.
-    GuestPolicy,
+    Policies(Why),
+    /// Which update service the guest uses: no assessment says.
+    Guest,
+}
+
+/// What was found about one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finding<'a> {
+    /// Who else could reboot it, each with the names of the schedules and policies behind it.
+    pub others: BTreeMap<Other, BTreeSet<&'a str>>,
+    /// Where nobody looked, each with the names of what does not show.
+    pub unseen: BTreeMap<Unseen, BTreeSet<&'a str>>,
+    /// Schedules that are assigned and reboot nothing as things are.
+    pub idle: BTreeSet<&'a str>,
 }
 
 /// A claim on a machine that is not its fleet's.
@@ -84,13 +104,60 @@ pub fn foreign_claim(machine: &Machine, own: &ClaimIdentity) -> Option<ForeignCl
     }
 }
 
-/// Returns who else is found that could reboot a machine. `is_owned` says that another fleet acts
-/// on it.
+/// Looks at one machine. `is_owned` says that another fleet acts on it.
+pub fn look<'a>(
+    machine: &Machine,
+    is_owned: bool,
+    claim: Option<ForeignClaim>,
+    steering: &'a Steering,
+) -> Finding<'a> {
+    let mut found = Finding::default();
+    for other in others(machine, is_owned, claim) {
+        found.others.entry(other).or_default();
+    }
+    for own in unseen(machine, claim, steering) {
+        found.unseen.entry(own).or_default();
+    }
+    let is_driven = is_driven(machine);
+    for schedule in steering.schedules_of(machine) {
+        let name = schedule.name();
+        match schedule.does {
+            Does::Nothing => {}
+            Does::Reboots | Does::Hidden if !is_driven => {
+                found.idle.insert(name);
+            }
+            Does::Reboots => {
+                found
+                    .others
+                    .entry(Other::Schedule)
+                    .or_default()
+                    .insert(name);
+            }
+            Does::Installs => {
+                found.idle.insert(name);
+            }
+            Does::Hidden => {
+                let why = steering.why_unseen(Source::Configurations, machine);
+                let names = found.unseen.entry(Unseen::Schedule(why)).or_default();
+                names.insert(name);
+            }
+        }
+    }
+    for policy in steering.policies_of(machine) {
+        if policy.makes != Makes::Assessment {
+            let names = found.others.entry(Other::Policy).or_default();
+            names.insert(&policy.name);
+        }
+    }
+    found
+}
+
+/// Returns who else shows on a machine itself that could reboot it.
 ///
 /// Under `rebootSetting: Never` the platform may install, and is asked not to reboot: that is the
 /// state the operator itself asks for, and no other authority. An absent setting is `IfRequired`
 /// (azure.md §1.1). A schedule needs the bypass flag, which has no other use (azure.md §5).
-pub fn others(machine: &Machine, is_owned: bool, claim: Option<ForeignClaim>) -> BTreeSet<Other> {
+fn others(machine: &Machine, is_owned: bool, claim: Option<ForeignClaim>) -> BTreeSet<Other> {
     let settings = &machine.settings;
     let is_vm = machine.kind == MachineKind::AzureVm;
     let by_platform = settings.patch_mode == PatchMode::AutomaticByPlatform;
@@ -104,14 +171,19 @@ pub fn others(machine: &Machine, is_owned: bool, claim: Option<ForeignClaim>) ->
             Other::Guest,
             settings.patch_mode == PatchMode::AutomaticByOs,
         ),
+        (Other::Wsus, service(machine) == UpdateService::Wsus),
     ];
     let found = found.into_iter().filter(|(_, is_found)| *is_found);
     found.map(|(other, _)| other).collect()
 }
 
 /// Returns where nobody looked for a machine.
-pub fn unseen(machine: &Machine, claim: Option<ForeignClaim>) -> BTreeSet<Unseen> {
-    let mut sources = BTreeSet::from([Unseen::Maintenance, Unseen::Policies, Unseen::GuestPolicy]);
+///
+/// What Azure calls `Manual` and `AutomaticByPlatform` switches Windows Update's own schedule in
+/// the guest off (AVGP, "Patch orchestration modes"), so that what is left of the guest is the
+/// service that it takes its updates from, which the last assessment names.
+fn unseen(machine: &Machine, claim: Option<ForeignClaim>, steering: &Steering) -> BTreeSet<Unseen> {
+    let mut sources = BTreeSet::new();
     if claim == Some(ForeignClaim::Unreadable) {
         sources.insert(Unseen::Claim);
     }
@@ -119,20 +191,19 @@ pub fn unseen(machine: &Machine, claim: Option<ForeignClaim>) -> BTreeSet<Unseen
     if matches!(mode, PatchMode::Unknown | PatchMode::ImageDefault) {
         sources.insert(Unseen::Settings);
     }
+    if service(machine) == UpdateService::Unknown {
+        sources.insert(Unseen::Guest);
+    }
+    let maintenance = steering.why_unseen(Source::Maintenance, machine);
+    sources.extend(maintenance.map(Unseen::Maintenance));
+    let policies = steering.why_unseen(Source::Policies, machine);
+    sources.extend(policies.map(Unseen::Policies));
     sources
 }
 
-/// Gathers what is said of many machines, by what is said: names in the order given.
-pub fn gathered<'a, T: Ord>(
-    machines: impl Iterator<Item = (&'a str, BTreeSet<T>)>,
-) -> BTreeMap<T, Vec<&'a str>> {
-    let mut all: BTreeMap<T, Vec<&'a str>> = BTreeMap::new();
-    for (name, found) in machines {
-        for own in found {
-            all.entry(own).or_default().push(name);
-        }
-    }
-    all
+fn service(machine: &Machine) -> UpdateService {
+    let last = machine.assessment.as_ref();
+    last.map_or(UpdateService::Unknown, |own| own.service)
 }
 
 #[cfg(test)]
@@ -212,20 +283,51 @@ mod tests {
                 named.contains(&Other::Fleet),
                 expected == Some(ForeignClaim::Fleet)
             );
-            let is_unread = unseen(&machine, found).contains(&Unseen::Claim);
+            let nobody = Steering::default();
+            let is_unread = unseen(&machine, found, &nobody).contains(&Unseen::Claim);
             assert_eq!(is_unread, expected == Some(ForeignClaim::Unreadable));
         }
     }
 
     #[test]
-    fn an_older_fleet_comes_first_and_machines_are_gathered_by_what_is_found() {
+    fn an_older_fleet_comes_first() {
         let mut machine = due_vm("vm1").machine();
         machine.settings.patch_mode = PatchMode::AutomaticByPlatform;
         machine.settings.reboot = RebootSetting::Always;
-        let found = [("a", true), ("b", false)]
-            .map(|(name, is_owned)| (name, others(&machine, is_owned, None)));
-        let all = gathered(found.into_iter());
-        assert_eq!(all.first_key_value(), Some((&Other::Fleet, &vec!["a"])));
-        assert_eq!(all[&Other::Platform], ["a", "b"]);
+        for (is_owned, first) in [(true, Other::Fleet), (false, Other::Platform)] {
+            let nobody = Steering::default();
+            let found = look(&machine, is_owned, None, &nobody);
+            assert_eq!(found.others.first_key_value().unwrap().0, &first);
+        }
+    }
+
+    #[test]
+    fn the_update_service_is_told_by_the_last_assessment_or_by_nobody() {
+        use UpdateService::{Unknown, WindowsUpdate, Wsus};
+        let rows = [
+            (Some(WindowsUpdate), false, false),
+            (Some(Wsus), true, false),
+            (Some(Unknown), false, true),
+            (None, false, true),
+        ];
+        for (service, is_wsus, is_unseen) in rows {
+            let mut machine = due_vm("vm1").assessed("2026-08-12T00:00:00Z").machine();
+            match service {
+                Some(service) => machine.assessment.as_mut().unwrap().service = service,
+                None => machine.assessment = None,
+            }
+            let nobody = Steering::default();
+            let found = look(&machine, false, None, &nobody);
+            assert_eq!(
+                found.others.contains_key(&Other::Wsus),
+                is_wsus,
+                "{service:?}"
+            );
+            assert_eq!(
+                found.unseen.contains_key(&Unseen::Guest),
+                is_unseen,
+                "{service:?}"
+            );
+        }
     }
 }

@@ -155,8 +155,13 @@ pub struct Batch<'a> {
 
 /// Returns the next batch of candidates that are sorted by [`in_turn`]: the first one leads, and
 /// all that share its release, action, cause, KBs and stage and need not be kept apart from any
-/// machine of the batch join it, up to `size`.
-pub fn batch<'a>(candidates: &[Candidate<'a>], spread: Spread, size: usize) -> Option<Batch<'a>> {
+/// machine of the batch, as the pairs of `regions` are, join it, up to `size`.
+pub fn batch<'a>(
+    candidates: &[Candidate<'a>],
+    spread: Spread,
+    size: usize,
+    regions: &Regions,
+) -> Option<Batch<'a>> {
     let lead = candidates.first()?;
     let mut members: Vec<&Member> = Vec::new();
     // One machine of each failure domain stands for all of it, so the check stays short.
@@ -182,7 +187,7 @@ pub fn batch<'a>(candidates: &[Candidate<'a>], spread: Spread, size: usize) -> O
         let fits = domains
             .values()
             .flatten()
-            .all(|other| apart(place, *other, spread, Regions::embedded()).is_none());
+            .all(|other| apart(place, *other, spread, regions).is_none());
         if fits {
             let known = domains.entry(key).or_default();
             // Members of a Flexible set share a key and differ by fault domain.

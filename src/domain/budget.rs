@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU8;
+use std::sync::Arc;
 
 use super::machine::{MachineId, MachineKind, Placement};
 use super::policy::{Limit, Spread};
@@ -124,7 +125,7 @@ struct Engaged {
 /// The budget of one disruption domain at one instant.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    regions: &'static Regions,
+    regions: Arc<Regions>,
     ceilings: Vec<Ceiling>,
     /// The ceilings that count a machine, by their place in `ceilings`.
     of_machine: BTreeMap<MachineId, Vec<usize>>,
@@ -148,7 +149,7 @@ impl Budget {
         }
         let down: BTreeSet<MachineId> = unavailable.into_iter().collect();
         let mut budget = Self {
-            regions: Regions::embedded(),
+            regions: Regions::shared(),
             used: vec![0; ceilings.len()],
             ceilings,
             of_machine,
@@ -168,6 +169,18 @@ impl Budget {
     /// let nothing through that is available.
     pub fn unread(&mut self, limits: BTreeMap<LimitKey, String>) {
         self.unread = limits;
+    }
+
+    /// Returns the same budget, which knows these regions and their pairs.
+    #[must_use]
+    pub fn in_regions(mut self, regions: Arc<Regions>) -> Self {
+        self.regions = regions;
+        self
+    }
+
+    /// Returns the regions that it knows.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
     }
 
     fn take(&mut self, id: &MachineId) {
@@ -238,7 +251,7 @@ impl Budget {
                 kind: engaged.kind,
                 placement: &engaged.placement,
             };
-            if let Some(by) = apart(place, there, spread.stricter(engaged.spread), self.regions) {
+            if let Some(by) = apart(place, there, spread.stricter(engaged.spread), &self.regions) {
                 return Err(Refusal::Apart {
                     by,
                     from: engaged.name.clone(),

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 pub use self::patches::{
     Assessment, InstallRecord, InstallStatus, OfferClass, Offered, RebootBehavior, RebootStatus,
+    UpdateService,
 };
 use super::evidence::Glimpse;
 use super::release::{Build, Kb};

@@ -19,11 +19,13 @@ mod settings;
 mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
 use super::authority::ForeignClaim;
+use super::authority::steering::Steering;
 use super::command::Command;
 use super::enrolment::Change;
 use super::evidence::Question;
@@ -181,6 +183,8 @@ pub struct Outlook {
     pub roster: Roster,
     /// Claims on its machines that are not its own.
     pub foreign_claims: BTreeMap<MachineId, ForeignClaim>,
+    /// The schedules and policies that its identity sees.
+    pub steering: Arc<Steering>,
     /// The releases that concern it, oldest first.
     pub rollouts: BTreeMap<ReleaseId, Rollout>,
     /// One note for each machine.

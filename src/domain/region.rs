@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +27,10 @@ pub const COLUMNS: [&str; 7] = [
 /// The most rows that a region file may have.
 pub const MAX_ROWS: usize = 1_000;
 
-static REGIONS: LazyLock<Regions> =
-    LazyLock::new(|| Regions::parse(EMBEDDED).expect("a test reads the embedded region file"));
+static REGIONS: LazyLock<Arc<Regions>> = LazyLock::new(|| {
+    let found = Regions::parse(EMBEDDED);
+    Arc::new(found.expect("a test reads the embedded region file"))
+});
 
 /// Says what is wrong with a region file.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +116,11 @@ impl Regions {
         &REGIONS
     }
 
+    /// The same, to be kept.
+    pub fn shared() -> Arc<Regions> {
+        Arc::clone(&REGIONS)
+    }
+
     /// Reads a region file with the columns [`COLUMNS`].
     ///
     /// # Errors
@@ -145,23 +152,34 @@ impl Regions {
         Ok(Regions::of(pairs, display_names))
     }
 
-    /// Adds regions and pairs that were read elsewhere, such as from ARM's list of locations.
-    ///
-    /// Only widens: a region becomes known, groups grow together, none is ever split.
-    #[must_use]
-    pub fn with_pairs<'a>(
-        &self,
-        pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-    ) -> Regions {
-        let named = |(region, pair): (&str, Option<&str>)| {
-            (normalise(region), pair.map(normalise).unwrap_or_default())
+    /// Returns the embedded regions with pairs that Azure told, both given as [`normalise`] writes
+    /// them. What Azure says of a region stands instead of what is embedded; a region of which it
+    /// names no pair keeps the embedded one, because silence proves nothing.
+    pub fn shared_with(told: &BTreeSet<(&str, &str)>) -> Arc<Regions> {
+        let known = |region: &str, pair: &str| {
+            let (region, pair) = (region.to_owned(), pair.to_owned());
+            REGIONS.pairs.contains(&(region, pair))
         };
-        let further = pairs
-            .into_iter()
-            .map(named)
-            .filter(|(region, _)| !region.is_empty());
-        let pairs = self.pairs.iter().cloned().chain(further).collect();
-        Regions::of(pairs, self.display_names.clone())
+        if told.iter().all(|(region, pair)| known(region, pair)) {
+            return Regions::shared();
+        }
+        let named: BTreeSet<&str> = told.iter().map(|(region, _)| *region).collect();
+        let embedded = REGIONS.pairs.iter();
+        let embedded = embedded.filter(|(region, _)| !named.contains(region.as_str()));
+        let told = told
+            .iter()
+            .map(|(region, pair)| ((*region).to_owned(), (*pair).to_owned()));
+        let pairs = embedded.cloned().chain(told).collect();
+        Arc::new(Regions::of(pairs, REGIONS.display_names.clone()))
+    }
+
+    /// Returns the regions of both with the pairs of both: what one knows to be a pair is one.
+    pub fn both(own: &Arc<Regions>, other: &Arc<Regions>) -> Arc<Regions> {
+        if own == other {
+            return Arc::clone(own);
+        }
+        let pairs = own.pairs.union(&other.pairs).cloned().collect();
+        Arc::new(Regions::of(pairs, own.display_names.clone()))
     }
 
     fn of(pairs: BTreeSet<(String, String)>, display_names: BTreeMap<String, String>) -> Regions {

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::authority::steering::Steering;
 use super::evidence::Answers;
 use super::fleet::{Fleet, FleetKey, Wants};
 use super::machine::{Machine, MachineId};
 use super::permission::Standing;
+use super::region::Regions;
 use super::release::Catalogue;
 use super::run::Run;
 
@@ -54,6 +56,24 @@ pub struct Inventory {
     pub at: DateTime<Utc>,
     /// The machines.
     pub machines: BTreeMap<MachineId, Arc<Machine>>,
+    /// The schedules and policies that act on them.
+    pub steering: Arc<Steering>,
+    /// The regions and their pairs.
+    #[serde(skip)]
+    pub regions: Arc<Regions>,
+}
+
+impl Inventory {
+    /// Makes an inventory of machines alone: nobody has looked at what steers them, and the
+    /// regions are those embedded in the program.
+    pub fn of(at: DateTime<Utc>, machines: BTreeMap<MachineId, Arc<Machine>>) -> Self {
+        Self {
+            at,
+            machines,
+            steering: Arc::default(),
+            regions: Regions::shared(),
+        }
+    }
 }
 
 /// What one identity sees of a disruption domain.

@@ -462,10 +462,7 @@ pub(crate) fn domain(
     Domain {
         fleets: fleets.into_iter().map(view).collect(),
         runs: BTreeMap::new(),
-        inventory: Ok(Inventory {
-            at: read_at,
-            machines: by_id(machines),
-        }),
+        inventory: Ok(Inventory::of(read_at, by_id(machines))),
         answers: BTreeMap::new(),
         held: BTreeMap::new(),
         unreadable_runs: Vec::new(),

@@ -1,14 +1,19 @@
 //! Who else could reboot the machines: `SoleAuthority`, of a fleet and of a machine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::picture::Picture;
 use super::text;
 use super::told::Told;
-use crate::domain::authority::{ForeignClaim, Other, Unseen, gathered, others, unseen};
+use crate::domain::authority::steering::{Steering, Why};
+use crate::domain::authority::{Finding, ForeignClaim, Other, Unseen, look};
 use crate::domain::roster::Member;
 
 const NAME: &str = "SoleAuthority";
+
+/// What is said where nothing else is found.
+const SOLE: &str = "Nobody else was found in claims, patch settings, maintenance configurations, \
+                    policy assignments and the update services that assessments name.";
 
 /// The reason of a fleet's condition, and what is said of the machines that are named after it.
 fn of_fleet(other: Other) -> (&'static str, &'static str) {
@@ -21,12 +26,21 @@ fn of_fleet(other: Other) -> (&'static str, &'static str) {
         ),
         Other::Schedule => (
             "MaintenanceConfiguration",
-            "bypassPlatformSafetyChecksOnUserSchedule (built-in policy 9905ca54 sets it) lets \
-             schedules of Azure Update Manager drive",
+            "An assigned schedule of Azure Update Manager, or the flag \
+             bypassPlatformSafetyChecksOnUserSchedule, which lets one drive (built-in policy \
+             9905ca54 sets it), may install and reboot",
+        ),
+        Other::Policy => (
+            "PolicyAssignment",
+            "An Azure Policy hands to schedules of Azure Update Manager",
         ),
         Other::Guest => (
             "GuestPolicy",
             "patchMode AutomaticByOS: Windows Update in the guest installs and reboots",
+        ),
+        Other::Wsus => (
+            "GuestPolicy",
+            "WSUS, by the policy of the guest, may install and reboot",
         ),
     }
 }
@@ -41,109 +55,191 @@ fn of_machine(other: Other) -> &'static str {
              rebootSetting is not Never"
         }
         Other::Schedule => {
-            "schedules of Azure Update Manager may drive it: \
+            "schedules of Azure Update Manager may drive it: one is assigned, or \
              bypassPlatformSafetyChecksOnUserSchedule is true"
         }
+        Other::Policy => "an Azure Policy hands it to schedules of Azure Update Manager",
         Other::Guest => {
             "Windows Update in the guest installs and reboots: patchMode is AutomaticByOS"
         }
+        Other::Wsus => {
+            "its assessment names WSUS, whose policy in the guest may install and reboot"
+        }
     }
 }
 
-fn source(unseen: Unseen) -> &'static str {
+fn source(unseen: &Unseen) -> String {
     match unseen {
-        Unseen::Claim => "the claim tag, which cannot be read",
-        Unseen::Settings => "what the patch settings leave to the image",
-        Unseen::Maintenance => "maintenance configurations",
-        Unseen::Policies => "policy assignments",
-        Unseen::GuestPolicy => "policies and WSUS in the guest (no script is run there)",
+        Unseen::Claim => "the claim tag, which cannot be read".to_owned(),
+        Unseen::Settings => "what the patch settings leave to the image".to_owned(),
+        Unseen::Maintenance(why) => format!("maintenance configurations{}", because(why)),
+        Unseen::Schedule(why) => {
+            let outside = " (they lie outside of what the identity sees)".to_owned();
+            let why = why.as_ref().map_or(outside, because);
+            format!("what assigned maintenance configurations do{why}")
+        }
+        Unseen::Policies(why) => format!("policy assignments{}", because(why)),
+        Unseen::Guest => {
+            "policy and WSUS in the guest, as no assessment names its update service".to_owned()
+        }
     }
 }
 
-/// Lists sources that nobody looked at.
-fn sources(found: impl Iterator<Item = Unseen>) -> String {
-    let names: Vec<&str> = found.map(source).collect();
-    names.join(", ")
+/// Says why nobody could look, and what would help.
+fn because(why: &Why) -> String {
+    match why {
+        Why::NotYet => " (nobody has looked yet)".to_owned(),
+        Why::Lacks { action, cure } => format!(" (it needs {action}: {cure})"),
+        Why::Failed(text) => format!(" ({text})"),
+    }
 }
 
-/// Tells whether a source could have been read, had it been readable.
-fn is_hidden(unseen: Unseen) -> bool {
-    matches!(unseen, Unseen::Claim | Unseen::Settings)
+/// Tells whether somebody tried to look, in vain.
+fn is_hidden(unseen: &Unseen) -> bool {
+    !matches!(
+        unseen,
+        Unseen::Maintenance(Why::NotYet) | Unseen::Policies(Why::NotYet)
+    )
+}
+
+fn reason<'a>(mut unseen: impl Iterator<Item = &'a Unseen>) -> &'static str {
+    if unseen.any(is_hidden) {
+        "NotVisible"
+    } else {
+        "NotChecked"
+    }
+}
+
+/// Machines, with the names of the schedules and policies that were found with them.
+#[derive(Default)]
+struct Group<'a> {
+    machines: Vec<&'a str>,
+    names: BTreeSet<&'a str>,
+}
+
+impl Group<'_> {
+    fn said(&self) -> String {
+        format!("{}{}", text::names(&self.machines), named(&self.names))
+    }
+}
+
+fn named(names: &BTreeSet<&str>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let names: Vec<&&str> = names.iter().collect();
+    format!(" ({})", text::names(&names))
+}
+
+/// What was found of all machines of a fleet.
+#[derive(Default)]
+struct Found<'a> {
+    others: BTreeMap<Other, Group<'a>>,
+    unseen: BTreeMap<Unseen, Group<'a>>,
+    idle: Group<'a>,
+    looked: bool,
+}
+
+impl<'a> Found<'a> {
+    fn add(&mut self, machine: &'a str, finding: Finding<'a>) {
+        self.looked = true;
+        for (other, names) in finding.others {
+            let group = self.others.entry(other).or_default();
+            group.machines.push(machine);
+            group.names.extend(names);
+        }
+        for (unseen, names) in finding.unseen {
+            let group = self.unseen.entry(unseen).or_default();
+            group.machines.push(machine);
+            group.names.extend(names);
+        }
+        if !finding.idle.is_empty() {
+            self.idle.machines.push(machine);
+            self.idle.names.extend(finding.idle);
+        }
+    }
+
+    fn blind(&self) -> String {
+        let each = self.unseen.iter();
+        let each = each.map(|(own, group)| format!("{} on {}", source(own), group.said()));
+        each.collect::<Vec<String>>().join("; ")
+    }
 }
 
 /// Sets the condition of a fleet: everybody who was found, with the machines, the first as the
-/// reason; else where nobody looked.
+/// reason; else where nobody looked; else that nobody was found.
 pub(super) fn tell_fleet(picture: &Picture<'_>, told: &mut Told<'_>) {
-    let claims = &picture.outlook.foreign_claims;
-    // Machines that cannot be hotpatched are nobody's here, unless what stands against them is the
-    // other authority itself.
-    let fit = || {
-        let all = picture.machines.iter().map(|own| own.member);
-        all.filter(|own| {
-            own.owner.is_some() || own.blockers.is_empty() || own.machine.settings.bypass
-        })
-    };
-    let claim = |own: &Member| claims.get(&own.machine.id).copied();
-    let found = gathered(fit().map(|own| {
-        let others = others(&own.machine, own.owner.is_some(), claim(own));
-        (own.machine.name.as_str(), others)
-    }));
-    if let Some((first, _)) = found.first_key_value() {
-        let said: Vec<String> = found
-            .iter()
-            .map(|(other, machines)| format!("{} {}", of_fleet(*other).1, text::names(machines)))
-            .collect();
-        told.say(NAME, "False", of_fleet(*first).0, said.join(". ") + ".");
-        return;
+    let outlook = picture.outlook;
+    let mut found = Found::default();
+    for member in picture.machines.iter().map(|own| own.member) {
+        // Machines that cannot be hotpatched are nobody's here, unless what stands against them is
+        // the other authority itself.
+        let is_owned = member.owner.is_some();
+        if !is_owned && !member.blockers.is_empty() && !member.machine.settings.bypass {
+            continue;
+        }
+        let claim = outlook.foreign_claims.get(&member.machine.id).copied();
+        let finding = look(&member.machine, is_owned, claim, &outlook.steering);
+        found.add(&member.machine.name, finding);
     }
-    let blind = gathered(fit().map(|own| {
-        let name = own.machine.name.as_str();
-        (name, unseen(&own.machine, claim(own)))
-    }));
-    if blind.is_empty() {
+    if !found.looked {
         let text = "No machine of the fleet can be hotpatched, so none is looked at.";
         told.say(NAME, "Unknown", "NotChecked", text);
-        return;
-    }
-    let hidden: Vec<String> = blind
-        .iter()
-        .filter(|(own, _)| is_hidden(**own))
-        .map(|(own, machines)| format!("{} on {}", source(*own), text::names(machines)))
-        .collect();
-    let rest = sources(blind.keys().copied().filter(|own| !is_hidden(*own)));
-    if hidden.is_empty() {
-        let text = format!(
-            "Nothing was found in patch settings, claims and among fleets; this version does not \
-             read: {rest}."
-        );
-        told.say(NAME, "Unknown", "NotChecked", text);
+    } else if let Some((first, _)) = found.others.first_key_value() {
+        let each = found.others.iter();
+        let each = each.map(|(other, group)| format!("{} {}.", of_fleet(*other).1, group.said()));
+        let mut said: Vec<String> = each.collect();
+        if !found.unseen.is_empty() {
+            said.push(format!("Not visible: {}.", found.blind()));
+        }
+        told.say(NAME, "False", of_fleet(*first).0, said.join(" "));
+    } else if !found.unseen.is_empty() {
+        let text = format!("Nothing was found. Not visible: {}.", found.blind());
+        told.say(NAME, "Unknown", reason(found.unseen.keys()), text);
     } else {
-        let text = format!(
-            "Not visible: {}. This version does not read: {rest}.",
-            hidden.join("; ")
-        );
-        told.say(NAME, "Unknown", "NotVisible", text);
+        let idle = match found.idle.machines.as_slice() {
+            [] => String::new(),
+            _ => format!(
+                " Schedules are assigned that reboot nothing as things are: {}.",
+                found.idle.said()
+            ),
+        };
+        told.say(NAME, "True", NAME, format!("{SOLE}{idle}"));
     }
 }
 
 /// Sets the condition of a machine.
-pub(super) fn tell_machine(member: &Member, claim: Option<ForeignClaim>, told: &mut Told<'_>) {
-    let found = others(&member.machine, member.owner.is_some(), claim);
-    if !found.is_empty() {
-        let said: Vec<&str> = found.into_iter().map(of_machine).collect();
-        let text = format!("Found: {}.", said.join("; "));
+pub(super) fn tell_machine(
+    member: &Member,
+    claim: Option<ForeignClaim>,
+    steering: &Steering,
+    told: &mut Told<'_>,
+) {
+    let found = look(&member.machine, member.owner.is_some(), claim, steering);
+    let blind: Vec<String> = found
+        .unseen
+        .iter()
+        .map(|(own, names)| format!("{}{}", source(own), named(names)))
+        .collect();
+    let blind = blind.join("; ");
+    if !found.others.is_empty() {
+        let each = found.others.iter();
+        let each = each.map(|(other, names)| format!("{}{}", of_machine(*other), named(names)));
+        let said: Vec<String> = each.collect();
+        let rest = match blind.as_str() {
+            "" => String::new(),
+            _ => format!(" Not visible: {blind}."),
+        };
+        let text = format!("Found: {}.{rest}", said.join("; "));
         told.say(NAME, "False", "OtherAuthority", text);
-        return;
-    }
-    let blind: BTreeSet<Unseen> = unseen(&member.machine, claim);
-    let reason = if blind.iter().any(|own| is_hidden(*own)) {
-        "NotVisible"
+    } else if !blind.is_empty() {
+        let text = format!("Nothing was found. Not visible: {blind}.");
+        told.say(NAME, "Unknown", reason(found.unseen.keys()), text);
     } else {
-        "NotChecked"
-    };
-    let text = format!(
-        "Nothing was found. Not looked at: {}.",
-        sources(blind.into_iter())
-    );
-    told.say(NAME, "Unknown", reason, text);
+        let idle = match named(&found.idle).as_str() {
+            "" => String::new(),
+            names => format!(" Schedules are assigned that reboot nothing as things are:{names}."),
+        };
+        told.say(NAME, "True", NAME, format!("{SOLE}{idle}"));
+    }
 }

@@ -13,6 +13,7 @@ use crate::api::machine::{
 };
 use crate::api::schema::MAX_MESSAGE;
 use crate::domain::authority::ForeignClaim;
+use crate::domain::authority::steering::Steering;
 use crate::domain::due::{Action, Verdict, WaitReason};
 use crate::domain::enrolment::{Enrolled, enrolled};
 use crate::domain::fleet::Fleet;
@@ -46,6 +47,8 @@ pub struct MachineInput<'a> {
     pub note: &'a Note,
     /// The last run that named it, and where it stands there.
     pub run: Option<(&'a Run, &'a Progress)>,
+    /// The schedules and policies that the fleet's identity sees.
+    pub steering: &'a Steering,
     /// Whose claim it bears, if it is not the fleet's.
     pub foreign_claim: Option<ForeignClaim>,
     /// The status that the record has.
@@ -103,6 +106,7 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
         fleet,
         member,
         note,
+        steering,
         foreign_claim,
         previous,
         generation,
@@ -117,7 +121,7 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
     tell_enrolled(member, note, &mut told);
     tell_current(member, note, &mut told);
     let health = tell_healthy(member, &mut told);
-    authority::tell_machine(member, foreign_claim, &mut told);
+    authority::tell_machine(member, foreign_claim, steering, &mut told);
     let stage = member
         .stage
         .and_then(|place| fleet.policy.stages.get(place));

@@ -4,6 +4,7 @@
 // tests may unwrap
 #![allow(clippy::unwrap_used)]
 
+mod authority;
 mod build;
 mod events;
 mod fleet;

@@ -7,12 +7,13 @@
 //! first processes what is due by the caller's clock. Under one seed and one sequence of calls
 //! everything is the same, byte for byte.
 //!
-//! Layers, imports run downward: the handle (`sim`, `foreign`), the router (`http`), the
-//! documents (`shapes`, `graph`, `kql`), the engine (`engine`, `install`, `power`, `platform`),
-//! the world (`world`, `machine`). Faults lie between a client and the router and know no world.
-//! Nothing here knows who calls: no Kubernetes, no operator.
+//! Layers, imports run downward: the handle (`sim`, `foreign`, `assign`), the router (`http`), the
+//! documents (`shapes`, `graph`, `kql`), the engine (`engine`, `install`, `power`, `platform`,
+//! `schedules`), the world (`world`, `machine`). Faults lie between a client and the router and
+//! know no world. Nothing here knows who calls: no Kubernetes, no operator.
 
 mod activity;
+mod assign;
 pub mod assumptions;
 mod effects;
 mod engine;
@@ -32,11 +33,13 @@ mod options;
 mod os;
 mod patches;
 mod platform;
+mod policies;
 mod populate;
 mod power;
 mod regions;
 mod releases;
 mod run_command;
+mod schedules;
 #[cfg(feature = "serve")]
 pub mod serve;
 mod shapes;
@@ -58,6 +61,7 @@ pub use options::{
 };
 pub use os::Os;
 pub use patches::{InstallStatus, RebootStatus};
+pub use policies::Assigned;
 pub use releases::{
     DEFINITION_KB, DOTNET_KB_FIRST, INVENTED_KB_FIRST, Release, ReleaseKind, Track,
 };

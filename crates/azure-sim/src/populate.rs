@@ -149,6 +149,7 @@ impl World {
             health_since: now - AGE,
             run_commands: BTreeMap::new(),
             assignments: BTreeMap::new(),
+            wsus: false,
             assess_timer: false,
             patch_timer: false,
         };

@@ -15,6 +15,7 @@ use crate::http::KeptAnswer;
 use crate::machine::Machine;
 use crate::operations::Operation;
 use crate::options::{Minutes, Options};
+use crate::policies::Assigned;
 use crate::releases::History;
 use crate::throttle::Throttle;
 
@@ -39,6 +40,8 @@ pub(crate) enum Event {
         machine: String,
         incarnation: String,
     },
+    /// A maintenance configuration comes due.
+    Schedule { configuration: String },
     /// A release comes on offer.
     Release,
     /// A run command's script is to run.
@@ -73,6 +76,12 @@ pub(crate) struct World {
     pub(crate) zones: BTreeMap<(String, String), [u8; 3]>,
     /// Maintenance configurations by lower-cased id.
     pub(crate) maintenance: BTreeMap<String, Value>,
+    /// Dynamic scopes by lower-cased id.
+    pub(crate) scopes: BTreeMap<String, Value>,
+    /// Assignments of policies by lower-cased id.
+    pub(crate) policies: BTreeMap<String, Assigned>,
+    /// Actions that nobody is allowed, in lower case.
+    pub(crate) withheld: BTreeSet<String>,
     /// What is left of Azure's limits.
     pub(crate) throttle: Throttle,
     pub(crate) entra: Entra,
@@ -102,6 +111,9 @@ impl World {
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
             maintenance: BTreeMap::new(),
+            scopes: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            withheld: BTreeSet::new(),
             throttle: Throttle::default(),
             entra: Entra::default(),
             events: BTreeMap::new(),
@@ -161,6 +173,7 @@ impl World {
             } => {
                 self.self_patching(&machine, &incarnation);
             }
+            Event::Schedule { configuration } => self.run_schedule(&configuration),
             Event::Release => self.release_published(),
             Event::ScriptDue {
                 machine,

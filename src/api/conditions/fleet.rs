@@ -258,7 +258,8 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
     row(
         "SoleAuthority",
         Polarity::Positive,
-        "Nobody but the operator is found that could reboot the machines for updates.",
+        "Nobody but the operator is found that could reboot the machines for updates; True only \
+         where everything could be looked at.",
         &[
             yes("SoleAuthority", "Nothing else was found."),
             no(
@@ -288,7 +289,7 @@ pub(super) const CONDITIONS: &[ConditionType] = &[
             ),
             unknown(
                 "NotChecked",
-                "This version does not look everywhere yet; the message names where not.",
+                "Nobody has looked everywhere yet; the message names where not.",
             ),
         ],
     ),

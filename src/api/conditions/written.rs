@@ -192,7 +192,7 @@ pub(super) const MACHINE: &[ConditionType] = &[
             unknown("NotVisible", "A source could not be read."),
             unknown(
                 "NotChecked",
-                "This version does not look everywhere yet; the message names where not.",
+                "Nobody has looked everywhere yet; the message names where not.",
             ),
         ],
     ),

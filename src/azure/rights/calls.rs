@@ -98,6 +98,28 @@ pub const CALLS: &[Call] = &[
         "microsoft.resourcehealth/availabilitystatuses",
         "Microsoft.ResourceHealth/availabilityStatuses/read",
     ),
+    rows(
+        "microsoft.maintenance/configurationassignments",
+        "Microsoft.Maintenance/configurationAssignments/read",
+    ),
+    rows(
+        "microsoft.maintenance/maintenanceconfigurations",
+        "Microsoft.Maintenance/maintenanceConfigurations/read",
+    ),
+    rows(
+        "microsoft.authorization/policyassignments",
+        "Microsoft.Authorization/policyAssignments/read",
+    ),
+    rows(
+        "microsoft.policyinsights/policystates",
+        "Microsoft.PolicyInsights/policyStates/queryResults/read",
+    ),
+    request(
+        "permitted.rs",
+        "GET",
+        "/subscriptions/*/providers/Microsoft.Authorization/permissions",
+        "Microsoft.Authorization/permissions/read",
+    ),
     request(
         "read.rs",
         "GET",

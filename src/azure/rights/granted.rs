@@ -119,6 +119,41 @@ pub const RIGHTS: &[Right] = &[
         "health is judged by agent and power alone, where the policy allows that",
     ),
     right(
+        "Microsoft.Maintenance/configurationAssignments/read",
+        Role::Read,
+        Source::UpdateManager,
+        "which schedules of Azure Update Manager are assigned to machines",
+        "SoleAuthority is Unknown: a schedule could reboot a machine unseen",
+    ),
+    right(
+        "Microsoft.Maintenance/maintenanceConfigurations/read",
+        Role::Read,
+        Source::UpdateManager,
+        "whether an assigned schedule installs and reboots",
+        "SoleAuthority is Unknown where a schedule is assigned",
+    ),
+    right(
+        "Microsoft.Authorization/policyAssignments/read",
+        Role::Read,
+        Source::Permissions,
+        "which policies hand machines to schedules",
+        "SoleAuthority is Unknown: a policy could hand a machine to a schedule unseen",
+    ),
+    right(
+        "Microsoft.PolicyInsights/policyStates/queryResults/read",
+        Role::Read,
+        Source::Permissions,
+        "the same of policies that a management group or an initiative assigns",
+        "SoleAuthority is Unknown: a policy could hand a machine to a schedule unseen",
+    ),
+    right(
+        "Microsoft.Authorization/permissions/read",
+        Role::Read,
+        Source::Permissions,
+        "telling an empty list of schedules or policies from one that may not be read",
+        "SoleAuthority is Unknown, as nobody knows what is not shown",
+    ),
+    right(
         "Microsoft.Compute/virtualMachines/write",
         Role::Settings,
         Source::Permissions,
@@ -227,8 +262,9 @@ pub const RIGHTS: &[Right] = &[
         "Microsoft.Resources/subscriptions/locations/read",
         Role::Install,
         Source::Permissions,
-        "the physical zone behind a zone number",
-        "all zones of a region count as one",
+        "the physical zone behind a zone number, and the pairs of regions",
+        "all zones of a region count as one, and regions pair as they did when this version was \
+         made",
     ),
     right(
         "Microsoft.HybridCompute/machines/runCommands/write",

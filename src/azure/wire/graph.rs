@@ -123,6 +123,8 @@ pub struct AssessedPart {
     pub started: Option<String>,
     /// Of an assessment.
     pub modified: Option<String>,
+    /// Of an assessment.
+    pub service: Option<String>,
     /// Of an update; see [`OfferRow`].
     pub kb: Option<String>,
     /// Of an update.
@@ -200,6 +202,8 @@ pub struct AssessmentRow {
     pub started: Option<String>,
     /// When it last changed.
     pub modified: Option<String>,
+    /// `patchServiceUsed`.
+    pub service: Option<String>,
 }
 
 /// A row of the query for what assessments offer.

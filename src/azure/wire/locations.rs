@@ -1,4 +1,4 @@
-//! Locations of a subscription with its zones (api-version 2022-12-01).
+//! Locations of a subscription with its zones and pairs (api-version 2022-12-01).
 
 use serde::Deserialize;
 
@@ -16,8 +16,26 @@ pub struct Locations {
 pub struct Location {
     /// `westeurope`.
     pub name: Option<String>,
+    /// What Azure says about it.
+    pub metadata: Option<LocationMetadata>,
     /// Which physical zone each zone number of this subscription is.
     pub availability_zone_mappings: Option<Vec<ZoneMapping>>,
+}
+
+/// What Azure says about a location.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct LocationMetadata {
+    /// The regions that it is paired with.
+    pub paired_region: Option<Vec<PairedRegion>>,
+}
+
+/// A region that another names as its pair.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct PairedRegion {
+    /// `northeurope`.
+    pub name: Option<String>,
 }
 
 /// One zone.

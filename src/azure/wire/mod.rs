@@ -10,6 +10,7 @@ pub mod graph;
 pub mod local;
 pub mod locations;
 pub mod run_command;
+pub mod steering;
 pub mod vm;
 
 /// Compute: the version of the official examples in use (azure.md §1; first with etags is
@@ -33,6 +34,9 @@ pub const API_GRAPH: &str = "2021-03-01";
 /// Subscriptions: list locations, the first version in use with `availabilityZoneMappings`
 /// (Azure REST reference, "Subscriptions - List Locations").
 pub const API_LOCATIONS: &str = "2022-12-01";
+
+/// Permissions of a caller (Azure REST reference, "Permissions - List For Resource Group").
+pub const API_AUTHORIZATION: &str = "2022-04-01";
 
 /// Activity Log (Azure REST reference, "Activity Logs - List").
 pub const API_ACTIVITY: &str = "2015-04-01";

@@ -1,6 +1,6 @@
 //! Reads what an identity sees, and keeps it for as long as it is good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use super::{Access, Known, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
-use crate::domain::machine::MachineId;
+use crate::domain::authority::steering::Steering;
+use crate::domain::machine::{Machine, MachineId};
 use crate::domain::snapshot::{INVENTORY_AGE_MAX, Inventory};
 
 /// An inventory younger than this is not read again, except for the machines that are worked on.
@@ -21,6 +22,9 @@ const GLIMPSE_REST: TimeDelta = TimeDelta::seconds(45);
 
 /// The longest the inventory of one identity may take.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The longest a look at what steers machines may take.
+const STEERING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Returns what one identity sees: read anew when it has grown old, else as it is known with
 /// a fresh glimpse of the machines that are worked on.
@@ -64,14 +68,18 @@ pub(super) async fn inventory(
         .map(|row| format!("{}: {}", row.id, row.why));
     memory.unreadable.insert(who.clone(), rows.collect());
     memory.access.insert(who.clone(), Access::Valid);
-    let machines = read
+    let machines: BTreeMap<MachineId, Arc<Machine>> = read
         .machines
         .into_iter()
         .map(|machine| (machine.id.clone(), machine))
         .collect();
+    let before = memory.inventories.get(who);
+    let before = before.map(|own| Arc::clone(&own.inventory.steering));
+    let steering = steering(cloud, scope, &machines, now).await;
     let inventory = Inventory {
-        at: read.at,
-        machines,
+        steering: steering.or(before).unwrap_or_default(),
+        regions: read.regions,
+        ..Inventory::of(read.at, machines)
     };
     let known = Known {
         eyes: cloud.eyes(),
@@ -81,6 +89,21 @@ pub(super) async fn inventory(
     };
     memory.inventories.insert(who.clone(), known);
     Ok(inventory)
+}
+
+/// Looks at what steers machines. The machines are there without it: whatever befalls it, it is not
+/// waited for long.
+async fn steering(
+    cloud: &Cloud,
+    scope: &Scope,
+    machines: &BTreeMap<MachineId, Arc<Machine>>,
+    now: DateTime<Utc>,
+) -> Option<Arc<Steering>> {
+    if machines.is_empty() {
+        return None;
+    }
+    let read = cloud.steering(scope, machines.keys(), now);
+    timeout(STEERING_TIMEOUT, read).await.ok().map(Arc::new)
 }
 
 /// Returns what another namespace read a moment ago with the same eyes: it need not be read again.

@@ -13,6 +13,7 @@ use super::{Access, Memory, Principal};
 use crate::azure::{Cloud, Error, Scope};
 use crate::controller::Shell;
 use crate::domain::machine::MachineId;
+use crate::domain::region::Regions;
 use crate::domain::run::Run;
 use crate::domain::snapshot::{Domain, Inventory, Sighted};
 use crate::validate::{Declared, Found};
@@ -127,6 +128,7 @@ fn merge(domain: &mut Domain, mut sights: Vec<(BTreeSet<String>, Sighted)>) {
             None => all = Some(inventory.clone()),
             Some(all) => {
                 all.at = all.at.min(inventory.at);
+                all.regions = Regions::both(&all.regions, &inventory.regions);
                 for (id, machine) in &inventory.machines {
                     let kept = all.machines.entry(id.clone());
                     kept.or_insert_with(|| Arc::clone(machine));

@@ -49,10 +49,8 @@ pub(super) async fn records(
     else {
         return;
     };
-    let silent = Note {
-        reason: "Unknown".to_owned(),
-        message: String::new(),
-    };
+    let (reason, message) = ("Unknown".to_owned(), String::new());
+    let silent = Note { reason, message };
     for member in outlook
         .roster
         .values()
@@ -97,6 +95,7 @@ pub(super) async fn records(
             member,
             note,
             run: runs.get(&member.machine.id).copied(),
+            steering: &outlook.steering,
             foreign_claim: outlook.foreign_claims.get(&member.machine.id).copied(),
             previous: object.status.as_ref(),
             generation: object.metadata.generation,

@@ -52,7 +52,7 @@ fn at_time(
         .iter()
         .map(|own| own.member.machine.name.clone())
         .collect();
-    let batch = batch(&candidates, fleet.policy.spread, size).unwrap();
+    let batch = batch(&candidates, fleet.policy.spread, size, Regions::embedded()).unwrap();
     (
         turn,
         batch
@@ -252,6 +252,6 @@ fn a_batch_is_bounded_by_its_size_and_by_what_one_run_names() {
 
 #[test]
 fn nothing_makes_no_batch() {
-    assert!(batch(&[], Spread::ALL, 9).is_none());
+    assert!(batch(&[], Spread::ALL, 9, Regions::embedded()).is_none());
     assert_eq!(at("2026-07-18T22:00:00Z"), opens());
 }

@@ -88,6 +88,18 @@ pub struct Offered {
     pub published: Option<NaiveDate>,
 }
 
+/// Where a guest takes its updates from (`patchServiceUsed`, azure.md §2, §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum UpdateService {
+    /// Azure did not say.
+    #[default]
+    Unknown,
+    /// Windows Update.
+    WindowsUpdate,
+    /// A WSUS server that a policy in the guest names.
+    Wsus,
+}
+
 /// The last assessment of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Assessment {
@@ -95,6 +107,8 @@ pub struct Assessment {
     pub at: DateTime<Utc>,
     /// Whether the guest waits for a reboot.
     pub reboot_pending: bool,
+    /// Where the guest takes its updates from.
+    pub service: UpdateService,
     /// What it offers, by KB.
     pub offered: Vec<Offered>,
 }

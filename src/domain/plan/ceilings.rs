@@ -1,6 +1,7 @@
 //! The limits of a disruption domain, each with the machines it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::View;
 use crate::domain::budget::{Budget, Ceiling, set_limit};
@@ -49,7 +50,8 @@ pub(super) fn budget(pass: View<'_>, found_down: &BTreeSet<MachineId>) -> Option
         .map(|machine| machine.id.clone())
         .chain(pass.domain.held.keys().cloned())
         .chain(found_down.iter().cloned());
-    let mut budget = Budget::new(ceilings.into_values().collect(), down);
+    let budget = Budget::new(ceilings.into_values().collect(), down);
+    let mut budget = budget.in_regions(Arc::clone(&inventory.regions));
     budget.unread(hidden);
     for machine in pass
         .domain

@@ -118,7 +118,7 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     };
     let stage = &fleet.policy.stages[lead.stage];
     let size = capacity(fleet, outlook, lead, span, now);
-    if let Some(batch) = batch(&free, fleet.policy.spread, size) {
+    if let Some(batch) = batch(&free, fleet.policy.spread, size, budget.regions()) {
         let terms = terms(
             pass,
             fleet,

@@ -1,6 +1,7 @@
 //! Judges the machines and the rollouts of every fleet of a domain.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -38,6 +39,7 @@ pub(super) fn outlooks(
             let outlook = Outlook {
                 roster,
                 foreign_claims,
+                steering: Arc::clone(&inventory.steering),
                 rollouts: BTreeMap::new(),
                 notes: BTreeMap::new(),
                 waits: None,

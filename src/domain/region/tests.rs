@@ -88,19 +88,6 @@ fn a_pair_that_has_no_row_of_its_own_still_counts() {
 }
 
 #[test]
-fn pairs_read_elsewhere_only_widen() {
-    let regions = Regions::embedded().with_pairs([
-        ("Atlantis North", None),
-        ("West Europe", None),
-        ("austriaeast", Some("eastus")),
-    ]);
-    assert_eq!(regions.pair_group("atlantisnorth"), PairGroup::Unpaired);
-    assert_eq!(regions.pair_group("westeurope"), of("northeurope"));
-    assert_eq!(regions.pair_group("westus3"), of("austriaeast"));
-    assert_eq!(regions.pair_group("austriaeast"), of("austriaeast"));
-}
-
-#[test]
 fn the_order_of_rows_does_not_matter() {
     let mut lines: Vec<&str> = EMBEDDED.lines().collect();
     lines[1..].reverse();
@@ -133,5 +120,69 @@ fn a_wrong_file_names_its_row() {
     ] {
         let error = Regions::parse(text).expect_err(text).to_string();
         assert!(error.starts_with(message), "{error}");
+    }
+}
+
+#[test]
+fn what_azure_says_of_a_region_comes_before_the_file_and_its_silence_does_not() {
+    let told = |pairs: &[(&'static str, &'static str)]| {
+        Regions::shared_with(&pairs.iter().copied().collect())
+    };
+    // Told, a region, and the group that it is in.
+    type Row<'a> = (&'a [(&'static str, &'static str)], &'a str, PairGroup);
+    let rows: [Row<'_>; 6] = [
+        (&[], "westeurope", of("northeurope")),
+        (
+            &[("westeurope", "northeurope")],
+            "westeurope",
+            of("northeurope"),
+        ),
+        // The file pairs polandcentral with nobody; told from either side, both are in it.
+        (
+            &[("polandcentral", "swedencentral")],
+            "polandcentral",
+            of("polandcentral"),
+        ),
+        (
+            &[("atlantisnorth", "polandcentral")],
+            "polandcentral",
+            of("atlantisnorth"),
+        ),
+        (
+            &[("atlantisnorth", "polandcentral")],
+            "atlantisnorth",
+            of("atlantisnorth"),
+        ),
+        (
+            &[("atlantisnorth", "polandcentral")],
+            "westeurope",
+            of("northeurope"),
+        ),
+    ];
+    for (pairs, region, expected) in rows {
+        assert_eq!(
+            told(pairs).pair_group(region),
+            expected,
+            "{pairs:?} {region}"
+        );
+    }
+    // Both halves of a pair that Azure pairs anew leave each other.
+    let anew = told(&[
+        ("westeurope", "polandcentral"),
+        ("northeurope", "austriaeast"),
+    ]);
+    assert_eq!(anew.pair_group("westeurope"), of("polandcentral"));
+    assert_eq!(anew.pair_group("northeurope"), of("austriaeast"));
+    assert!(
+        Arc::ptr_eq(&told(&[]), &Regions::shared()),
+        "nothing new costs nothing"
+    );
+    let both = Regions::both(&anew, &Regions::shared());
+    for region in ["northeurope", "polandcentral", "austriaeast"] {
+        assert_eq!(
+            both.pair_group(region),
+            both.pair_group("westeurope"),
+            "{region}"
+        );
     }
 }

@@ -234,10 +234,7 @@ fn only_failures_of_this_life_count_until_the_machine_has_the_release() {
         vm_id: "vm-another".into(),
         body: None,
     };
-    reborn.inventory = Ok(Inventory {
-        at: now,
-        machines: by_id([another]),
-    });
+    reborn.inventory = Ok(Inventory::of(now, by_id([another])));
     assert_eq!(
         judged(&fleet, &reborn, now).stages[0].failed,
         0,
@@ -413,10 +410,7 @@ fn a_late_baseline_is_proven_by_our_run_though_the_machine_is_judged_by_the_next
         let since = "2026-08-15T23:00:00Z".parse().unwrap();
         run.progress.get_mut(&got_it.id).unwrap().since = since;
     }
-    domain.inventory = Ok(Inventory {
-        at: now,
-        machines: by_id([got_it, late]),
-    });
+    domain.inventory = Ok(Inventory::of(now, by_id([got_it, late])));
     assert_eq!(kb(BASELINE_KB).to_string(), BASELINE_KB);
     assert_eq!(
         states_of(&fleet, &domain, now),

@@ -6,7 +6,7 @@ use crate::domain::machine::{
     Agent, ArcFacts, Assessment, ClusterUpdate, Connection, Edition, Facts, Generation, Health,
     Image, Incarnation, InstallRecord, InstallStatus, Licence, Machine, MachineId, MachineKind,
     OfferClass, Offered, OsProfile, PatchMode, Placement, Power, Product, RebootBehavior,
-    RebootSetting, RebootStatus, ScaleSet, Settings, Tags, VmFacts, ZonePlace,
+    RebootSetting, RebootStatus, ScaleSet, Settings, Tags, UpdateService, VmFacts, ZonePlace,
 };
 use crate::domain::release::Kb;
 
@@ -199,6 +199,7 @@ impl Builder {
             machine.assessment = Some(Assessment {
                 at: at(when),
                 reboot_pending: false,
+                service: UpdateService::WindowsUpdate,
                 offered: Vec::new(),
             });
         })

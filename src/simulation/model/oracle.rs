@@ -217,10 +217,7 @@ fn inventory(seen: &[Machine; MACHINES], hour: u8) -> Inventory {
     let machines = seen.iter().enumerate();
     let machines =
         machines.map(|(number, own)| (machine_id(number), Arc::new(vm(number, own, hour))));
-    Inventory {
-        at: instant(hour),
-        machines: machines.collect(),
-    }
+    Inventory::of(instant(hour), machines.collect())
 }
 
 fn number_of(run: &str, machine: &str) -> Option<usize> {

@@ -340,6 +340,7 @@ pub(super) fn vm(number: usize, machine: &Machine, hour: u8) -> machine::Machine
         assessment: Some(Assessment {
             at: instant(hour),
             reboot_pending: machine.owes,
+            service: machine::UpdateService::WindowsUpdate,
             offered: (!machine.is_current)
                 .then_some(offered)
                 .into_iter()

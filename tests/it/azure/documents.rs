@@ -5,10 +5,11 @@ use hotpatch_operator::azure::wire::arc::{ArcMachine, LicenceProfile};
 use hotpatch_operator::azure::wire::graph::{Answer, Resource};
 use hotpatch_operator::azure::wire::local::Instance;
 use hotpatch_operator::azure::wire::run_command::RunCommand;
+use hotpatch_operator::azure::wire::steering::Filter;
 use hotpatch_operator::azure::wire::vm::{InstanceView, PatchResult, Vm};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) fn document(name: &str) -> Value {
     let path = format!(
@@ -270,6 +271,12 @@ fn trip<T: DeserializeOwned + Serialize>(body: &Value) -> Value {
     serde_json::to_value(read).unwrap()
 }
 
+/// The same for the filter of a dynamic scope, which is what is asked of its row.
+fn trip_filter(body: &Value) -> Value {
+    let filter = trip::<Filter>(&body["properties"]["filter"]);
+    json!({"properties": {"filter": filter}})
+}
+
 /// Checks that what was written back stands in the document, at its place and with its value;
 /// counts it. What the shape does not hold is not looked at.
 fn within(ours: &Value, official: &Value, place: &str) -> usize {
@@ -295,7 +302,12 @@ fn within(ours: &Value, official: &Value, place: &str) -> usize {
 type Trip = (&'static str, &'static str, fn(&Value) -> Value);
 
 /// Every body of every document that the client reads.
-const TRIPS: [Trip; 25] = [
+const TRIPS: [Trip; 26] = [
+    (
+        "ConfigurationAssignmentsForSubscriptions_CreateOrUpdate_DynamicScope",
+        "200",
+        trip_filter,
+    ),
     (
         "LicenseProfiles_CreateOrUpdate",
         "200",

@@ -7,6 +7,7 @@ use hotpatch_operator::domain::machine::{
     Connection, Edition, Facts, Health, Image, InstallStatus, Licence, MachineKind, PatchMode,
     Power, Product, RebootBehavior, RebootStatus, ScaleSet, ZonePlace,
 };
+use hotpatch_operator::domain::region::{PairGroup, Regions};
 use serde_json::{Value, json};
 
 use super::script::*;
@@ -625,8 +626,9 @@ async fn zones_are_physical_and_read_once() {
     let mut odd = vm("vm2");
     odd["zones"] = json!(["3"]);
     let rows = vec![zonal, odd, vm("vm3")];
-    let locations = json!({"value": [{"name": "westeurope", "availabilityZoneMappings": [
-        {"logicalZone": "2", "physicalZone": "westeurope-az1"}]}]});
+    let locations = json!({"value": [{"name": "westeurope",
+        "metadata": {"pairedRegion": [{"name": "austriaeast", "id": "/subscriptions/s1/x"}]},
+        "availabilityZoneMappings": [{"logicalZone": "2", "physicalZone": "westeurope-az1"}]}]});
     let mut pages = tables([rows.clone(), vec![], vec![], vec![], vec![], vec![]]);
     pages.push(ok(200, &[], &locations));
     pages.extend(tables([
@@ -648,6 +650,11 @@ async fn zones_are_physical_and_read_once() {
             .collect();
         let physical = ZonePlace::Physical("westeurope-az1".into());
         assert_eq!(zones, [physical, ZonePlace::Unknown, ZonePlace::Regional]);
+        // What Azure says of pairs comes before the file, in both directions.
+        let group = |region| inventory.regions.pair_group(region);
+        assert_eq!(group("westeurope"), PairGroup::Group("austriaeast".into()));
+        assert_eq!(group("austriaeast"), group("westeurope"));
+        assert_eq!(group("eastus"), Regions::embedded().pair_group("eastus"));
     }
     let seen = script.seen();
     let path = seen[1].uri().path_and_query().unwrap().as_str();
@@ -661,6 +668,24 @@ async fn zones_are_physical_and_read_once() {
         .await
         .unwrap();
     assert_eq!(inventory.machines[0].placement.zone, ZonePlace::Unknown);
+    assert_eq!(*inventory.regions, *Regions::embedded());
+}
+
+#[tokio::test]
+async fn pairs_are_asked_for_where_vms_stand_in_two_regions() {
+    let mut far = vm("vm2");
+    far["location"] = json!("northeurope");
+    let mut pages = tables([vec![vm("vm1"), far], vec![], vec![], vec![], vec![], vec![]]);
+    let locations = json!({"value": [{"name": "northeurope",
+        "metadata": {"pairedRegion": [{"name": "eastus"}]}}]});
+    pages.push(ok(200, &[], &locations));
+    let inventory = Script::new(pages)
+        .cloud()
+        .inventory(&scope(), now())
+        .await
+        .unwrap();
+    let group = |region| inventory.regions.pair_group(region);
+    assert_eq!(group("northeurope"), group("eastus"));
 }
 
 #[tokio::test]

@@ -68,6 +68,8 @@ macro_rules! both_ways {
     };
 }
 
+mod steering;
+
 both_ways! {
     a_stuck_operation_runs_and_an_expired_one_is_gone,
     rows_doubled_across_pages_are_one_machine_each,

@@ -8,11 +8,16 @@ use bytes::Bytes;
 use serde_json::Value;
 
 /// Operations that providers registered under other names than the rules give.
-const REGISTERED: [(&str, &str); 3] = [
+const REGISTERED: [(&str, &str); 4] = [
     // A query is a POST, and registered as a read.
     (
         "microsoft.resourcegraph/resources/action",
         "microsoft.resourcegraph/resources/read",
+    ),
+    // States are only read by queries.
+    (
+        "microsoft.policyinsights/policystates/read",
+        "microsoft.policyinsights/policystates/queryresults/read",
     ),
     // Of a VM there is one assessment, named `latest`, which is part of the operation's name.
     (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use hotpatch_operator::api::fleet::{HotpatchFleetStatus, MachineRecords};
+use hotpatch_operator::domain::authority::steering::Steering;
 use hotpatch_operator::domain::due::{
     Action, Cause, Installer, LateBaseline, OffTrackRule, UnplannedRule,
 };
@@ -15,7 +16,7 @@ use hotpatch_operator::domain::machine::{
     Agent, Assessment, ClusterUpdate, Edition, Facts, Generation, Health, Image, Incarnation,
     InstallRecord, InstallStatus, Machine, MachineId, MachineKind, OfferClass, Offered, OsProfile,
     PatchMode, Placement, Power, Product, RebootBehavior, RebootSetting, RebootStatus, ScaleSet,
-    Settings, Tags, VmFacts, ZonePlace,
+    Settings, Tags, UpdateService, VmFacts, ZonePlace,
 };
 use hotpatch_operator::domain::plan::{Plan, plan};
 use hotpatch_operator::domain::policy::{
@@ -36,6 +37,8 @@ pub(crate) const NOW: &str = "2025-07-09T12:00:00Z";
 /// That baseline.
 pub(crate) const RELEASE: &str = "ws2025-2025-07-08";
 const KB: &str = "KB5062553";
+/// The subscription of every machine.
+pub(crate) const SUBSCRIPTION: &str = "s1";
 
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
@@ -224,6 +227,7 @@ pub(crate) fn machine(name: &str, ring: &str) -> Machine {
         assessment: Some(Assessment {
             at: at("2025-07-09T06:00:00Z"),
             reboot_pending: false,
+            service: UpdateService::WindowsUpdate,
             offered: vec![Offered {
                 kb: KB.parse().unwrap(),
                 class: OfferClass::OperatingSystem,
@@ -353,6 +357,7 @@ pub(crate) fn fault(reason: &'static str, stalls: bool) -> Fault {
 pub(crate) struct Scene {
     pub(crate) fleet: Result<Fleet, Fault>,
     pub(crate) machines: Result<Vec<Machine>, String>,
+    pub(crate) steering: Arc<Steering>,
     pub(crate) read_at: DateTime<Utc>,
     pub(crate) runs: Vec<Run>,
     pub(crate) access: Access<'static>,
@@ -374,6 +379,7 @@ impl Scene {
         Self {
             fleet: Ok(fleet()),
             machines: Ok(machines),
+            steering: Arc::default(),
             read_at: at(NOW),
             runs: Vec::new(),
             access: Access::Valid,
@@ -398,18 +404,30 @@ impl Scene {
         self.with(|scene| scene.machines = Ok(machines))
     }
 
+    /// Nobody steers the machines but who is found here: somebody looked everywhere.
+    pub(crate) fn steered(self, change: impl FnOnce(&mut Steering)) -> Self {
+        let mut steering = Steering {
+            unseen: BTreeMap::new(),
+            subscriptions: BTreeMap::from([(SUBSCRIPTION.into(), BTreeMap::new())]),
+            ..Steering::default()
+        };
+        change(&mut steering);
+        self.with(|scene| scene.steering = Arc::new(steering))
+    }
+
     pub(crate) fn at(self, now: &str) -> Self {
         let now = at(now);
         self.with(|scene| (scene.now, scene.read_at) = (now, now))
     }
 
     pub(crate) fn domain(&self) -> Domain {
-        let inventory = self.machines.clone().map(|machines| Inventory {
-            at: self.read_at,
-            machines: machines
-                .into_iter()
-                .map(|own| (own.id.clone(), Arc::new(own)))
-                .collect(),
+        let inventory = self.machines.clone().map(|machines| {
+            let machines = machines.into_iter();
+            let machines = machines.map(|own| (own.id.clone(), Arc::new(own)));
+            Inventory {
+                steering: Arc::clone(&self.steering),
+                ..Inventory::of(self.read_at, machines.collect())
+            }
         });
         let view = FleetView {
             key: key(),

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use hotpatch_operator::api::fleet::MachineRecords;
+use hotpatch_operator::domain::authority::steering::Steering;
 use hotpatch_operator::domain::machine::{Health, Machine, Power, RebootSetting, Tags};
 use hotpatch_operator::domain::plan::Note;
 use hotpatch_operator::domain::policy::{GroupRule, Limit};
@@ -39,6 +40,7 @@ fn record(
         member: &member,
         note: &note,
         run: run.map(|run| (run, &run.progress[&machine_id])),
+        steering: &Steering::default(),
         foreign_claim: None,
         previous: None,
         generation: Some(1),
@@ -162,6 +164,7 @@ fn groups_are_shown_by_tag_and_value() {
         member: &member,
         note: &note,
         run: None,
+        steering: &Steering::default(),
         foreign_claim: None,
         previous: None,
         generation: None,

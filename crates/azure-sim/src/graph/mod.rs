@@ -1,6 +1,7 @@
 //! Holds Azure Resource Graph: what it knows of machines after its lag, and its tables.
 //! Must never show what the lag still hides.
 
+pub(crate) mod assigned;
 pub(crate) mod tables;
 
 use std::cell::RefCell;
@@ -105,6 +106,11 @@ impl GraphHistory {
         while states.len() > 1 && (states[1].0 + lag <= at || states.len() > STATES_BOUND) {
             states.pop_front();
         }
+    }
+
+    /// Notes that something changed that is no machine.
+    pub(crate) fn changed(&mut self) {
+        self.changes += 1;
     }
 
     /// Gives how often anything was recorded.

@@ -22,6 +22,7 @@ pub(crate) enum Table {
     Maintenance,
     Containers,
     Extensibility,
+    Policy,
 }
 
 impl Table {
@@ -34,6 +35,7 @@ impl Table {
             "maintenanceresources" => Some(Self::Maintenance),
             "resourcecontainers" => Some(Self::Containers),
             "extensibilityresources" => Some(Self::Extensibility),
+            "policyresources" => Some(Self::Policy),
             _ => None,
         }
     }
@@ -61,7 +63,7 @@ impl Table {
             Self::Health => vec![availability(machine, now)],
             Self::Extensibility => instances(machine),
             Self::Maintenance => assignments(machine),
-            Self::Containers => Vec::new(),
+            Self::Containers | Self::Policy => Vec::new(),
         }
     }
 }
@@ -220,7 +222,7 @@ fn assessment(machine: &Machine, now: DateTime<Utc>) -> Vec<Value> {
         "assessmentActivityId": found.activity,
         "status": found.status.as_str(),
         "rebootPending": found.reboot_pending,
-        "patchServiceUsed": "WU",
+        "patchServiceUsed": results::service(machine),
         "osType": machine.guest.os.os_type(),
         "startDateTime": instant(found.started),
         "lastModifiedDateTime": instant(found.modified),
@@ -277,7 +279,7 @@ fn installation(machine: &Machine, now: DateTime<Utc>) -> Vec<Value> {
         properties["lastModifiedDateTime"] = json!(instant(record.modified));
         properties["startedBy"] = json!(results::started_by(record.by_platform));
         properties["osType"] = json!(machine.guest.os.os_type());
-        properties["patchServiceUsed"] = json!("WU");
+        properties["patchServiceUsed"] = json!(results::service(machine));
         properties["maintenanceRunId"] = Value::Null;
         properties["errorDetails"] = results::error(record.error.as_ref());
         row["properties"] = properties;

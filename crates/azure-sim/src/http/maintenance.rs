@@ -1,5 +1,6 @@
 //! Answers what is asked of Microsoft.Maintenance (azure.md 5, api-version 2023-04-01): the
-//! configurations of a resource group, and their assignments to machines. No schedule runs.
+//! configurations of a resource group, and their assignments to machines and by filters. What comes
+//! due is run in `schedules`.
 
 use serde_json::{Value, json};
 
@@ -55,8 +56,63 @@ pub(crate) fn route(world: &mut World, call: &Call, path: &[&str]) -> Answer {
             only_get(call)?;
             Ok(Reply::ok(json!({"value": found.collect::<Vec<Value>>()})))
         }
+        [
+            "subscriptions",
+            _,
+            "providers",
+            _,
+            "configurationassignments",
+            _,
+        ]
+        | [
+            "subscriptions",
+            _,
+            "resourcegroups",
+            _,
+            "providers",
+            _,
+            "configurationassignments",
+            _,
+        ] => scope(world, call),
         _ => Err(ArmError::not_found("The resource type could not be found.")),
     }
+}
+
+/// Answers what is asked of one dynamic scope.
+fn scope(world: &mut World, call: &Call) -> Answer {
+    let key = format!("/{}", call.segments.join("/"));
+    match call.method.as_str() {
+        "GET" => {
+            let found = world.scopes.get(&key).cloned();
+            found.map(Reply::ok).ok_or_else(|| missing(call))
+        }
+        "PUT" => {
+            let body = call.json()?;
+            if !body["properties"]["maintenanceConfigurationId"].is_string() {
+                return Err(names_no_configuration());
+            }
+            let id = format!("/{}", call.spelled.join("/"));
+            let mut reply = Reply::empty(if world.scopes.contains_key(&key) {
+                200
+            } else {
+                201
+            });
+            reply.body = Some(world.put_scope(&id, &body["properties"]));
+            Ok(reply)
+        }
+        "DELETE" => {
+            world.graph.changed();
+            let gone = world.scopes.remove(&key);
+            Ok(Reply::empty(if gone.is_some() { 200 } else { 204 }))
+        }
+        _ => Err(ArmError::method_not_allowed()),
+    }
+}
+
+fn names_no_configuration() -> ArmError {
+    ArmError::new(400, "InvalidRequest")
+        .saying("The assignment names no configuration.")
+        .at("properties.maintenanceConfigurationId")
 }
 
 fn only_get(call: &Call) -> Result<(), ArmError> {
@@ -93,25 +149,16 @@ fn configuration(world: &mut World, call: &Call) -> Answer {
                     .at("properties.extensionProperties.InGuestPatchMode"));
             }
             let made = !world.maintenance.contains_key(&key);
-            let mut properties = body["properties"].clone();
-            properties["namespace"] = json!("Microsoft.Maintenance");
-            let stored = json!({
-                "id": format!("/{}", call.spelled.join("/")),
-                "name": call.spelled.last(),
-                "type": "Microsoft.Maintenance/maintenanceConfigurations",
-                "location": body["location"],
-                "tags": body["tags"],
-                "properties": properties,
-            });
-            world.maintenance.insert(key, stored.clone());
-            let mut reply = Reply::ok(stored);
+            let id = format!("/{}", call.spelled.join("/"));
+            let mut reply = Reply::ok(world.put_schedule(&id, &body));
             reply.status = if made { 201 } else { 200 };
             Ok(reply)
         }
-        "DELETE" => Ok(match world.maintenance.remove(&key) {
-            Some(_) => Reply::empty(200),
-            None => Reply::empty(204),
-        }),
+        "DELETE" => {
+            world.graph.changed();
+            let gone = world.maintenance.remove(&key);
+            Ok(Reply::empty(if gone.is_some() { 200 } else { 204 }))
+        }
         _ => Err(ArmError::method_not_allowed()),
     }
 }
@@ -149,9 +196,7 @@ pub(crate) fn assignments(world: &mut World, call: &Call, key: &str, rest: &[&st
             let body = call.json()?;
             let wanted = body["properties"]["maintenanceConfigurationId"].as_str();
             let Some(wanted) = wanted else {
-                return Err(ArmError::new(400, "InvalidRequest")
-                    .saying("The assignment names no configuration.")
-                    .at("properties.maintenanceConfigurationId"));
+                return Err(names_no_configuration());
             };
             let mut reply = Reply::empty(if found.is_some() { 200 } else { 201 });
             let name = found.unwrap_or(name);

@@ -1,6 +1,7 @@
 //! Routes requests to what answers them. Must never hold state or let time pass.
 
 mod activity;
+mod authorization;
 mod charge;
 mod compute;
 mod entra;
@@ -146,6 +147,13 @@ fn dispatch(world: &mut World, call: &mut Call) -> Answer {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["providers", "microsoft.resourcegraph", "resources"] => resource_graph::query(world, call),
+        [
+            "subscriptions",
+            sub,
+            "providers",
+            "microsoft.authorization",
+            "permissions",
+        ] => authorization::permissions(world, call, sub),
         ["subscriptions", sub, "locations"] => insight::locations(world, call, sub),
         ["subscriptions", _, "providers", "microsoft.maintenance", ..]
         | [

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::graph::Seen;
 use crate::graph::tables::Table;
+use crate::graph::{Seen, assigned};
 use crate::http::reply::{ArmError, Reply};
 use crate::http::request::Call;
 use crate::http::spoil;
@@ -183,7 +183,21 @@ fn run(
         .machines(world.now, lag)
         .filter(in_scope)
         .collect();
-    let tables = |name: &str| Table::parse(name).map(|table| table.rows(&machines, world.now));
+    let is_seen = |own: &str| {
+        (subscriptions.is_empty() || subscriptions.iter().any(|one| one == own))
+            && sees(&own.to_owned())
+    };
+    let is_tenant = subscriptions.is_empty();
+    let tables = |name: &str| {
+        let table = Table::parse(name)?;
+        let mut rows = table.rows(&machines, world.now);
+        let assigned = assigned::rows(world, table, &machines, &is_seen, is_tenant);
+        rows.extend(assigned.into_iter().map(Arc::new));
+        if !world.withheld.is_empty() {
+            rows.retain(|row| !is_withheld(world, row["type"].as_str().unwrap_or_default()));
+        }
+        Some(rows)
+    };
     let limits = kql::Limits {
         remote_tables: world.options.assumptions.graph_remote_tables,
     };
@@ -194,6 +208,15 @@ fn run(
         };
         bad(code, &error.to_string())
     })
+}
+
+/// Tells whether nobody may read rows of a type: they are missing then, and nothing says so.
+fn is_withheld(world: &World, kind: &str) -> bool {
+    let operation = match kind {
+        "microsoft.policyinsights/policystates" => "/queryresults",
+        _ => "",
+    };
+    world.withheld.contains(&format!("{kind}{operation}/read"))
 }
 
 /// Which part of the rows is asked for.

@@ -52,6 +52,8 @@ pub(crate) struct Machine {
     pub(crate) run_commands: BTreeMap<String, crate::run_command::RunCommand>,
     /// Maintenance configurations assigned to it: the configuration's id by the assignment's name.
     pub(crate) assignments: BTreeMap<String, String>,
+    /// Whether a policy in the guest names a WSUS server.
+    pub(crate) wsus: bool,
     pub(crate) assess_timer: bool,
     pub(crate) patch_timer: bool,
 }

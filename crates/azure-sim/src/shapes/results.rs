@@ -19,7 +19,7 @@ pub(crate) fn assessment(machine: &Machine) -> Value {
     match (&machine.assessment, machine.vm()) {
         (None, _) => Value::Null,
         (Some(found), Some(_)) => vm_assessment(found),
-        (Some(found), None) => arc_assessment(found, machine.guest.os.os_type()),
+        (Some(found), None) => arc_assessment(found, machine),
     }
 }
 
@@ -68,19 +68,24 @@ fn patch_head(patch: &Offered) -> Value {
     })
 }
 
-fn arc_assessment(found: &Assessment, os_type: &str) -> Value {
+fn arc_assessment(found: &Assessment, machine: &Machine) -> Value {
     json!({
         "assessmentActivityId": found.activity,
         "availablePatchCountByClassification": counts(found),
         "errorDetails": error(found.error.as_ref()),
         "lastModifiedDateTime": instant(found.modified),
-        "osType": os_type,
-        "patchServiceUsed": "WU",
+        "osType": machine.guest.os.os_type(),
+        "patchServiceUsed": service(machine),
         "rebootPending": found.reboot_pending,
         "startDateTime": instant(found.started),
         "startedBy": started_by(found.by_platform),
         "status": found.status.as_str(),
     })
+}
+
+/// Names the service that a guest takes its updates from.
+pub(crate) fn service(machine: &Machine) -> &'static str {
+    if machine.wsus { "WU_WSUS" } else { "WU" }
 }
 
 /// Writes how many patches of each classification are on offer.

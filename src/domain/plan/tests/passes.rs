@@ -126,10 +126,8 @@ fn no_machine_is_gone_by_an_inventory_that_cannot_be_trusted() {
     let machines = vms(2);
     let missing = |read_at: Option<DateTime<Utc>>| {
         let mut domain = running(fleet("web"), &machines, now());
-        let inventory = read_at.map(|at| crate::domain::snapshot::Inventory {
-            at,
-            machines: by_id([machines[0].clone()]),
-        });
+        let inventory = read_at
+            .map(|at| crate::domain::snapshot::Inventory::of(at, by_id([machines[0].clone()])));
         domain.inventory = inventory.ok_or_else(|| "timed out".to_owned());
         let plan = plan(&snapshot(domain), now());
         plan.moves

@@ -11,7 +11,7 @@ use super::*;
 use crate::domain::command::RequestId;
 use crate::domain::evidence::{Answers, LogEvidence, Operation, PollStyle, Question, Reading};
 use crate::domain::machine::{
-    Assessment, Health, InstallRecord, OfferClass, Offered, RebootBehavior,
+    Assessment, Health, InstallRecord, OfferClass, Offered, RebootBehavior, UpdateService,
 };
 use crate::domain::policy::Limit;
 use crate::domain::region::Regions;
@@ -178,10 +178,7 @@ impl World {
                 chance.shuffle(&mut fleet.windows);
             }
         }
-        let inventory = Inventory {
-            at: self.now,
-            machines: by_id(self.machines.values().cloned()),
-        };
+        let inventory = Inventory::of(self.now, by_id(self.machines.values().cloned()));
         let mut domain = Domain {
             fleets,
             runs: self.runs.clone(),
@@ -392,6 +389,7 @@ fn assess(machine: &mut Machine, now: DateTime<Utc>) {
     machine.assessment = Some(Assessment {
         at: now,
         reboot_pending: false,
+        service: UpdateService::WindowsUpdate,
         offered,
     });
 }
