@@ -23,6 +23,9 @@ struct Options {
     /// How many machines the job has that is killed halfway and run again; 0 leaves it out
     #[arg(long, default_value_t = 1000)]
     job: usize,
+    /// The operator's binary [default: the one of this build]
+    #[arg(long, value_name = "FILE")]
+    operator: Option<PathBuf>,
     /// Leaves the two months out, which take longest
     #[arg(long)]
     no_months: bool,
@@ -46,7 +49,9 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let python = python(options.job);
     let order = Order {
-        binary: PathBuf::from(env!("CARGO_BIN_EXE_hotpatch-operator")),
+        binary: options
+            .operator
+            .unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_hotpatch-operator"))),
         sizes: options
             .machines
             .into_iter()

@@ -23,9 +23,11 @@ use super::months::{BASELINE, BASELINE_KB, having, per};
 use super::process::{self, Process};
 use super::{Error, instant};
 
-/// When the operator begins, two days after the release: by the window of the next evening Azure
-/// has assessed every machine.
-const FROM: &str = "2025-07-10T08:00:00Z";
+/// A day after the release there are machines, and Azure assesses each within a day.
+const MADE: &str = "2025-07-09T16:00:00Z";
+
+/// When the operator starts: one and a half hours before the window.
+const START: &str = "2025-07-10T16:30:00Z";
 
 /// What the second life finds: so much time has passed at least.
 const RESTART_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -75,7 +77,7 @@ pub(crate) struct Job {
 pub(super) async fn by_operator(binary: &Path, machines: usize) -> Result<Job, Error> {
     let plot = plot(machines);
     let mut arena = Arena::new(binary, &plot).await?;
-    arena.start(plot.from)?;
+    arena.start(instant(START))?;
     let id = arena.id().unwrap_or(0);
     let fuse = Fuse::lay(&arena.azure, id, machines.div_ceil(2));
     let mut spent = Spent::default();
@@ -159,13 +161,13 @@ pub(super) async fn by_script(
 
 fn plot(machines: usize) -> Plot {
     Plot {
-        from: instant(FROM),
+        from: instant(MADE),
         patched: (instant(BASELINE) - TimeDelta::days(1)).date_naive(),
         machines,
         foreign_percent: 0,
         poll_after_seconds: 0,
         fleet: Fleet {
-            days: "Friday",
+            days: "Thursday",
             ..Fleet::default()
         },
     }

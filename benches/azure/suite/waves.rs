@@ -20,11 +20,14 @@ const GUEST_PATCHES: (f64, f64) = (600.0, 200.0);
 /// minute (Microsoft, "Azure Resource Manager throttling").
 const ARM_WRITES: (f64, f64) = (200.0, 600.0);
 
-/// Two days after the release: by the window of the next evening Azure has assessed every machine.
-const FROM: &str = "2025-06-12T08:00:00Z";
+/// A day after the release there are machines, and Azure assesses each within a day.
+const MADE: &str = "2025-06-11T16:00:00Z";
 
-/// So long after the first install all is over: the slowest wave of 10,000 machines takes a third.
-const LONG: TimeDelta = TimeDelta::hours(4);
+/// When the operator starts: one and a half hours before the window.
+const START: &str = "2025-06-12T16:30:00Z";
+
+/// So long after the first install all is over.
+const LONG: TimeDelta = TimeDelta::hours(3);
 
 /// How a wave went.
 #[derive(Clone, Debug, Serialize)]
@@ -53,19 +56,19 @@ pub(super) async fn pass(
     foreign_percent: u8,
 ) -> Result<Wave, Error> {
     let plot = Plot {
-        from: instant(FROM),
+        from: instant(MADE),
         patched: (instant(HOTPATCH) - TimeDelta::days(1)).date_naive(),
         machines,
         foreign_percent,
         poll_after_seconds: 15,
         fleet: Fleet {
             when: "InWindow",
-            days: "Friday",
+            days: "Thursday",
             ..Fleet::default()
         },
     };
     let mut arena = Arena::new(binary, &plot).await?;
-    arena.start(plot.from)?;
+    arena.start(instant(START))?;
     let mut first = None;
     let is_over = |own: &mut Arena| {
         let now = own.clock.now();
