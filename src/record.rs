@@ -8,6 +8,7 @@ mod status;
 pub(crate) mod words;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -123,7 +124,8 @@ fn canonical(value: &Value, into: &mut String) {
                 if place > 0 {
                     into.push(',');
                 }
-                into.push_str(&Value::String(name.clone()).to_string());
+                // Writes to memory, and keys are strings: it cannot fail.
+                let _ = write!(into, "{}", Value::from(name.as_str()));
                 into.push(':');
                 canonical(value, into);
             }
@@ -139,7 +141,9 @@ fn canonical(value: &Value, into: &mut String) {
             }
             into.push(']');
         }
-        scalar => into.push_str(&scalar.to_string()),
+        scalar => {
+            let _ = write!(into, "{scalar}");
+        }
     }
 }
 

@@ -42,6 +42,17 @@ pub const MAX_SPAN_DAYS: i64 = 1_200;
 /// runs on for longer (every day, 24 hours) is shown cut at whole local days this far out.
 pub const FOLLOW_DAYS: u64 = 35;
 
+/// The span in which most windows have their next openings, in days.
+const NEAR_DAYS: i64 = 45;
+
+/// How far they are followed first: hardly any run together for longer.
+const FIRST_FOLLOW_DAYS: u64 = 6;
+
+/// An opening this far from the end of what was followed cannot run on behind it: it lasts two
+/// days at most, and no local day is further than one from the same day in UTC, nor moved by
+/// more than one.
+const EDGE_DAYS: i64 = 4;
+
 /// Says why something is no maintenance window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -214,9 +225,11 @@ impl WindowSpec {
         further: &[Exclusion],
     ) -> Vec<Opening> {
         let until = opening::bound(from, until, MAX_SPAN_DAYS);
-        let mut openings = self.followed(from, until, further);
-        openings.retain(|opening| opening.meets(from, until));
-        openings
+        as_far_as_needed(from, until, |follow| {
+            let mut openings = self.followed(from, until, further, follow);
+            openings.retain(|opening| opening.meets(from, until));
+            openings
+        })
     }
 
     /// Gives the opening that `now` lies in, if the window is open.
@@ -231,12 +244,7 @@ impl WindowSpec {
     ///
     /// An opening that `now` lies in is not among them: see [`WindowSpec::open_at`].
     pub fn next(&self, now: DateTime<Utc>, n: usize) -> Vec<Opening> {
-        let until = opening::bound(now, DateTime::<Utc>::MAX_UTC, HORIZON_DAYS);
-        let openings = self.openings(now, until).into_iter();
-        openings
-            .filter(|opening| opening.start > now)
-            .take(n)
-            .collect()
+        next_of(now, n, |until| self.openings(now, until))
     }
 
     /// Whether the window is shut at `now` and for the [`HORIZON_DAYS`] after.
@@ -245,14 +253,14 @@ impl WindowSpec {
         self.openings(now, until).is_empty()
     }
 
-    /// All openings around the span, followed [`FOLLOW_DAYS`] beyond both ends.
+    /// All openings around the span, followed so many days beyond both ends.
     fn followed(
         &self,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
         further: &[Exclusion],
+        follow: Days,
     ) -> Vec<Opening> {
-        let follow = Days::new(FOLLOW_DAYS);
         let first = self.zone.utc_to_local(from).date();
         let first = first.checked_sub_days(follow).unwrap_or(NaiveDate::MIN);
         let last = self.zone.utc_to_local(until).date();
@@ -284,6 +292,47 @@ impl WindowSpec {
             .unwrap_or(DateTime::<Utc>::MAX_UTC);
         Opening { start, end }
     }
+}
+
+/// Gives the first `n` openings of a span from `now` that start after it. Most windows open within
+/// weeks; only where one does not, the whole [`HORIZON_DAYS`] are worked out.
+fn next_of<T: AsRef<Opening>>(
+    now: DateTime<Utc>,
+    n: usize,
+    openings: impl Fn(DateTime<Utc>) -> Vec<T>,
+) -> Vec<T> {
+    let within = |days| {
+        let mut found = openings(opening::bound(now, DateTime::<Utc>::MAX_UTC, days));
+        found.retain(|own| own.as_ref().start > now);
+        found.truncate(n);
+        found
+    };
+    let near = within(NEAR_DAYS);
+    // The last one may go on behind the edge, for longer than it is followed.
+    let edge = opening::bound(now, DateTime::<Utc>::MAX_UTC, NEAR_DAYS - EDGE_DAYS);
+    let is_whole = near.last().is_some_and(|last| last.as_ref().end < edge);
+    if near.len() == n && is_whole {
+        return near;
+    }
+    within(HORIZON_DAYS)
+}
+
+/// Follows openings [`FOLLOW_DAYS`] beyond a span, or for less where none can run on for longer.
+fn as_far_as_needed<T: AsRef<Opening>>(
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    openings: impl Fn(Days) -> Vec<T>,
+) -> Vec<T> {
+    let near = openings(Days::new(FIRST_FOLLOW_DAYS));
+    let inside = TimeDelta::days(FIRST_FOLLOW_DAYS.cast_signed() - EDGE_DAYS);
+    let is_whole = |own: &T| {
+        let own = own.as_ref();
+        from - own.start < inside && own.end - until < inside
+    };
+    if near.iter().all(is_whole) {
+        return near;
+    }
+    openings(Days::new(FOLLOW_DAYS))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use azure_sim::AzureSim;
+use azure_sim::{AzureSim, Buckets};
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::KubeSim;
 use sha2::{Digest, Sha256};
@@ -167,6 +167,7 @@ impl Rehearsal {
             assumptions: options.assumptions.clone(),
             timings: options.timings.clone(),
             tokens: BTreeMap::from([(SECRET.to_owned(), OPERATOR.to_owned())]),
+            buckets: Buckets::ENFORCED,
             ..azure_sim::Options::default()
         };
         let azure = AzureSim::new(clock.as_fn(), azure_options);

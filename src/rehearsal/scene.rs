@@ -72,7 +72,15 @@ pub(super) fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
         }
     });
     let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
-    azure.after_call(move |_, _, _| observe(&parts.0, &parts.1, &parts.2, true));
+    azure.after_call(move |method, path, status| {
+        observe(&parts.0, &parts.1, &parts.2, true);
+        let asked = Happening::Asked {
+            at: parts.1.now(),
+            call: format!("{method} {path}"),
+            is_throttled: status == 429,
+        };
+        locked(&parts.2).take_in(asked);
+    });
 }
 
 /// Returns the holder that a write of the lease names, if it is one and went well.

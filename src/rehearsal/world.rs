@@ -64,6 +64,15 @@ pub enum Happening {
     Renewed(Option<String>),
     /// The log of a run was put.
     Logged(Put),
+    /// Azure answered a call.
+    Asked {
+        /// When.
+        at: DateTime<Utc>,
+        /// Method and path.
+        call: String,
+        /// Whether it refused it for its limits.
+        is_throttled: bool,
+    },
 }
 
 /// A put of a run's log, as it was answered.
@@ -106,6 +115,7 @@ impl Happening {
             Self::Effect(effect) => log.update(format!("{effect:?}")),
             Self::Renewed(holder) => log.update(format!("{holder:?}")),
             Self::Logged(put) => log.update(format!("{put:?}")),
+            Self::Asked { call, .. } => log.update(call),
         }
     }
 }
@@ -262,6 +272,7 @@ impl World {
             }
             Happening::Renewed(holder) => self.renew(holder.as_deref()),
             Happening::Logged(_) => {}
+            Happening::Asked { at, .. } => self.now = self.now.max(*at),
         }
         self.latest = Some(happening);
     }

@@ -239,7 +239,11 @@ pub(crate) struct Assessment {
 impl Assessment {
     /// Azure forgets assessments after 7 days (AUM/query-logs).
     pub(crate) fn forgotten(&self, now: DateTime<Utc>) -> bool {
-        now - self.modified > TimeDelta::days(7)
+        now >= self.forgotten_at()
+    }
+
+    pub(crate) fn forgotten_at(&self) -> DateTime<Utc> {
+        self.modified + TimeDelta::days(7)
     }
 }
 
@@ -267,6 +271,10 @@ impl InstallRecord {
 
     /// Azure forgets installs after 30 days (AUM/query-logs).
     pub(crate) fn forgotten(&self, now: DateTime<Utc>) -> bool {
-        now - self.modified > TimeDelta::days(30)
+        now >= self.forgotten_at()
+    }
+
+    pub(crate) fn forgotten_at(&self) -> DateTime<Utc> {
+        self.modified + TimeDelta::days(30)
     }
 }

@@ -142,6 +142,11 @@ impl AzureSim {
         self.hooks.clear();
     }
 
+    /// Gives the time that the clock shows.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
     /// Processes all events up to the time the clock shows.
     pub fn advance(&self) {
         self.with(|_| ());

@@ -1,7 +1,7 @@
 //! Holds the emulated world and its time: machines, the queue of timed events, and the logs.
 //! Must never know HTTP: the router reads and changes the world through its methods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::activity::ActivityLog;
 use crate::effects::{Actor, Effect, What};
 use crate::entra::Entra;
 use crate::graph::GraphHistory;
-use crate::http::LastAnswer;
+use crate::http::KeptAnswer;
 use crate::machine::Machine;
 use crate::operations::Operation;
 use crate::options::{Minutes, Options};
@@ -63,8 +63,8 @@ pub(crate) struct World {
     pub(crate) activity: ActivityLog,
     pub(crate) effects: Vec<Effect>,
     pub(crate) graph: GraphHistory,
-    /// What Resource Graph answered last, for its further pages.
-    pub(crate) last_answer: Option<LastAnswer>,
+    /// What Resource Graph answered of late, the latest first.
+    pub(crate) kept_answers: VecDeque<KeptAnswer>,
     /// Instants of the Resource Graph queries of each caller in the last quota period.
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
@@ -96,7 +96,7 @@ impl World {
             activity: ActivityLog::default(),
             effects: Vec::new(),
             graph: GraphHistory::default(),
-            last_answer: None,
+            kept_answers: VecDeque::new(),
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
             maintenance: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EVIDENCE_EVERY, Move, Note, PROGRESS_EVERY, Pass, Plan, RunKey};
+use super::{EVIDENCE_EVERY, Move, Note, PROGRESS_EVERY, Pass, Plan, RunKey, WAITING_EVERY};
 use crate::domain::command::Command;
 use crate::domain::due::Verdict;
 use crate::domain::fleet::Fleet;
@@ -238,7 +238,7 @@ fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {
         }
         step if is_held(step) => now + EVIDENCE_EVERY,
         Step::Planned if now < run.terms.window.start => run.terms.window.start,
-        Step::Planned => now + PROGRESS_EVERY,
+        Step::Planned => now + WAITING_EVERY,
         _ => return,
     };
     plan.wake_by(at, now);

@@ -2,16 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Exclusion, HORIZON_DAYS, Opening, WindowSpec, opening};
-
-/// The span in which most fleets have their next openings.
-const NEAR_DAYS: i64 = 45;
-
-/// An opening that ends this long before a span does is not cut by it: it lasts two days at most.
-const EDGE_DAYS: i64 = 4;
 
 /// A window under the name by which a fleet refers to it.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +24,12 @@ pub struct FleetOpening {
     pub opening: Opening,
     /// Names of the windows that cover a part of it, sorted.
     pub windows: BTreeSet<String>,
+}
+
+impl AsRef<Opening> for FleetOpening {
+    fn as_ref(&self) -> &Opening {
+        &self.opening
+    }
 }
 
 /// Merges the openings of several windows that have an instant in `[from, until)`.
@@ -62,11 +62,21 @@ impl FleetWindows<'_> {
     /// Gives every merged opening that has an instant in `[from, until)`, whole.
     pub fn openings(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Vec<FleetOpening> {
         let until = opening::bound(from, until, super::MAX_SPAN_DAYS);
+        super::as_far_as_needed(from, until, |follow| self.followed(from, until, follow))
+    }
+
+    /// Gives them as far as they are followed, in days beyond the span.
+    pub(super) fn followed(
+        &self,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        follow: Days,
+    ) -> Vec<FleetOpening> {
         let mut parts: Vec<(Opening, &str)> = Vec::new();
         for NamedWindow { name, window } in self.windows {
             // The followed list, not the one cut to the span: a part beyond the span's edge may
             // touch one inside it and lengthen the merged opening.
-            let followed = window.followed(from, until, self.fleet_exclusions);
+            let followed = window.followed(from, until, self.fleet_exclusions, follow);
             parts.extend(followed.into_iter().map(|opening| (opening, *name)));
         }
         parts.sort_unstable();
@@ -97,20 +107,7 @@ impl FleetWindows<'_> {
 
     /// Gives the next `n` merged openings that start after `now`, within [`HORIZON_DAYS`].
     pub fn next(&self, now: DateTime<Utc>, n: usize) -> Vec<FleetOpening> {
-        // Most fleets have a window within weeks; only where they have not, the rest is worked out.
-        for days in [NEAR_DAYS, HORIZON_DAYS] {
-            let until = opening::bound(now, DateTime::<Utc>::MAX_UTC, days);
-            let mut found = self.openings(now, until);
-            found.retain(|merged| merged.opening.start > now);
-            found.truncate(n);
-            // The last one may go on behind the edge.
-            let edge = opening::bound(now, DateTime::<Utc>::MAX_UTC, days - EDGE_DAYS);
-            let is_whole = found.last().is_some_and(|last| last.opening.end < edge);
-            if days == HORIZON_DAYS || (found.len() == n && is_whole) {
-                return found;
-            }
-        }
-        Vec::new()
+        super::next_of(now, n, |until| self.openings(now, until))
     }
 
     /// Whether all windows are shut at `now` and for the [`HORIZON_DAYS`] after.

@@ -38,6 +38,12 @@ impl Opening {
     }
 }
 
+impl AsRef<Opening> for Opening {
+    fn as_ref(&self) -> &Opening {
+        self
+    }
+}
+
 /// The end of a span from `from` that is at most `until` and at most `days` long.
 pub(super) fn bound(from: DateTime<Utc>, until: DateTime<Utc>, days: i64) -> DateTime<Utc> {
     from.checked_add_signed(TimeDelta::days(days))

@@ -107,6 +107,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
+    fn following_less_far_where_nothing_runs_on_finds_the_same(
+        windows in prop::collection::vec(window(), 1..4),
+        (from, until) in span(),
+    ) {
+        let names: Vec<NamedWindow<'_>> = windows
+            .iter()
+            .map(|window| NamedWindow { name: "w", window })
+            .collect();
+        let fleet = FleetWindows { windows: &names, fleet_exclusions: &[] };
+        let far = Days::new(FOLLOW_DAYS);
+        prop_assert_eq!(fleet.openings(from, until), fleet.followed(from, until, far));
+        let horizon = from + TimeDelta::days(HORIZON_DAYS);
+        let later = |own: &FleetOpening| own.opening.start > from;
+        let next = fleet.followed(from, horizon, far).into_iter().filter(later);
+        prop_assert_eq!(fleet.next(from, 3), next.take(3).collect::<Vec<_>>());
+        for window in &windows {
+            let mut followed = window.followed(from, until, &[], far);
+            followed.retain(|opening| opening.meets(from, until));
+            prop_assert_eq!(window.openings(from, until), followed);
+        }
+    }
+
+    #[test]
     fn openings_are_sorted_disjoint_and_meet_their_span(
         window in window(),
         (from, until) in span(),

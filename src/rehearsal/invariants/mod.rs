@@ -24,6 +24,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 mod window;
+mod within;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -161,6 +162,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(own_writes::OwnWrites::default()),
         Box::new(stages::Stages),
         Box::new(audit::AuditLog),
+        Box::new(within::Within::default()),
     ]
 }
 

@@ -3,10 +3,14 @@
 
 pub(crate) mod tables;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
+use self::tables::Table;
 use crate::machine::Machine;
 use crate::switchboard::GRAPH_LAG_MINUTES_MAX;
 
@@ -18,7 +22,58 @@ const STATES_BOUND: usize = 256;
 const LAG_MAX: TimeDelta = TimeDelta::minutes(GRAPH_LAG_MINUTES_MAX as i64);
 
 /// Since when, and what; `None` is a machine that is gone.
-type State = (DateTime<Utc>, Option<Machine>);
+type State = (DateTime<Utc>, Option<Seen>);
+
+/// Rows of a machine, and the time in which they are what they are.
+#[derive(Debug)]
+struct Kept {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    rows: Vec<Arc<Value>>,
+}
+
+/// A machine as the graph knows it, with the rows that were written of it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) machine: Machine,
+    kept: RefCell<BTreeMap<Table, Kept>>,
+}
+
+impl Seen {
+    fn new(machine: Machine) -> Self {
+        Self {
+            machine,
+            kept: RefCell::default(),
+        }
+    }
+
+    /// Gives the machine's own rows of a table, which are written once for as long as they hold.
+    pub(crate) fn rows(&self, table: Table, now: DateTime<Utc>) -> Vec<Arc<Value>> {
+        let write = || -> Vec<Arc<Value>> {
+            let rows = table.own_rows(&self.machine, now);
+            rows.into_iter().map(Arc::new).collect()
+        };
+        let mut kept = self.kept.borrow_mut();
+        if let Some(own) = kept.get(&table)
+            && (own.from..own.until).contains(&now)
+        {
+            // Whatever changes rows by time alone has to be known to `Machine::same_until`.
+            debug_assert_eq!(own.rows, write());
+            return own.rows.clone();
+        }
+        let rows = write();
+        let own = Kept {
+            from: now,
+            until: self
+                .machine
+                .same_until(now)
+                .unwrap_or(DateTime::<Utc>::MAX_UTC),
+            rows: rows.clone(),
+        };
+        kept.insert(table, own);
+        rows
+    }
+}
 
 /// Past states of machines, so that the graph can lag behind.
 #[derive(Debug, Default)]
@@ -46,7 +101,7 @@ impl GraphHistory {
         }
         // What is in the world from its beginning is in the graph from its beginning.
         let shown = if first { at - lag } else { at };
-        states.push_back((shown, machine));
+        states.push_back((shown, machine.map(Seen::new)));
         while states.len() > 1 && (states[1].0 + lag <= at || states.len() > STATES_BOUND) {
             states.pop_front();
         }
@@ -62,10 +117,22 @@ impl GraphHistory {
         &self,
         now: DateTime<Utc>,
         lag: TimeDelta,
-    ) -> impl Iterator<Item = &Machine> {
+    ) -> impl Iterator<Item = &Seen> {
         self.states.values().filter_map(move |states| {
             let (_, machine) = states.iter().rev().find(|(at, _)| *at + lag <= now)?;
             machine.as_ref()
         })
+    }
+
+    /// Gives the instant until which the graph shows the same as at `now`, unless something is
+    /// recorded before.
+    pub(crate) fn same_until(&self, now: DateTime<Utc>, lag: TimeDelta) -> DateTime<Utc> {
+        let hidden = self.states.values().filter_map(|states| {
+            let shown = states.iter().map(|(at, _)| *at + lag);
+            shown.filter(|at| *at > now).min()
+        });
+        let machines = self.machines(now, lag);
+        let aged = machines.filter_map(|seen| seen.machine.same_until(now));
+        hidden.chain(aged).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }

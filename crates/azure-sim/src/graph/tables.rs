@@ -1,17 +1,19 @@
 //! Writes the rows of Resource Graph's tables (azure.md 4).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::graph::Seen;
 use crate::machine::Machine;
 use crate::patches::Offered;
 use crate::shapes::{health, instance_view, instant, local, results};
 
 /// A table of Resource Graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Table {
     Resources,
     PatchAssessment,
@@ -36,19 +38,23 @@ impl Table {
         }
     }
 
-    /// Writes the rows of the table over some machines.
-    pub(crate) fn rows(self, machines: &[&Machine], now: DateTime<Utc>) -> Vec<Value> {
-        if self == Self::Containers {
-            return containers(machines);
-        }
-        let mut rows = Vec::new();
-        if self == Self::Resources {
-            rows.extend(scale_sets(machines));
-        }
-        if self == Self::Extensibility {
-            rows.extend(update_summaries(machines));
-        }
-        let own = |machine: &&Machine| match self {
+    /// Gives the rows of the table over some machines.
+    pub(crate) fn rows(self, seen: &[&Seen], now: DateTime<Utc>) -> Vec<Arc<Value>> {
+        let machines: Vec<&Machine> = seen.iter().map(|seen| &seen.machine).collect();
+        let shared = match self {
+            Self::Containers => containers(&machines),
+            Self::Resources => scale_sets(&machines),
+            Self::Extensibility => update_summaries(&machines),
+            _ => Vec::new(),
+        };
+        let own = seen.iter().flat_map(|seen| seen.rows(self, now));
+        shared.into_iter().map(Arc::new).chain(own).collect()
+    }
+
+    /// Writes the rows of one machine. They change with it, and by time as
+    /// [`Machine::same_until`] says.
+    pub(super) fn own_rows(self, machine: &Machine, now: DateTime<Utc>) -> Vec<Value> {
+        match self {
             Self::Resources => resources(machine, now),
             Self::PatchAssessment => assessment(machine, now),
             Self::PatchInstallation => installation(machine, now),
@@ -56,9 +62,7 @@ impl Table {
             Self::Extensibility => instances(machine),
             Self::Maintenance => assignments(machine),
             Self::Containers => Vec::new(),
-        };
-        rows.extend(machines.iter().flat_map(own));
-        rows
+        }
     }
 }
 

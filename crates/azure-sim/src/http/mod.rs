@@ -21,7 +21,7 @@ pub(crate) mod settings;
 mod spoil;
 mod tags;
 
-pub(crate) use resource_graph::LastAnswer;
+pub(crate) use resource_graph::KeptAnswer;
 
 use ::http::{Request, Response};
 use bytes::Bytes;

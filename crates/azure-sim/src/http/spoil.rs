@@ -37,8 +37,8 @@ pub(super) fn repeat_from(from: usize, top: usize) -> usize {
 }
 
 /// Cuts a page in half; tells whether anything was lost.
-pub(super) fn cut(data: &mut Vec<Value>) -> bool {
+pub(super) fn cut(data: &mut &[Value]) -> bool {
     let before = data.len();
-    data.truncate(before / 2);
+    *data = &data[..before / 2];
     data.len() < before
 }

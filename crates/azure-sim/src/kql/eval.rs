@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::kql::KqlError;
 use crate::kql::ast::{Comparison, Expr};
 use crate::kql::functions;
+use crate::kql::row::Row;
 use crate::kql::value::Val;
 
 /// A row and the time of the query.
 pub(crate) struct Scope<'a> {
-    pub(crate) row: &'a Value,
+    pub(crate) row: &'a Row,
     pub(crate) now: DateTime<Utc>,
 }
 
@@ -54,9 +55,17 @@ impl Scope<'_> {
                     Comparison::Equal
                 };
                 let value = self.eval(value)?;
+                let folded = ignore_case.then(|| value.text().to_lowercase());
                 let mut found = false;
                 for item in list {
-                    found |= compare(how, &value, &self.eval(item)?);
+                    found |= match (item, &value) {
+                        // Most lists are of texts; they may be long.
+                        (Expr::Text(item), Val::Text(text)) if *ignore_case => {
+                            item == text || Some(item.to_lowercase()) == folded
+                        }
+                        (Expr::Text(item), Val::Text(text)) => item == text,
+                        _ => compare(how, &value, &self.eval(item)?),
+                    };
                 }
                 Ok(Val::Bool(found != *negated))
             }

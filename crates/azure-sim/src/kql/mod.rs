@@ -9,10 +9,13 @@ mod lexer;
 mod limits;
 mod operators;
 mod parser;
+mod row;
 mod value;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -35,9 +38,10 @@ pub(crate) enum KqlError {
 }
 
 pub(crate) use limits::Limits;
+use row::Row;
 
 /// Looks up the rows of a table by name.
-pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Option<Vec<Value>>;
+pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Option<Vec<Arc<Value>>>;
 
 /// Runs a query and gives its rows, each a JSON object.
 pub(crate) fn run(
@@ -48,5 +52,6 @@ pub(crate) fn run(
 ) -> Result<Vec<Value>, KqlError> {
     let query = parser::parse(text)?;
     limits.check(&query)?;
-    operators::run(&query, now, tables)
+    let rows = operators::run(&query, now, tables)?;
+    Ok(rows.into_iter().map(Row::into_value).collect())
 }

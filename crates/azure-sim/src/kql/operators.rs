@@ -8,20 +8,22 @@ use serde_json::{Map, Value, json};
 
 use crate::kql::ast::{Column, Expr, Operator, Query};
 use crate::kql::eval::Scope;
+use crate::kql::row::Row;
 use crate::kql::value::Val;
 use crate::kql::{KqlError, Tables};
 
 /// Rows an operator may produce at most; more is an error, never a silent cut.
 const ROWS_BOUND: usize = 2_000_000;
 
-type Rows = Vec<Value>;
+type Rows = Vec<Row>;
 
 /// Runs a query.
 pub(crate) fn run(query: &Query, now: DateTime<Utc>, tables: Tables<'_>) -> Result<Rows, KqlError> {
-    let mut rows = tables(&query.table).ok_or_else(|| KqlError::Unsupported {
+    let rows = tables(&query.table).ok_or_else(|| KqlError::Unsupported {
         what: "table",
         name: query.table.clone(),
     })?;
+    let mut rows: Rows = rows.into_iter().map(Row::from).collect();
     for operator in &query.operators {
         rows = apply(operator, rows, now, tables)?;
         if rows.len() > ROWS_BOUND {
@@ -45,24 +47,31 @@ fn apply(
             }
             Ok(rows)
         }
-        Operator::Project(columns) => rows.iter().map(|row| project(row, columns, now)).collect(),
+        Operator::Project(columns) => {
+            let projected = rows.iter().map(|row| project(row, columns, now));
+            projected.map(|row| row.map(Row::from)).collect()
+        }
         Operator::ProjectAway(names) => {
-            for row in rows.iter_mut().filter_map(Value::as_object_mut) {
-                row.retain(|name, _| !names.contains(name));
-            }
-            Ok(rows)
+            let without = |row: Row| {
+                let mut value = row.into_value();
+                if let Some(fields) = value.as_object_mut() {
+                    fields.retain(|name, _| !names.contains(name));
+                }
+                Row::from(value)
+            };
+            Ok(rows.into_iter().map(without).collect())
         }
         Operator::Order(by) => order(rows, by, now),
         Operator::Take(count) => {
             rows.truncate(*count);
             Ok(rows)
         }
-        Operator::Count => Ok(vec![json!({"Count": rows.len()})]),
+        Operator::Count => Ok(vec![json!({"Count": rows.len()}).into()]),
         Operator::Distinct(columns) => distinct(&rows, columns, now),
         Operator::Summarize { values, by } => summarize(&rows, values, by, now),
         Operator::Join { inner, query, on } => {
             let right = run(query, now, tables)?;
-            Ok(join(rows, &right, *inner, on))
+            Ok(join(rows, &right, &columns(query, &right), *inner, on))
         }
         Operator::MvExpand(column) => mv_expand(&rows, column, now),
         Operator::Union(queries) => {
@@ -84,15 +93,15 @@ fn filter(rows: Rows, condition: &Expr, now: DateTime<Utc>) -> Result<Rows, KqlE
     Ok(out)
 }
 
-fn extend(row: &mut Value, columns: &[Column], now: DateTime<Utc>) -> Result<(), KqlError> {
+fn extend(row: &mut Row, columns: &[Column], now: DateTime<Utc>) -> Result<(), KqlError> {
     for column in columns {
         let value = Scope { row, now }.eval(&column.expr)?.into_json();
-        row[&column.name] = value;
+        row.set(&column.name, value);
     }
     Ok(())
 }
 
-fn project(row: &Value, columns: &[Column], now: DateTime<Utc>) -> Result<Value, KqlError> {
+fn project(row: &Row, columns: &[Column], now: DateTime<Utc>) -> Result<Value, KqlError> {
     let mut out = Map::new();
     for column in columns {
         let value = Scope { row, now }.eval(&column.expr)?.into_json();
@@ -130,22 +139,22 @@ fn order(rows: Rows, by: &[(Expr, bool)], now: DateTime<Utc>) -> Result<Rows, Kq
     Ok(keyed.into_iter().map(|(_, row)| row).collect())
 }
 
-fn distinct(rows: &[Value], columns: &[Column], now: DateTime<Utc>) -> Result<Rows, KqlError> {
+fn distinct(rows: &[Row], columns: &[Column], now: DateTime<Utc>) -> Result<Rows, KqlError> {
     let mut seen: BTreeMap<String, Value> = BTreeMap::new();
     for row in rows {
         let row = project(row, columns, now)?;
         seen.entry(row.to_string()).or_insert(row);
     }
-    Ok(seen.into_values().collect())
+    Ok(seen.into_values().map(Row::from).collect())
 }
 
 fn summarize(
-    rows: &[Value],
+    rows: &[Row],
     values: &[Column],
     by: &[Column],
     now: DateTime<Utc>,
 ) -> Result<Rows, KqlError> {
-    let mut groups: BTreeMap<String, (Value, Vec<&Value>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, (Value, Vec<&Row>)> = BTreeMap::new();
     if by.is_empty() {
         groups.insert(String::new(), (json!({}), Vec::new()));
     }
@@ -167,12 +176,12 @@ fn summarize(
         for value in values {
             row[&value.name] = aggregate(&value.expr, &members, now)?.into_json();
         }
-        out.push(row);
+        out.push(row.into());
     }
     Ok(out)
 }
 
-fn aggregate(expr: &Expr, members: &[&Value], now: DateTime<Utc>) -> Result<Val, KqlError> {
+fn aggregate(expr: &Expr, members: &[&Row], now: DateTime<Utc>) -> Result<Val, KqlError> {
     let unsupported = |name: &str| KqlError::Unsupported {
         what: "aggregate",
         name: name.to_owned(),
@@ -211,54 +220,73 @@ fn aggregate(expr: &Expr, members: &[&Value], now: DateTime<Utc>) -> Result<Val,
     })
 }
 
-fn join(left: Rows, right: &[Value], inner: bool, on: &[(String, String)]) -> Rows {
-    let key = |row: &Value, right: bool| {
+/// Gives the columns of a query's rows, which it has also where it has no row.
+fn columns(query: &Query, rows: &[Row]) -> Vec<String> {
+    if let Some(row) = rows.first() {
+        return row.names().map(str::to_owned).collect();
+    }
+    let mut added: Vec<String> = Vec::new();
+    for operator in query.operators.iter().rev() {
+        let (whole, own): (bool, Vec<&Column>) = match operator {
+            Operator::Project(own) | Operator::Distinct(own) => (true, own.iter().collect()),
+            Operator::Summarize { values, by } => (true, values.iter().chain(by).collect()),
+            Operator::Extend(own) => (false, own.iter().collect()),
+            _ => continue,
+        };
+        added.extend(own.into_iter().map(|column| column.name.clone()));
+        if whole {
+            break;
+        }
+    }
+    added
+}
+
+fn join(
+    left: Rows,
+    right: &[Row],
+    columns: &[String],
+    inner: bool,
+    on: &[(String, String)],
+) -> Rows {
+    let key = |row: &Row, right: bool| {
         let names = on.iter().map(|(l, r)| if right { r } else { l });
         names
-            .map(|name| row[name].to_string())
+            .map(|name| row.get(name).unwrap_or(&Value::Null).to_string())
             .collect::<Vec<_>>()
             .join("\u{1f}")
     };
-    let mut index: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    let mut index: BTreeMap<String, Vec<&Row>> = BTreeMap::new();
     for row in right {
         index.entry(key(row, true)).or_default().push(row);
     }
-    let names: Vec<String> = right
-        .first()
-        .and_then(Value::as_object)
-        .map(|r| r.keys().cloned().collect())
-        .unwrap_or_default();
-    let nothing: Value = names
-        .iter()
-        .map(|name| (name.clone(), Value::Null))
-        .collect();
     let mut out = Vec::new();
     for row in left {
         match index.get(&key(&row, false)) {
-            Some(found) => out.extend(found.iter().map(|other| joined(&row, other))),
+            Some(found) => out.extend(found.iter().map(|other| joined(&row, columns, Some(other)))),
             None if inner => {}
-            None => out.push(joined(&row, &nothing)),
+            None => out.push(joined(&row, columns, None)),
         }
     }
     out
 }
 
 /// Puts two rows together; a name that is taken gets the first free number on the right side.
-fn joined(left: &Value, right: &Value) -> Value {
+fn joined(left: &Row, columns: &[String], right: Option<&Row>) -> Row {
     let mut out = left.clone();
-    for (name, value) in right.as_object().into_iter().flatten() {
+    for name in columns {
+        let value = right.and_then(|row| row.get(name)).cloned();
         let mut free = name.clone();
         let mut number = 0;
         while out.get(&free).is_some() {
             number += 1;
             free = format!("{name}{number}");
         }
-        out[&free] = value.clone();
+        out.set(&free, value.unwrap_or_default());
     }
     out
 }
 
-fn mv_expand(rows: &[Value], column: &Column, now: DateTime<Utc>) -> Result<Rows, KqlError> {
+fn mv_expand(rows: &[Row], column: &Column, now: DateTime<Utc>) -> Result<Rows, KqlError> {
     let mut out = Vec::new();
     for row in rows {
         let value = Scope { row, now }.eval(&column.expr)?.into_json();
@@ -269,7 +297,7 @@ fn mv_expand(rows: &[Value], column: &Column, now: DateTime<Utc>) -> Result<Rows
         };
         for item in items {
             let mut row = row.clone();
-            row[&column.name] = item;
+            row.set(&column.name, item);
             out.push(row);
         }
     }

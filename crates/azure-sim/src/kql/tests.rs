@@ -1,6 +1,8 @@
 //! Tables of queries and what they give.
 #![allow(clippy::unwrap_used)] // tests may unwrap
 
+use std::sync::Arc;
+
 use chrono::DateTime;
 use serde_json::{Value, json};
 
@@ -23,6 +25,7 @@ fn rows(text: &str) -> Result<Vec<Value>, String> {
         ]),
         _ => None,
     };
+    let tables = |name: &str| Some(tables(name)?.into_iter().map(Arc::new).collect());
     let limits = Limits { remote_tables: 1 };
     run(text, now, limits, &tables).map_err(|error| error.to_string())
 }
@@ -134,6 +137,13 @@ fn operators_shape_rows() {
     let join = "t | project key = id, n | join kind=leftouter (u | project key, r = v) on key \
                 | project r";
     assert_eq!(column(join), json!([10, null, null]));
+    let join = "t | join kind=leftouter (u | where key == 'none' | summarize r = make_list(v) \
+                by id = key | order by id asc) on id | project r";
+    assert_eq!(
+        column(join),
+        json!([null, null, null]),
+        "it has columns without rows"
+    );
     let join = "t | join kind=inner (u) on $left.id == $right.key | project r = v";
     assert_eq!(column(join), json!([10]));
     assert_eq!(

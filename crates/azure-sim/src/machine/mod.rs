@@ -160,6 +160,26 @@ impl Machine {
         }
     }
 
+    /// Gives the next instant at which the machine shows something else by time alone.
+    pub(crate) fn same_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let licence = self.arc().and_then(|arc| arc.licence.as_ref());
+        let feature = licence.and_then(|licence| licence.hotpatch.as_ref());
+        let assessment = self.assessment.as_ref();
+        let installs = self.installs.iter().map(InstallRecord::forgotten_at);
+        [
+            Some(self.settings_ready_at),
+            self.updating_until,
+            self.silent_since().map(|since| since + DISCONNECTED_AFTER),
+            feature.map(|feature| feature.settles),
+            assessment.map(Assessment::forgotten_at),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(installs)
+        .filter(|at| *at > now)
+        .min()
+    }
+
     /// Gives the Arc `hotpatchEnablementStatus`.
     pub(crate) fn hotpatch_status(&self, now: DateTime<Utc>) -> &'static str {
         let wanted = self.settings.hotpatch();

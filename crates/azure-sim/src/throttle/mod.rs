@@ -34,6 +34,12 @@ pub struct Buckets {
 }
 
 impl Buckets {
+    /// Limits hold, and nobody else draws on them.
+    pub const ENFORCED: Self = Self {
+        enforced: true,
+        foreign_percent: 0,
+    };
+
     /// The largest share that somebody else can take, in percent.
     pub const FOREIGN_PERCENT_MAX: u8 = 90;
 }

@@ -340,3 +340,28 @@ fn a_run_that_lingers_and_a_wait_for_a_window_that_is_over_are_found() {
         assert_eq!(found, !is_fine, "{:?}", tale.violations());
     }
 }
+
+#[test]
+fn a_call_beyond_what_azure_lets_out_is_found_unless_a_new_life_cannot_know() {
+    let asked = |tale: &mut Tale, is_throttled| {
+        tale.take_in(Happening::Asked {
+            at: tale.at,
+            call: "GET /a".to_owned(),
+            is_throttled,
+        });
+    };
+    let mut first = Tale::new();
+    asked(&mut first, false);
+    first.holds();
+    asked(&mut first, true);
+    first.violates("buckets");
+
+    let mut young = Tale::new();
+    asked(&mut young, false);
+    young.world.lives += 2;
+    asked(&mut young, true);
+    young.holds();
+    young.at += TimeDelta::minutes(4);
+    asked(&mut young, true);
+    young.violates("buckets");
+}
