@@ -90,7 +90,7 @@ fn python(job: usize) -> Result<PathBuf, String> {
 
 fn tell(what: &str) {
     // Where standard error is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "measuring {what}");
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn print(figures: &Figures, output: Output, no_script: Option<&str>) -> ExitCode {

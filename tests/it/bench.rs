@@ -106,7 +106,7 @@ fn the_largest_number_of_machines_is_judged_and_what_was_not_measured_says_so() 
         Row::new("writes", 1, vec![Some(1.0), None]).goal(Better::Less, 0.2, 0.08),
     ];
     let want = "\
-the operator, its own process  10 machines  100 machines  floor   aim      met
+the operator, its own process  10 machines  100 machines  floor   aim   at 100
 calls                                  9.0           1.0    3.5   3.1  aim met
 writes                                 1.0  not measured    0.2  0.08
 ";

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use azure_sim::serve::{Certificate, Listen, Served};
@@ -166,10 +166,7 @@ fn plot(machines: usize) -> Plot {
         machines,
         foreign_percent: 0,
         poll_after_seconds: 0,
-        fleet: Fleet {
-            days: "Thursday",
-            ..Fleet::default()
-        },
+        fleet: Fleet::default(),
     }
 }
 
@@ -202,28 +199,30 @@ impl Spent {
 }
 
 /// Kills a process in the instant in which so many installs were accepted.
-struct Fuse(Arc<AtomicUsize>, usize);
+struct Fuse(Arc<AtomicBool>);
 
 impl Fuse {
     fn lay(azure: &AzureSim, id: u32, at: usize) -> Self {
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let own = Arc::clone(&accepted);
+        let burnt = Arc::new(AtomicBool::new(false));
+        let (own, accepted) = (Arc::clone(&burnt), AtomicUsize::new(0));
         azure.after_call(move |method, path, status| {
             let is_install = path.to_ascii_lowercase().ends_with("/installpatches");
             if method != "POST" || !is_install || status >= 300 {
                 return;
             }
-            if own.fetch_add(1, Ordering::Relaxed) + 1 == at {
-                let id = id.to_string();
-                // One that is gone already fails the measurement elsewhere: nothing was killed.
-                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            if accepted.fetch_add(1, Ordering::Relaxed) + 1 == at {
+                own.store(true, Ordering::Release);
+                let mut kill = Command::new("kill");
+                kill.args(["-KILL", &id.to_string()]).stderr(Stdio::null());
+                // Whoever sees the fuse burn may have killed it already.
+                let _ = kill.status();
             }
         });
-        Self(accepted, at)
+        Self(burnt)
     }
 
     fn has_burnt(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= self.1
+        self.0.load(Ordering::Acquire)
     }
 }
 

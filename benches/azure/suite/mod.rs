@@ -97,10 +97,12 @@ pub(crate) async fn measure(order: &Order, tell: &dyn Fn(&str)) -> Result<Figure
         let by_operator = month(order, machines, "Operator", "All", tell).await?;
         tell(&format!("{machines} machines: all at once, alone"));
         let wave = waves::pass(&order.binary, machines, 0).await?;
+        tell_figures(&wave, tell);
         tell(&format!(
             "{machines} machines: all at once, somebody else takes 30 % of the buckets"
         ));
         let foreign = waves::pass(&order.binary, machines, 30).await?;
+        tell_figures(&foreign, tell);
         measured.push(Measured {
             by_platform,
             by_operator,
@@ -138,6 +140,7 @@ async fn month(
         ..Fleet::default()
     };
     let life = months::live(&order.binary, machines, fleet).await?;
+    tell_figures(&life, tell);
     Ok(Some(life))
 }
 
@@ -151,9 +154,11 @@ async fn jobs(order: &Order, tell: &dyn Fn(&str)) -> Result<Vec<Doer>, Error> {
     tell(&format!(
         "{machines} machines: the operator, killed halfway and run again"
     ));
+    let job = killed::by_operator(&order.binary, machines).await?;
+    tell_figures(&job, tell);
     doers.push(Doer {
         who: "the operator",
-        job: killed::by_operator(&order.binary, machines).await?,
+        job,
     });
     let Some(python) = &order.python else {
         return Ok(doers);
@@ -165,12 +170,16 @@ async fn jobs(order: &Order, tell: &dyn Fn(&str)) -> Result<Vec<Doer>, Error> {
         tell(&format!(
             "{machines} machines: {who}, killed halfway and run again"
         ));
-        doers.push(Doer {
-            who,
-            job: killed::by_script(python, machines, assesses).await?,
-        });
+        let job = killed::by_script(python, machines, assesses).await?;
+        tell_figures(&job, tell);
+        doers.push(Doer { who, job });
     }
     Ok(doers)
+}
+
+/// Tells figures as soon as they are there: what is broken off later has measured something.
+fn tell_figures(figures: &impl Serialize, tell: &dyn Fn(&str)) {
+    tell(&serde_json::to_string(figures).expect("figures are plain data"));
 }
 
 fn instant(text: &str) -> DateTime<Utc> {

@@ -1,7 +1,7 @@
 //! The figures beside the numbers that the design asks for.
 
 use super::Measured;
-use super::months::{Life, Month, per};
+use super::months::{Month, per};
 use super::table::{Better, Row, mega};
 
 /// A figure of what was measured; none where it was not.
@@ -12,11 +12,6 @@ fn row(what: &'static str, decimals: usize, measured: &[Measured], of: Figure) -
     let figures = measured.iter().map(of);
     let known = figures.map(|own| own.filter(|own| own.is_finite()));
     Row::new(what, decimals, known.collect())
-}
-
-/// What 10,000 machines would have, had they the share of those that were measured.
-fn of_10000(own: &Life, figure: f64) -> f64 {
-    10_000.0 * figure / per(own.machines as u64, 1)
 }
 
 /// 429s per 10,000 calls of both months by both installers, and of the wave.
@@ -87,14 +82,12 @@ fn of_the_host(measured: &[Measured]) -> Vec<Row> {
     let less = Better::Less;
     let row = |what, decimals, of| row(what, decimals, measured, of);
     vec![
-        row("CPU s per 10,000 machines, an idle pass", 3, |own| {
-            let own = own.by_platform.as_ref()?;
-            Some(of_10000(own, own.idle_pass_cpu_seconds))
+        row("CPU s, an idle pass", 3, |own| {
+            Some(own.by_platform.as_ref()?.idle_pass_cpu_seconds)
         })
         .goal(less, 0.5, 0.1),
-        row("CPU s per 10,000 machines, baseline month", 2, |own| {
-            let own = own.by_platform.as_ref()?;
-            Some(of_10000(own, own.baseline.cpu_seconds))
+        row("CPU s, baseline month", 2, |own| {
+            Some(own.by_platform.as_ref()?.baseline.cpu_seconds)
         })
         .goal(less, 3.0, 1.0),
         row("peak RSS, MB, records off", 1, |own| {

@@ -144,12 +144,16 @@ pub(crate) fn mega(bytes: u64) -> f64 {
 
 /// Writes the first part of the table.
 pub(crate) fn figures(sizes: &[usize], rows: &[Row]) -> String {
-    if sizes.is_empty() {
+    let Some(largest) = sizes.last() else {
         return String::new();
-    }
+    };
     let mut head = vec!["the operator, its own process".to_owned()];
     head.extend(sizes.iter().map(|own| format!("{own} machines")));
-    head.extend(["floor", "aim", "met"].map(str::to_owned));
+    head.extend([
+        "floor".to_owned(),
+        "aim".to_owned(),
+        format!("at {largest}"),
+    ]);
     let cells: Vec<Vec<String>> = rows.iter().map(Row::cells).collect();
     aligned(&head, &cells)
 }
