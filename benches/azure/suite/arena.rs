@@ -209,6 +209,7 @@ pub(super) fn azure(clock: &azure_sim::Clock, plot: &Plot) -> AzureSim {
     for number in 0..plot.machines {
         let spec = VmSpec::ws2025_azure_edition(&format!("vm-{number:05}"));
         let spec = spec.region("westeurope").tag("patching", "hotpatch");
+        let spec = spec.assessment_mode("AutomaticByPlatform");
         azure.add_vm(spec.patched(PatchLevel::AsOf(plot.patched)));
     }
     azure

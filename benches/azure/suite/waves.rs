@@ -20,7 +20,8 @@ const GUEST_PATCHES: (f64, f64) = (600.0, 200.0);
 /// minute (Microsoft, "Azure Resource Manager throttling").
 const ARM_WRITES: (f64, f64) = (200.0, 600.0);
 
-/// A day after the release there are machines, and Azure assesses each within a day.
+/// A day after the release there are machines, and Azure assesses each within a day: it does so
+/// every day, by their settings.
 const MADE: &str = "2025-06-11T16:00:00Z";
 
 /// When the operator starts: one and a half hours before the window.
