@@ -9,7 +9,7 @@ SEEDS ?= 10000
 STRIDE ?= 1
 KILLS ?= 300
 
-.PHONY: help demo test e2e sim sim-long sweep kill planted check fmt lint doc crds roles probe-azure
+.PHONY: help demo test bench e2e sim sim-long sweep kill planted check fmt lint doc crds roles probe-azure
 
 help: ## Lists the targets (default)
 	@echo "usage: make TARGET"
@@ -20,6 +20,9 @@ demo: ## Plays a rollout on simulated Azure and Kubernetes (ARGS="--help" for mo
 
 test: ## Runs all tests
 	$(CARGO) test --locked --workspace
+
+bench: ## Measures the operator, and a script beside it, against the emulated Azure (ARGS="--help")
+	$(CARGO) bench --quiet --profile sim --locked --bench azure -- $(ARGS)
 
 # Runs a command beside a throwaway control plane, or (with) only with its binaries.
 PLANE = $(CARGO) run --quiet --locked -p control-plane --

@@ -3,6 +3,7 @@
 mod api;
 mod azure;
 mod bad_input;
+mod bench;
 mod chart;
 mod crd_quality;
 mod crds;

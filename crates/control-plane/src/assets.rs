@@ -140,6 +140,14 @@ impl Assets {
         })
     }
 
+    /// Finds only a Python with Microsoft's clients of Azure, making it if need be.
+    ///
+    /// # Errors
+    /// [`AssetsError`] naming what is missing and how to get it.
+    pub fn azure_python() -> Result<PathBuf, AssetsError> {
+        python(&AZURE_CLIENTS, &cache()?)
+    }
+
     /// Returns the variables by which tests are told of the clients.
     pub fn variables(&self) -> [(&'static str, &Path); 4] {
         [
