@@ -234,7 +234,7 @@ fn a_machine_that_another_claims_is_in_no_run() {
         let (drafts, reason) = due(&foreign);
         assert_eq!(
             (drafts, reason.as_ref()),
-            (0, "ClaimedElsewhere"),
+            (0, "SettingsRefused"),
             "{foreign}"
         );
     }

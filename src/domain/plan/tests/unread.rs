@@ -45,10 +45,7 @@ fn beside(domain: &mut Domain, shop: FleetView, seen: Result<Inventory, String>)
 }
 
 fn seen(machine: Option<Machine>, minutes_ago: i64) -> Result<Inventory, String> {
-    Ok(Inventory {
-        at: now() - minutes(minutes_ago),
-        machines: by_id(machine),
-    })
+    Ok(Inventory::of(now() - minutes(minutes_ago), by_id(machine)))
 }
 
 fn unseen() -> Result<Inventory, String> {
