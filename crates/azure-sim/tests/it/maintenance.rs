@@ -118,7 +118,8 @@ fn a_schedule_installs_in_its_weeks_on_the_machines_it_drives() {
     azure.sim.assign(&vm, "own", Some(&id));
     let installs = |machine: &str| {
         let text = "patchinstallationresources \
-                    | where type endswith '/patchinstallationresults' | project id";
+                    | where type endswith '/patchinstallationresults' \
+                    | where tostring(properties.startedBy) == 'User' | project id";
         let below = machine.to_lowercase();
         let rows = azure.query(text).into_iter();
         rows.filter(|row| row["id"].as_str().unwrap().starts_with(&below))
