@@ -1,6 +1,6 @@
 //! Maintenance configurations and what they are assigned to.
 
-use azure_sim::{ArcSpec, Assigned, VmSpec};
+use azure_sim::{Actor, ArcSpec, Assigned, Effect, VmSpec, What};
 use serde_json::{Value, json};
 
 use crate::support::Azure;
@@ -117,12 +117,17 @@ fn a_schedule_installs_in_its_weeks_on_the_machines_it_drives() {
     azure.sim.assign_by_filter(sub, "by-ring", &id, &filter);
     azure.sim.assign(&vm, "own", Some(&id));
     let installs = |machine: &str| {
-        let text = "patchinstallationresources \
-                    | where type endswith '/patchinstallationresults' | project id";
-        let below = machine.to_lowercase();
-        let rows = azure.query(text).into_iter();
-        rows.filter(|row| row["id"].as_str().unwrap().starts_with(&below))
-            .count()
+        let happened = azure.happened(machine).into_iter();
+        let is_ours = |own: &Effect| {
+            matches!(
+                own.what,
+                What::InstallStarted {
+                    by: Actor::Foreign,
+                    ..
+                }
+            )
+        };
+        happened.filter(is_ours).count()
     };
     // Days passed, and the installs by then: on the 22nd, and two weeks later.
     for (days, expected) in [(2, 0), (2, 1), (9, 1), (5, 2)] {
