@@ -14,12 +14,13 @@ pub mod lease;
 pub mod mirror;
 pub mod observe;
 pub mod publish;
+mod releases;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::{Client, ResourceExt};
 use tokio::sync::Notify;
@@ -35,14 +36,11 @@ use self::lease::{Leadership, Tenure};
 use self::mirror::{Watch, keep};
 use self::observe::{Memory, Mirrors, observe};
 use self::publish::{departures, publish};
+pub use self::releases::RELEASES_CONFIGMAP;
+use self::releases::catalogue;
 use crate::domain::plan::plan;
-use crate::domain::release::Catalogue;
 use crate::planted::{self, Bug};
 use crate::telemetry::{Standing, Telemetry};
-
-/// The ConfigMap in the operator's namespace that adds releases: keys `hotpatch-releases.csv` and
-/// `standard-lcu-releases.csv`, with the columns of the embedded files.
-pub const RELEASES_CONFIGMAP: &str = "hotpatch-releases";
 
 /// How long changes are gathered before a pass looks at them.
 const DEBOUNCE: Duration = Duration::from_secs(1);
@@ -273,7 +271,7 @@ impl Controller {
 
     /// The six steps of a pass. Returns when the next one is due.
     async fn pass(&mut self) -> Instant {
-        let catalogue = self.catalogue().await;
+        let catalogue = catalogue(&self.shell.kube, &self.shell.settings.namespace).await;
         // observe (reads), validate (pure)
         let observed = observe(
             &self.shell,
@@ -366,37 +364,5 @@ impl Controller {
                 }
             }
         }
-    }
-
-    /// Returns the embedded releases and those that the installation's ConfigMap adds. What cannot
-    /// be understood there is left out whole, loudly.
-    async fn catalogue(&self) -> Arc<Catalogue> {
-        let embedded = Catalogue::embedded();
-        let api: Api<ConfigMap> =
-            Api::namespaced(self.shell.kube.clone(), &self.shell.settings.namespace);
-        let found = match api.get_opt(RELEASES_CONFIGMAP).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::warn!(%error, "the ConfigMap of releases could not be read");
-                None
-            }
-        };
-        let Some(data) = found.and_then(|own| own.data) else {
-            return Arc::new(embedded.clone());
-        };
-        let mut catalogue = embedded.clone();
-        if let Some(csv) = data.get("hotpatch-releases.csv") {
-            match catalogue.with_releases(csv) {
-                Ok(more) => catalogue = more,
-                Err(error) => tracing::error!(%error, "hotpatch-releases.csv is left out"),
-            }
-        }
-        if let Some(csv) = data.get("standard-lcu-releases.csv") {
-            match catalogue.with_standard_updates(csv) {
-                Ok(more) => catalogue = more,
-                Err(error) => tracing::error!(%error, "standard-lcu-releases.csv is left out"),
-            }
-        }
-        Arc::new(catalogue)
     }
 }

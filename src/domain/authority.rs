@@ -82,8 +82,8 @@ impl ForeignClaim {
                  (hotpatch-operator release)"
             }
             Self::Fleet => {
-                "another fleet of this cluster claims it, until that one lets go of it, or is known \
-                 to be gone"
+                "another fleet of this cluster claims it, until that one lets go of it, or is \
+                 known to be gone"
             }
             Self::Unreadable => {
                 "its claim tag cannot be read, so that nobody can tell whose it is: repair or \

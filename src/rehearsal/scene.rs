@@ -74,10 +74,12 @@ pub(super) fn watch(kube: &KubeSim, azure: &AzureSim, scene: &Watched) {
     let parts = (kube.clone(), azure.clone(), Arc::clone(scene));
     azure.after_call(move |method, path, status| {
         observe(&parts.0, &parts.1, &parts.2, true);
+        // A fault that is switched on refuses for no limit.
+        let is_throttled = status == 429 && parts.1.switchboard().standing().is_empty();
         let asked = Happening::Asked {
             at: parts.1.now(),
             call: format!("{method} {path}"),
-            is_throttled: status == 429,
+            is_throttled,
         };
         locked(&parts.2).take_in(asked);
     });

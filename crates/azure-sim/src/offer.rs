@@ -99,7 +99,11 @@ fn hotpatches<'a>(
     history: &'a History,
     now: DateTime<Utc>,
 ) -> Vec<&'a Release> {
-    let newest = guest.installed.values().map(|kb| kb.date).max();
+    // Other updates, as definitions, are newer every day.
+    let of_releases = guest.installed.values();
+    let of_releases =
+        of_releases.filter(|kb| kb.kind.is_cumulative() || kb.kind == KbKind::Hotpatch);
+    let newest = of_releases.map(|kb| kb.date).max();
     history
         .published(track, now)
         .filter(|row| row.kind.is_hotpatch())

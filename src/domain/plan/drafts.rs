@@ -295,6 +295,19 @@ fn candidates<'a>(
     list
 }
 
+/// Returns why a machine cannot be touched as it is now.
+fn unready(outlook: &Outlook, member: &Member) -> Option<Note> {
+    if member.is_down() {
+        let text = "it is not healthy; it comes when it is";
+        return Some(Note::new("Unhealthy", text));
+    }
+    if let Some(claim) = outlook.foreign_claims.get(&member.machine.id) {
+        return Some(Note::new("ClaimedElsewhere", claim.says()));
+    }
+    let (reason, text) = member.machine.cluster_update.hold()?;
+    Some(Note::new(reason, text))
+}
+
 fn held_back(
     pass: &Pass<'_>,
     fleet: &Fleet,
@@ -304,17 +317,9 @@ fn held_back(
 ) -> Option<Note> {
     let Candidate { member, due, stage } = *candidate;
     let stage = &fleet.policy.stages[stage];
-    if member.is_down() {
+    if let Some(note) = unready(outlook, member) {
         found.wake_by(pass.now + HEALTH_EVERY);
-        let text = "it is not healthy; it comes when it is";
-        return Some(Note::new("Unhealthy", text));
-    }
-    if let Some(claim) = outlook.foreign_claims.get(&member.machine.id) {
-        return Some(Note::new("ClaimedElsewhere", claim.says()));
-    }
-    if let Some((reason, text)) = member.machine.cluster_update.hold() {
-        found.wake_by(pass.now + HEALTH_EVERY);
-        return Some(Note::new(reason, text));
+        return Some(note);
     }
     if let Some(pause) = fleet.pause(due.release, &stage.name) {
         return Some(Note::new("Paused", format!("paused: {}", pause.origin)));
