@@ -191,6 +191,10 @@ pub(super) async fn change(arm: &Arm, change: &Change, kind: MachineKind) -> Res
     // The claim remembers what stood before: it comes first and goes last.
     let licence_first = change.tag == TagChange::Remove;
     if licence_first {
+        if !is_claimed(arm, &what, change, kind).await? {
+            // An inventory may show for long what was let go of already.
+            return Ok(());
+        }
         licence(arm, change).await?;
     }
     write_machine(arm, &what, change, kind, settings).await?;
@@ -220,7 +224,7 @@ async fn write_machine(
         let found: ArcMachine = arm.get(what, &path).await?.json(what)?;
         etag = found.etag;
         let found = found.tags.unwrap_or_default();
-        claimed_elsewhere(what, &found, &change.tag)?;
+        claimed_elsewhere(what, &found, change)?;
         if change.tag != TagChange::Keep {
             body.insert("tags".to_owned(), json!(tags(found, &change.tag)));
         }
@@ -266,23 +270,45 @@ async fn remove_left(arm: &Arm, what: &str, path: &str, reply: &Reply) -> Result
         .map(|_| ())
 }
 
-/// Refuses to write our claim over another's that was made since the inventory was read.
+/// Tells whether the machine itself still bears the claim that a change lets go of.
+async fn is_claimed(
+    arm: &Arm,
+    what: &str,
+    change: &Change,
+    kind: MachineKind,
+) -> Result<bool, Error> {
+    let path = path(what, &change.machine)?;
+    let path = format!("{path}?api-version={}", version(kind));
+    let found: ArcMachine = arm.get(what, &path).await?.json(what)?;
+    let found = found.tags.unwrap_or_default();
+    claimed_elsewhere(what, &found, change)?;
+    Ok(found
+        .keys()
+        .any(|name| name.eq_ignore_ascii_case(CLAIM_TAG)))
+}
+
+/// Refuses to write our claim over another's that was made since the inventory was read, and to
+/// remove another's.
 fn claimed_elsewhere(
     what: &str,
     found: &BTreeMap<String, String>,
-    change: &TagChange,
+    change: &Change,
 ) -> Result<(), Error> {
-    let TagChange::Set(text) = change else {
-        return Ok(());
+    let own = match &change.tag {
+        TagChange::Keep => return Ok(()),
+        TagChange::Remove if change.replaces.is_none() => return Ok(()),
+        TagChange::Remove => None,
+        TagChange::Set(text) => match text.parse::<Claim>() {
+            Ok(own) => Some(own.identity),
+            Err(_) => return Ok(()),
+        },
     };
-    let Ok(own) = text.parse::<Claim>() else {
-        return Ok(());
-    };
+    let known = [own.as_ref(), change.replaces.as_ref()];
     let mut claims = found
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case(CLAIM_TAG))
         .map(|(_, text)| text.parse::<Claim>());
-    if claims.all(|claim| claim.is_ok_and(|claim| claim.identity == own.identity)) {
+    if claims.all(|claim| claim.is_ok_and(|claim| known.contains(&Some(&claim.identity)))) {
         return Ok(());
     }
     Err(Error::Conflict {

@@ -64,6 +64,9 @@ pub struct Change {
     pub licence: Option<bool>,
     /// The claim.
     pub tag: TagChange,
+    /// Whose claim it takes the place of, or lets go of: nothing is written where the machine
+    /// itself bears another one by then.
+    pub replaces: Option<ClaimIdentity>,
 }
 
 impl SettingsPatch {
@@ -199,6 +202,7 @@ pub fn difference(
         settings,
         licence,
         tag,
+        replaces: None,
     }))
 }
 
@@ -216,6 +220,7 @@ pub fn take_over(
     let Some(claim) = claim_of(machine)? else {
         return difference(machine, desired, identity);
     };
+    let replaces = Some(claim.identity.clone());
     let claim = Claim {
         identity: identity.clone(),
         ..claim
@@ -233,13 +238,16 @@ pub fn take_over(
         settings: SettingsPatch::default(),
         licence: None,
         tag: TagChange::Keep,
+        replaces: None,
     });
-    Ok(Some(match change.tag {
-        TagChange::Keep => Change {
-            tag: TagChange::Set(text),
-            ..change
-        },
-        TagChange::Set(_) | TagChange::Remove => change,
+    let tag = match change.tag {
+        TagChange::Keep => TagChange::Set(text),
+        own => own,
+    };
+    Ok(Some(Change {
+        tag,
+        replaces,
+        ..change
     }))
 }
 
@@ -345,6 +353,7 @@ pub fn restore(machine: &Machine, claim: &Claim) -> Change {
         },
         licence: earlier.licence.filter(|was| licence_on && !was),
         tag: TagChange::Remove,
+        replaces: Some(claim.identity.clone()),
     }
 }
 

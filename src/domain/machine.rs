@@ -503,13 +503,16 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Tells whether its owner let it sleep: off, or an Arc machine silent for longer than
+    /// Tells whether its owner let it sleep: off, or an Arc server silent for longer than
     /// `silent_after`. A dormant machine counts neither above nor below the availability line.
+    ///
+    /// An Azure Local VM tells its power: one that is silent and not off is down, however long.
     pub fn is_dormant(&self, now: DateTime<Utc>, silent_after: chrono::TimeDelta) -> bool {
         if self.power == Power::Off {
             return true;
         }
-        self.arc().is_some_and(|arc| {
+        let server = self.arc().filter(|_| self.kind == MachineKind::ArcServer);
+        server.is_some_and(|arc| {
             matches!(arc.connection, Connection::Disconnected { since: Some(since) }
                 if now - since >= silent_after)
         })

@@ -1,7 +1,12 @@
 //! A second replica of the operator, beside the first or in its place.
 
+use std::time::Duration;
+
 use super::gate::Gate;
 use super::{Life, Rehearsal};
+
+/// How long a process has to end in good order (Kubernetes, `terminationGracePeriodSeconds`).
+const GRACE: Duration = Duration::from_secs(30);
 
 impl Rehearsal {
     /// Starts a second replica beside the one that lives, and returns its way.
@@ -21,7 +26,11 @@ impl Rehearsal {
         self.gate = gate;
         if let Some(before) = before {
             let _ = before.shutdown.send(());
-            let _ = before.task.await;
+            let mut task = before.task;
+            // One that died meanwhile never ends by itself.
+            if tokio::time::timeout(GRACE, &mut task).await.is_err() {
+                task.abort();
+            }
         }
     }
 

@@ -99,6 +99,8 @@ pub struct Taken {
     pub is_given_up: bool,
     /// The greatest epoch that was written anywhere before.
     pub epoch_before: i64,
+    /// When the one before ran out.
+    pub expired: DateTime<Utc>,
 }
 
 impl Happening {
@@ -148,6 +150,8 @@ pub struct Lease {
     pub holder: Option<String>,
     /// The epoch in its annotation.
     pub epoch: i64,
+    /// When it runs out, counted from its last write.
+    pub expires: Option<DateTime<Utc>>,
 }
 
 /// Everything that happened and what stands because of it.
@@ -179,6 +183,8 @@ pub struct World {
     pub runs: BTreeMap<Name, Arc<HotpatchRun>>,
     /// The runs that are gone.
     pub deleted_runs: BTreeSet<Name>,
+    /// Names that more than one run has borne: a deleted one's ordinal is free again.
+    pub reborn_runs: BTreeSet<Name>,
     /// The intents, by request id.
     pub intents: BTreeMap<String, Intent>,
     /// The lease.
@@ -240,6 +246,7 @@ impl World {
             records: BTreeMap::new(),
             runs: BTreeMap::new(),
             deleted_runs: BTreeSet::new(),
+            reborn_runs: BTreeSet::new(),
             intents: BTreeMap::new(),
             lease: Lease::default(),
             taken: None,

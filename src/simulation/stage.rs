@@ -19,6 +19,9 @@ const DOWN_MINUTES_MAX: u64 = 30;
 /// The most lives of one story; a process that dies oftener is a finding.
 const LIVES_MAX: u32 = 200;
 
+/// How long a second replica waits at most before it is started again.
+const BACK_OFF_SECONDS: u64 = 30;
+
 /// The rehearsal with everything around it.
 pub struct Stage {
     /// The rehearsal.
@@ -183,6 +186,11 @@ impl Stage {
         let seconds = 1 + self.rng.u64(0..60 * DOWN_MINUTES_MAX);
         if self.rehearsal.promote() {
             self.lives += 1;
+            // Whoever starts processes again waits between two starts.
+            tokio::time::sleep(std::time::Duration::from_secs(
+                seconds.min(BACK_OFF_SECONDS),
+            ))
+            .await;
             self.rehearsal.join_unless_doubled();
         } else {
             tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;

@@ -28,6 +28,11 @@ pub const LATE_HORIZON_VM: TimeDelta = TimeDelta::hours(2);
 /// to connect (Azure Arc, "Troubleshoot connectivity"; azure.md §2).
 pub const LATE_HORIZON_ARC: TimeDelta = TimeDelta::hours(7);
 
+/// How far what Azure tells lags behind what happened: an activity log shows an event within 20
+/// minutes (Azure Monitor, "Activity log insights": "typically 3 to 20 minutes"), Resource Graph was
+/// seen to lag for 30.
+pub const SOURCES_LAG: TimeDelta = TimeDelta::minutes(30);
+
 /// How far Azure's clock and the operator's may differ when an install's start is compared with
 /// its intent.
 pub const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(2);
@@ -377,7 +382,9 @@ fn unknown(
         }
         Some(Answer::Log(LogEvidence::Absent { searched_until })) => {
             let horizon = progress.intent_at.unwrap_or(progress.since) + late_horizon(machine.kind);
-            let sources_are_newer = *searched_until >= horizon && sight.read_at >= horizon;
+            // What arrived at the last moment has to show by then.
+            let told = horizon + SOURCES_LAG;
+            let sources_are_newer = *searched_until >= told && sight.read_at >= told;
             let answers = sight
                 .machine
                 .is_some_and(|seen| seen.health == Health::Healthy);

@@ -57,7 +57,11 @@ impl Invariant for AuditLog {
             }
         }
         for (run, machine, verdict) in &lines {
-            let mut runs = world.runs.iter().filter(|(name, _)| name.1 == *run);
+            // Lines name runs, and a name may have been borne before.
+            let mut runs = world
+                .runs
+                .iter()
+                .filter(|(name, _)| name.1 == *run && !world.reborn_runs.contains(*name));
             let kbs = runs.next().map(|(_, run)| &run.spec.allowed_kbs);
             let truth = world
                 .machines

@@ -81,7 +81,7 @@ impl Once {
         });
         let of_deleted: BTreeSet<&Name> = earlier
             .filter_map(|own| own.run.as_ref())
-            .filter(|name| world.deleted_runs.contains(*name))
+            .filter(|name| world.deleted_runs.contains(*name) || world.reborn_runs.contains(*name))
             .filter(|name| {
                 let other = world.runs.get(*name);
                 other.is_some_and(|other| other.spec.release == run.spec.release)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use azure_sim::{CallOperation, Effect, What};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,7 +39,11 @@ impl World {
             self.deleted_runs.insert(name);
             return;
         };
-        let before = self.runs.get(&name).cloned();
+        let mut before = self.runs.get(&name).cloned();
+        if self.deleted_runs.remove(&name) {
+            self.reborn_runs.insert(name.clone());
+            before = None;
+        }
         let epoch = run.status.as_ref().map_or(0, |status| status.epoch);
         for entry in run.status.iter().flat_map(|status| &status.machines) {
             let Some(request) = entry
@@ -93,11 +97,13 @@ impl World {
             .filter(|own| !own.is_empty());
         self.pass_on(holder);
         let epoch = lease["metadata"]["annotations"][EPOCH_ANNOTATION].as_str();
+        let seconds = lease["spec"]["leaseDurationSeconds"].as_i64();
         self.lease = Lease {
             holder: holder.map(str::to_owned),
             epoch: epoch
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(self.lease.epoch),
+            expires: seconds.map(|own| self.now + TimeDelta::seconds(own)),
         };
         self.epoch_known = self.epoch_known.max(self.lease.epoch);
         if let Some(holder) = self.lease.holder.clone() {
@@ -116,6 +122,7 @@ impl World {
             at: self.now,
             is_given_up: self.lease.holder.is_none(),
             epoch_before: self.epoch_known,
+            expired: self.lease.expires.unwrap_or(self.now),
         });
     }
 

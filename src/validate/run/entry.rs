@@ -196,10 +196,6 @@ fn marks(entry: &RunMachineStatus, own: &Progress) -> Result<(), String> {
         entry.reboot_commanded == (disruptive && own.attempts > 0),
         "another rebootCommanded",
     )?;
-    says(
-        own.step == Step::Planned || own.throttled_until.is_none(),
-        "is throttled",
-    )?;
     match own.step {
         Step::Planned => {
             says(!has_intent && own.operation.is_none(), "has an intent")?;

@@ -663,6 +663,7 @@ fn enrol(id: &MachineId, tag: TagChange) -> Change {
         settings,
         licence: None,
         tag,
+        replaces: None,
     }
 }
 

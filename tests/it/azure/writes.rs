@@ -16,6 +16,7 @@ fn change(machine: &str, settings: SettingsPatch, tag: TagChange) -> Change {
         settings,
         licence: None,
         tag,
+        replaces: None,
     }
 }
 

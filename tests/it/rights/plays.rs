@@ -80,6 +80,7 @@ async fn a_few_by_hand(used: &Arc<Mutex<BTreeSet<String>>>) {
         settings: SettingsPatch::default(),
         licence: Some(true),
         tag: TagChange::Keep,
+        replaces: None,
     };
     cloud.change(&change, MachineKind::ArcServer).await.unwrap();
 }

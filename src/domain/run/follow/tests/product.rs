@@ -43,7 +43,7 @@ fn answers(case: &Case) -> [(&'static str, Option<Answer>); 12] {
             "log silent, too early",
             Some(absent(opens() + minutes(119))),
         ),
-        ("log silent, late", Some(absent(opens() + minutes(120)))),
+        ("log silent, late", Some(absent(opens() + minutes(150)))),
     ]
 }
 
