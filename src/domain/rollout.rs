@@ -260,12 +260,20 @@ fn count(
         foreign: false,
         last_success: None,
     };
-    let on_track = roster.values().filter(|member| {
-        member.stage == Some(place)
-            && member.is_actionable()
-            && member.os_track == Some(release.track())
-    });
-    for member in on_track {
+    let on_track =
+        |member: &&Member| member.stage == Some(place) && member.os_track == Some(release.track());
+    // One that failed and was switched off since, perhaps to be looked at, has failed still.
+    let answerable = |member: &&Member| member.is_actionable() || member.is_asleep();
+    for member in roster.values().filter(on_track).filter(answerable) {
+        if has_failed(fleet, domain, member, release) {
+            counted.progress.failed += 1;
+            let last = last_verdict(domain, member, release);
+            counted.foreign |=
+                last.is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
+        }
+    }
+    let awake = roster.values().filter(on_track);
+    for member in awake.filter(|member| member.is_actionable()) {
         counted.progress.machines += 1;
         if let Some(since) = proven_since(domain, member, release) {
             counted.progress.succeeded += 1;
@@ -281,12 +289,6 @@ fn count(
             if !member.is_down() && (tries_left || may_try(fleet, domain, member, now)) {
                 counted.triable += 1;
             }
-        }
-        if has_failed(fleet, domain, member, release) {
-            counted.progress.failed += 1;
-            let last = last_verdict(domain, member, release);
-            counted.foreign |=
-                last.is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
         }
         let busy = runs_of(domain, &member.machine.id, release)
             .filter_map(|run| run.progress.get(&member.machine.id))

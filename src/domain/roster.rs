@@ -51,8 +51,16 @@ impl Member {
 
     /// Tells whether the fleet may act on it at all.
     pub fn is_actionable(&self) -> bool {
+        !self.dormant && self.is_its_fleets()
+    }
+
+    /// Tells whether the fleet could act on it if it were not dormant.
+    pub fn is_asleep(&self) -> bool {
+        self.dormant && self.is_its_fleets()
+    }
+
+    fn is_its_fleets(&self) -> bool {
         self.excluded.is_none()
-            && !self.dormant
             && self.owner.is_none()
             && self.blockers.is_empty()
             && self.stage.is_some()

@@ -106,7 +106,7 @@ pub enum What {
         /// The tags after.
         after: Value,
     },
-    /// The hotpatch licence of an Arc machine was written.
+    /// The hotpatch licence of an Arc machine was changed.
     LicenceChanged {
         /// Who changed it.
         by: Actor,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::domain::machine::Power;
 use crate::domain::machine::{Incarnation, Machine, RebootStatus};
 use crate::domain::release::Catalogue;
 use crate::domain::roster::roster;
@@ -227,6 +228,13 @@ fn only_failures_of_this_life_count_until_the_machine_has_the_release() {
     assert_eq!(
         count_of(due("m1", ""), Step::Skipped, Some(StepReason::LetGo)),
         0
+    );
+    let mut asleep = due("m1", "");
+    asleep.power = Power::Off;
+    assert_eq!(
+        count_of(asleep, Step::Failed, None),
+        1,
+        "switched off, perhaps to be looked at"
     );
     let mut reborn = tried(&fleet, &[failed(due("m1", ""))]);
     let mut another = due("m1", "");

@@ -36,9 +36,11 @@ impl Invariant for Within {
         else {
             return Ok(0);
         };
-        // The first life begins with full buckets.
-        let is_young = |since| self.lives > 1 && world.now - since < FILLS_AGAIN;
-        if *is_throttled && !self.since.is_some_and(is_young) {
+        // The first life begins with full buckets. A replica that stood by saw none of them used.
+        let taken = world.taken.as_ref().map(|own| own.at);
+        let is_young = |since| world.now - since < FILLS_AGAIN;
+        let knows_little = [self.since, taken].into_iter().flatten().any(is_young);
+        if *is_throttled && !(self.lives > 1 && knows_little) {
             return Err(Fault {
                 machine: None,
                 expected: "a call that Azure lets out".to_owned(),

@@ -147,6 +147,7 @@ fn apply(
         .and_then(Machine::arc_mut)
         .is_some_and(|arc| wanted == Some(true) && std::mem::take(&mut arc.licence_fails));
     let same = |feature: &Feature| Some(feature.enabled) == wanted && !feature.fails;
+    let changes = !old.as_ref().is_some_and(same);
     licence.hotpatch = match (wanted, old) {
         (None, _) => licence.hotpatch,
         (Some(_), Some(old)) if same(&old) => Some(old),
@@ -168,7 +169,7 @@ fn apply(
             machine: key.to_owned(),
         },
     );
-    if let Some(enabled) = wanted {
+    if let Some(enabled) = wanted.filter(|_| changes) {
         let by = call.actor(&id);
         world.effect(key, What::LicenceChanged { by, enabled });
     }
