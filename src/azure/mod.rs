@@ -8,6 +8,7 @@ mod act;
 mod action;
 mod arm;
 pub mod buckets;
+mod claims;
 pub mod endpoint;
 pub mod error;
 mod evidence;

@@ -29,8 +29,8 @@ pub const LATE_HORIZON_VM: TimeDelta = TimeDelta::hours(2);
 pub const LATE_HORIZON_ARC: TimeDelta = TimeDelta::hours(7);
 
 /// How far what Azure tells lags behind what happened: an activity log shows an event within 20
-/// minutes (Azure Monitor, "Activity log insights": "typically 3 to 20 minutes"), Resource Graph was
-/// seen to lag for 30.
+/// minutes (Azure Monitor, "Activity log insights": "typically 3 to 20 minutes"), Resource Graph
+/// was seen to lag for 30.
 pub const SOURCES_LAG: TimeDelta = TimeDelta::minutes(30);
 
 /// How far Azure's clock and the operator's may differ when an install's start is compared with

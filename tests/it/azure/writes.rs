@@ -251,13 +251,52 @@ async fn the_claim_comes_before_the_licence_and_goes_after_it() {
 
     let mut release = change(ARC, hotpatch_on(), TagChange::Remove);
     release.licence = Some(false);
-    let script = Script::new([done(), machine(), done()]);
+    let ours = || ok(200, &[], &json!({"tags": {CLAIM_TAG: "mine"}}));
+    let script = Script::new([ours(), done(), ours(), done(), machine()]);
     script
         .cloud()
         .change(&release, MachineKind::ArcServer)
         .await
         .unwrap();
-    assert_eq!(path(&script), ["PATCH true", "GET false", "PATCH false"]);
+    let expected = ["GET false", "PATCH true", "GET false", "PATCH false"];
+    assert_eq!(path(&script)[..4], expected);
+}
+
+#[tokio::test]
+async fn what_bears_no_claim_or_anothers_is_not_put_back() {
+    let claim = |fleet: &str| ClaimIdentity::new("cluster-1", fleet).unwrap();
+    let mut release = change(ARC, hotpatch_on(), TagChange::Remove);
+    release.licence = Some(false);
+    release.replaces = Some(claim("gone"));
+    for (tags, is_conflict) in [
+        (json!({"app": "web"}), false),
+        (
+            json!({CLAIM_TAG: Claim::new(claim("new")).to_string()}),
+            true,
+        ),
+    ] {
+        let script = Script::new([ok(200, &[], &json!({"tags": tags}))]);
+        let found = script
+            .cloud()
+            .change(&release, MachineKind::ArcServer)
+            .await;
+        assert_eq!(matches!(found, Err(Error::Conflict { .. })), is_conflict);
+        assert_eq!(script.seen().len(), 1, "nothing is written: {tags}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_is_taken_over_from_the_one_it_was_seen_to_be_and_no_other() {
+    let claim = |fleet: &str| Claim::new(ClaimIdentity::new("cluster-1", fleet).unwrap());
+    for (found, is_taken) in [("gone", true), ("new", true), ("other", false)] {
+        let text = claim("new").to_string();
+        let mut take = change(VM, hotpatch_on(), TagChange::Set(text));
+        take.replaces = Some(claim("gone").identity);
+        let vm = json!({"tags": {CLAIM_TAG: claim(found).to_string()}});
+        let script = Script::new([ok(200, &[], &vm), done()]);
+        let answer = script.cloud().change(&take, MachineKind::AzureVm).await;
+        assert_eq!(answer.is_ok(), is_taken, "{found}: {answer:?}");
+    }
 }
 
 #[tokio::test]
