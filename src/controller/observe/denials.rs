@@ -45,7 +45,7 @@ pub struct Answer {
 }
 
 /// What was denied to each fleet, with Azure's refusal and its time. A denial stands until the same
-/// is accepted in the same place, or for [`SHOWN`]: that somebody assigned a role cannot be seen
+/// is accepted in the same place, or for `SHOWN`: that somebody assigned a role cannot be seen
 /// otherwise.
 #[derive(Default)]
 pub struct Denials(BTreeMap<FleetKey, BTreeMap<Asked, (DateTime<Utc>, Error)>>);
