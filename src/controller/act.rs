@@ -7,6 +7,7 @@
 
 mod ends;
 mod fence;
+mod last_word;
 mod pace;
 mod recheck;
 mod runs;
@@ -29,6 +30,7 @@ use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
 
+use self::last_word::last_words;
 use self::recheck::Asking;
 
 pub use fence::{Stored, fence, raise_epochs};
@@ -140,6 +142,8 @@ pub async fn act(
         }
     }
     if !intents.is_empty() {
+        let namespaces = intents.iter().map(|own| own.run.namespace.clone());
+        let words = last_words(&shell.kube, mirrors, namespaces.collect()).await;
         let renewed = match planted::is(Bug::SkipRenewal) {
             false => leadership.renew(shell.clock.now()).await,
             true => Ok(()),
@@ -149,7 +153,7 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
-        let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone());
+        let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone(), words);
         send::send(
             shell,
             leadership,

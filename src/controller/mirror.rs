@@ -229,7 +229,8 @@ where
     }
 }
 
-fn found<K>(guard: DeserializeGuard<K>) -> (Key, u64, Found<K>)
+/// Reads what a list or a watch brought: its key, its version, and what it is.
+pub(super) fn found<K>(guard: DeserializeGuard<K>) -> (Key, u64, Found<K>)
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {

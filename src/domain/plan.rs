@@ -8,6 +8,7 @@
 //! their commands are granted within permission and budget, then each idle fleet may announce its
 //! next run, and last come settings and assessments.
 
+mod candidates;
 mod ceilings;
 mod commands;
 mod departed;

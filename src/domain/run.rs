@@ -6,6 +6,7 @@
 
 pub mod follow;
 mod reason;
+mod whole;
 
 pub use reason::StepReason;
 
@@ -351,47 +352,6 @@ pub struct Run {
     pub epoch: i64,
     /// Whether anything in its status was not understood: then nothing is sent from it.
     pub quarantined: Option<String>,
-}
-
-impl Run {
-    /// Tells whether the run still has machines to do or to judge.
-    pub fn is_open(&self) -> bool {
-        self.end.is_none()
-    }
-
-    /// Tells whether the run still moves: a run whose last machines are all held does not, and
-    /// others need not wait for it but for its share of the budget.
-    pub fn is_moving(&self) -> bool {
-        self.is_open()
-            && self
-                .progress
-                .values()
-                .any(|progress| !progress.step.is_final() && !is_held(&progress.step))
-    }
-
-    /// Returns the machines that are commanded or held.
-    pub fn engaged(&self) -> impl Iterator<Item = (&RunMachine, &Progress)> {
-        self.progress
-            .iter()
-            .filter(|(_, progress)| progress.step.is_engaged())
-            .filter_map(|(id, progress)| {
-                self.terms
-                    .machines
-                    .get(id)
-                    .map(|machine| (machine, progress))
-            })
-    }
-
-    /// Tells how the run ends, once every machine is done with.
-    pub fn conclusion(progress: &BTreeMap<MachineId, Progress>) -> Option<RunEnd> {
-        let is_done = progress.values().all(|own| own.step.is_final());
-        let failed = progress.values().any(|own| own.step == Step::Failed);
-        let end = match failed {
-            true => RunEnd::Failed,
-            false => RunEnd::Complete,
-        };
-        (is_done && !planted::is(Bug::NeverConclude)).then_some(end)
-    }
 }
 
 /// Tells whether a step waits for evidence or for a person.

@@ -5,7 +5,7 @@
 //! ignores it for installs on demand, so the operator keeps it. Looks at machines that are
 //! commanded or held only: a machine that is down by itself closes no zone.
 
-use super::machine::{MachineKind, Placement, ZonePlace};
+use super::machine::{Machine, MachineKind, Placement, ZonePlace};
 use super::policy::Spread;
 use super::region::{PairGroup, Regions};
 use crate::planted::{self, Bug};
@@ -50,6 +50,16 @@ pub struct Place<'a> {
     pub kind: MachineKind,
     /// Where it stands.
     pub placement: &'a Placement,
+}
+
+impl<'a> Place<'a> {
+    /// Returns where a machine stands.
+    pub fn of(machine: &'a Machine) -> Self {
+        Self {
+            kind: machine.kind,
+            placement: &machine.placement,
+        }
+    }
 }
 
 /// Returns what keeps two machines apart, the widest domain first; none if they may be worked on

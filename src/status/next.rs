@@ -69,8 +69,16 @@ fn planned(input: &FleetInput<'_>, picture: &Picture<'_>) -> String {
             some => format!("{stop} Followed to their end: {}.", text::machines(some)),
         };
     }
-    if let Some(run) = runs.iter().find(|run| run.is_moving()) {
-        return in_run(fleet, run, picture.now);
+    let moving: Vec<&&Run> = runs.iter().filter(|run| run.is_moving()).collect();
+    if let Some((newest, earlier)) = moving.split_last() {
+        let own = in_run(fleet, newest, picture.now);
+        return match earlier.len() {
+            0 => own,
+            1 => format!("{own} One earlier run has sent all and is followed to its end."),
+            more => {
+                format!("{own} {more} earlier runs have sent all and are followed to their end.")
+            }
+        };
     }
     let next = due::by_due(picture);
     match (runs.first(), next) {

@@ -187,12 +187,14 @@ fn tell_halted(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told<'_
 
 fn tell_complete(input: &FleetInput<'_>, picture: &Picture<'_>, told: &mut Told<'_>) {
     const NAME: &str = "RolloutComplete";
-    if let Some(run) = input.open_runs().first() {
-        let text = format!(
-            "Run {} is under way: {}.",
-            run.name,
-            super::next::so_far(run)
-        );
+    if let Some((run, others)) = input.open_runs().split_first() {
+        let beside = match others.len() {
+            0 => String::new(),
+            1 => " Another run is open too.".to_owned(),
+            more => format!(" {more} other runs are open too."),
+        };
+        let so_far = super::next::so_far(run);
+        let text = format!("Run {} is under way: {so_far}.{beside}", run.name);
         told.say(NAME, "False", "InProgress", text);
         return;
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use kube::ResourceExt;
 
+use super::last_word::LastWord;
 use super::runs::Work;
 use crate::controller::mirror::version;
 use crate::controller::observe::{Mirrors, Observed, hold};
@@ -15,7 +16,7 @@ use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Plan, Recheck, RunKey};
 use crate::domain::run::Run;
 use crate::domain::snapshot::Domain;
-use crate::validate::{self, Found};
+use crate::validate::{self, Declared, Found};
 
 /// The questions of one pass. What is known is gathered anew only when something changed.
 pub(super) struct Asking<'a> {
@@ -25,16 +26,41 @@ pub(super) struct Asking<'a> {
     down: BTreeSet<(String, MachineId)>,
     /// How often something had changed when the answers were gathered.
     changes: u64,
-    gathered: BTreeMap<String, Option<Recheck<'a>>>,
+    words: BTreeMap<String, LastWord>,
+    gathered: BTreeMap<String, Result<Questions<'a>, Note>>,
+}
+
+/// The question by the views of this pass and, where that says something else, by the last word.
+struct Questions<'a> {
+    by_views: Recheck<'a>,
+    by_word: Option<Recheck<'a>>,
+}
+
+impl Questions<'_> {
+    /// Asks both; returns the earlier end.
+    fn ask(
+        &mut self,
+        run: &str,
+        machine: &MachineId,
+        now: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, Note> {
+        let until = self.by_views.ask(run, machine, now)?;
+        match &mut self.by_word {
+            Some(word) => Ok(word.ask(run, machine, now)?.min(until)),
+            None => Ok(until),
+        }
+    }
 }
 
 impl<'a> Asking<'a> {
-    /// Begins; `down` are machines that the looks of this pass found unavailable.
+    /// Begins; `down` are machines that the looks of this pass found unavailable, `words` what is
+    /// declared by the API server itself.
     pub(super) fn new(
         mirrors: &'a Mirrors,
         observed: &'a Observed,
         plan: &'a Plan,
         down: BTreeSet<(String, MachineId)>,
+        words: BTreeMap<String, LastWord>,
     ) -> Self {
         Self {
             mirrors,
@@ -42,6 +68,7 @@ impl<'a> Asking<'a> {
             plan,
             down,
             changes: observed.changes,
+            words,
             gathered: BTreeMap::new(),
         }
     }
@@ -72,11 +99,9 @@ impl<'a> Asking<'a> {
             self.gathered.insert(key.namespace.clone(), gathered);
         }
         match self.gathered.get_mut(&key.namespace) {
-            Some(Some(recheck)) => recheck.ask(&key.name, machine, now),
-            _ => Err(Note {
-                reason: "InventoryStale".to_owned(),
-                message: "the namespace cannot be read".to_owned(),
-            }),
+            Some(Ok(questions)) => questions.ask(&key.name, machine, now),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err(unread()),
         }
     }
 
@@ -85,26 +110,63 @@ impl<'a> Asking<'a> {
         namespace: &str,
         work: &BTreeMap<RunKey, Work>,
         now: DateTime<Utc>,
+    ) -> Result<Questions<'a>, Note> {
+        let by_views = self.by_views(namespace, work, now).ok_or_else(unread)?;
+        let by_word = match self.words.get(namespace) {
+            None | Some(LastWord::Known) => None,
+            Some(LastWord::News(declared)) => {
+                let mut declared = declared.as_ref().clone();
+                declared.runs = self.mirrors.declared(namespace).runs;
+                let found = self.of_news(namespace, declared, work, now);
+                Some(found.ok_or_else(unread)?)
+            }
+            Some(LastWord::Unread(error)) => {
+                return Err(Note {
+                    reason: "NotSent".to_owned(),
+                    message: format!("what is declared could not be read just before: {error}"),
+                });
+            }
+        };
+        Ok(Questions { by_views, by_word })
+    }
+
+    fn by_views(
+        &self,
+        namespace: &str,
+        work: &BTreeMap<RunKey, Work>,
+        now: DateTime<Utc>,
     ) -> Option<Recheck<'a>> {
-        let found_down: BTreeSet<MachineId> = self
-            .down
-            .iter()
-            .filter(|(own, _)| own == namespace)
-            .map(|(_, id)| id.clone())
-            .collect();
-        let planned = self.observed.snapshot.domains.get(namespace)?;
         if self.changes == self.observed.changes {
+            let planned = self.observed.snapshot.domains.get(namespace)?;
             let mut domain = planned.clone();
             let own = work.iter().filter(|(key, _)| key.namespace == namespace);
             let runs = own.map(|(key, own)| (key.name.clone(), own.run.clone()));
             domain.runs.extend(runs);
             let outlooks = &self.plan.outlooks;
-            return Some(Recheck::of_plan(domain, outlooks, &found_down, now));
+            let down = self.found_down(namespace);
+            return Some(Recheck::of_plan(domain, outlooks, &down, now));
         }
+        self.of_news(namespace, self.mirrors.declared(namespace), work, now)
+    }
+
+    fn found_down(&self, namespace: &str) -> BTreeSet<MachineId> {
+        let own = self.down.iter().filter(|(own, _)| own == namespace);
+        own.map(|(_, id)| id.clone()).collect()
+    }
+
+    /// Judges a namespace anew by what is declared.
+    fn of_news(
+        &self,
+        namespace: &str,
+        declared: Declared,
+        work: &BTreeMap<RunKey, Work>,
+        now: DateTime<Utc>,
+    ) -> Option<Recheck<'a>> {
+        let planned = self.observed.snapshot.domains.get(namespace)?;
         let mut snapshot = self.observed.snapshot.clone();
-        let domain = self.domain(namespace, planned, work, now);
+        let domain = self.domain(namespace, planned, declared, work, now);
         snapshot.domains.insert(namespace.to_owned(), domain);
-        Recheck::of_news(&snapshot, namespace, &found_down, now)
+        Recheck::of_news(&snapshot, namespace, &self.found_down(namespace), now)
     }
 
     /// Returns a domain as it is declared and run by now, with the machines as the pass read them.
@@ -112,10 +174,10 @@ impl<'a> Asking<'a> {
         &self,
         namespace: &str,
         planned: &Domain,
+        mut declared: Declared,
         work: &BTreeMap<RunKey, Work>,
         now: DateTime<Utc>,
     ) -> Domain {
-        let mut declared = self.mirrors.declared(namespace);
         if let Some(known) = self.observed.declared.get(namespace) {
             declared.machine_names.clone_from(&known.machine_names);
         }
@@ -131,6 +193,13 @@ impl<'a> Asking<'a> {
             };
         }
         domain
+    }
+}
+
+fn unread() -> Note {
+    Note {
+        reason: "InventoryStale".to_owned(),
+        message: "the namespace cannot be read".to_owned(),
     }
 }
 

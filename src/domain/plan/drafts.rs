@@ -1,21 +1,26 @@
-//! Announces the next run of each fleet that has none moving.
+//! Announces the next run of each fleet: when none moves, or when those that move have nothing left
+//! to send and more of the same work may go beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::candidates::{candidates, is_free};
 use super::ceilings::budget;
 use super::terms::terms;
-use super::{Draft, HEALTH_EVERY, Note, Outlook, Pass, Plan};
+use super::{Draft, Note, Outlook, Pass, Plan};
 use crate::domain::batch::{Candidate, batch, in_turn};
 use crate::domain::budget::Budget;
-use crate::domain::due::{Action, Cause};
+use crate::domain::due::Action;
 use crate::domain::fleet::{Fleet, Mode};
-use crate::domain::machine::{Machine, MachineId};
+use crate::domain::machine::MachineId;
 use crate::domain::permission::{Span, next_span, open_span};
-use crate::domain::rollout::{StageState, is_approved, may_try};
-use crate::domain::roster::{Member, in_open_runs};
-use crate::domain::run::{RUN_MACHINES_MAX, Terms};
+use crate::domain::roster::Member;
+use crate::domain::run::{RUN_MACHINES_MAX, Run, Terms};
+use crate::domain::spread::Place;
+
+/// The most runs of one fleet that move at once: as many as 10,000 machines need.
+pub(super) const MOVING_RUNS_MAX: usize = 40;
 
 /// Announces runs for the fleets of a domain, oldest fleet first.
 pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
@@ -71,17 +76,18 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
     }
 }
 
+/// What was found for a fleet.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     draft: Option<Terms>,
-    notes: BTreeMap<MachineId, Note>,
+    pub(super) notes: BTreeMap<MachineId, Note>,
     waits: Option<Note>,
     next_window: Option<DateTime<Utc>>,
     wake_at: Option<DateTime<Utc>>,
 }
 
 impl Found {
-    fn wake_by(&mut self, at: DateTime<Utc>) {
+    pub(super) fn wake_by(&mut self, at: DateTime<Utc>) {
         self.wake_at = Some(self.wake_at.map_or(at, |own| own.min(at)));
     }
 }
@@ -96,16 +102,7 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
     let mut candidates = candidates(pass, fleet, outlook, &mut found);
     in_turn(fleet, &mut candidates, now);
     let mut spans = with_windows(fleet, &mut candidates, now, &mut found);
-    let mut runs = pass.domain.runs.values();
-    if let Some(run) = runs.find(|run| run.fleet == fleet.key && run.is_moving()) {
-        for candidate in candidates {
-            let text = format!("waits for run {}, which is under way", run.name);
-            let note = Note::new("AwaitsRun", text);
-            let id = candidate.member.machine.id.clone();
-            found.notes.insert(id, note);
-        }
-        return found;
-    }
+    let candidates = beside(pass, fleet, candidates, &spans, budget, &mut found);
     let free: Vec<Candidate<'_>> = candidates
         .into_iter()
         .filter(|candidate| is_free(fleet, candidate, budget, &mut found))
@@ -132,6 +129,62 @@ fn next_run(pass: &Pass<'_>, fleet: &Fleet, outlook: &Outlook, budget: &Budget) 
         found.draft = Some(terms);
     }
     found
+}
+
+/// Returns the candidates that may go beside the runs of their fleet that move; the others await
+/// one of those. Where all commands of the moving runs are out, more of the same work may follow
+/// at once while the window is open: what may be down together is the budget's to say, not how
+/// many machines one run can name.
+fn beside<'a>(
+    pass: &Pass<'_>,
+    fleet: &Fleet,
+    candidates: Vec<Candidate<'a>>,
+    spans: &Spans,
+    budget: &Budget,
+    found: &mut Found,
+) -> Vec<Candidate<'a>> {
+    let runs = pass.domain.runs.values();
+    let moving: Vec<&Run> = runs
+        .filter(|run| run.fleet == fleet.key && run.is_moving())
+        .collect();
+    let sends = moving.iter().find(|run| !run.is_sent_out());
+    let Some(awaited) = sends.or(moving.last()) else {
+        return candidates;
+    };
+    let may_follow = sends.is_none() && moving.len() < MOVING_RUNS_MAX;
+    let follows = |candidate: &Candidate<'_>| {
+        let span = spans.get(&(candidate.stage, candidate.due.action));
+        let span = span.and_then(Option::as_ref);
+        may_follow
+            && span.is_some_and(|(span, _)| span.start <= pass.now)
+            && moving.iter().all(|run| is_same_work(run, fleet, candidate))
+    };
+    let (mut next, mut others): (Vec<_>, Vec<_>) = candidates.into_iter().partition(follows);
+    let admits = |candidate: &Candidate<'_>| {
+        let machine = &candidate.member.machine;
+        let spread = fleet.policy.spread;
+        let refused = budget.admit(&machine.id, Place::of(machine), spread, &BTreeMap::new());
+        refused.is_ok()
+    };
+    // A run that could send nothing now would only wait as well.
+    if !next.iter().any(admits) {
+        others.append(&mut next);
+    }
+    for candidate in others {
+        let text = format!("waits for run {}, which is under way", awaited.name);
+        let note = Note::new("AwaitsRun", text);
+        let id = candidate.member.machine.id.clone();
+        found.notes.insert(id, note);
+    }
+    next
+}
+
+fn is_same_work(run: &Run, fleet: &Fleet, candidate: &Candidate<'_>) -> bool {
+    let (terms, due) = (&run.terms, candidate.due);
+    terms.release == due.release
+        && terms.action == due.action
+        && terms.cause == due.cause
+        && terms.stage == fleet.policy.stages[candidate.stage].name
 }
 
 /// Windows in which a run made now may act, by stage and action.
@@ -265,143 +318,6 @@ fn usable_span(
         .max()?;
     let (span, name) = next_span(fleet, stage, now)?;
     (span.start - now <= lead && span.end - span.start >= needed).then_some((span, name))
-}
-
-/// Returns the machines that could go next by their own state and their stage's, noting why the
-/// others cannot.
-fn candidates<'a>(
-    pass: &Pass<'_>,
-    fleet: &Fleet,
-    outlook: &'a Outlook,
-    found: &mut Found,
-) -> Vec<Candidate<'a>> {
-    let busy = in_open_runs(&pass.domain);
-    let mut list = Vec::new();
-    for member in outlook.roster.values() {
-        let (Some(due), Some(stage)) = (member.due(), member.stage) else {
-            continue;
-        };
-        if !member.is_actionable() || busy.contains(&member.machine.id) {
-            continue;
-        }
-        let candidate = Candidate { member, due, stage };
-        match held_back(pass, fleet, outlook, &candidate, found) {
-            Some(note) => {
-                found.notes.insert(member.machine.id.clone(), note);
-            }
-            None => list.push(candidate),
-        }
-    }
-    list
-}
-
-/// Returns why a machine cannot be touched as it is now.
-fn unready(outlook: &Outlook, member: &Member) -> Option<Note> {
-    if member.is_down() {
-        let text = "it is not healthy; it comes when it is";
-        return Some(Note::new("Unhealthy", text));
-    }
-    if let Some(claim) = outlook.foreign_claims.get(&member.machine.id) {
-        return Some(Note::new("ClaimedElsewhere", claim.says()));
-    }
-    let (reason, text) = member.machine.cluster_update.hold()?;
-    Some(Note::new(reason, text))
-}
-
-fn held_back(
-    pass: &Pass<'_>,
-    fleet: &Fleet,
-    outlook: &Outlook,
-    candidate: &Candidate<'_>,
-    found: &mut Found,
-) -> Option<Note> {
-    let Candidate { member, due, stage } = *candidate;
-    let stage = &fleet.policy.stages[stage];
-    if let Some(note) = unready(outlook, member) {
-        found.wake_by(pass.now + HEALTH_EVERY);
-        return Some(note);
-    }
-    if let Some(pause) = fleet.pause(due.release, &stage.name) {
-        return Some(Note::new("Paused", format!("paused: {}", pause.origin)));
-    }
-    if let Some(abort) = fleet
-        .aborts
-        .iter()
-        .find(|own| own.covers(due.release, &stage.name))
-    {
-        return Some(Note::new("Aborted", format!("aborted: {}", abort.origin)));
-    }
-    let rollout = outlook.rollouts.get(&due.release)?;
-    let progress = rollout.stage(&stage.name)?;
-    if let Some(why) = progress.halt() {
-        return Some(Note::new("Halted", why));
-    }
-    if progress.state == StageState::Waiting && due.cause != Cause::RebootOwed {
-        let before = rollout
-            .stages
-            .iter()
-            .take_while(|own| own.name != stage.name)
-            .find(|own| own.state != StageState::Done);
-        return before.map(|own| match &own.state {
-            StageState::Soaking { until } => {
-                found.wake_by(*until);
-                let until = until.format("%Y-%m-%d %H:%M UTC");
-                Note::new("Soaking", format!("stage {} soaks until {until}", own.name))
-            }
-            StageState::Unproven { succeeded, needed } => Note::new(
-                "StageUnproven",
-                format!(
-                    "stage {}: {succeeded} of {needed} machines prove it",
-                    own.name
-                ),
-            ),
-            StageState::Halted { .. } => {
-                Note::new("Halted", format!("stage {} is halted", own.name))
-            }
-            _ => Note::new("AwaitsStage", format!("stage {} comes first", own.name)),
-        });
-    }
-    if !is_approved(fleet, due.release, &stage.name, due.cause) {
-        let text = format!("{} in stage {} needs an approval", due.release, stage.name);
-        return Some(Note::new("NotApproved", text));
-    }
-    if !may_try(fleet, &pass.domain, member, pass.now) {
-        let text = "it was tried; the next try is in a later window, or needs a Retry request";
-        return Some(Note::new("AwaitsRetry", text));
-    }
-    None
-}
-
-/// Tells whether no machine being worked on keeps a candidate out of the next batch.
-fn is_free(fleet: &Fleet, candidate: &Candidate<'_>, budget: &Budget, found: &mut Found) -> bool {
-    let machine: &Machine = &candidate.member.machine;
-    let place = crate::domain::spread::Place {
-        kind: machine.kind,
-        placement: &machine.placement,
-    };
-    match budget.admit(&machine.id, place, fleet.policy.spread, &BTreeMap::new()) {
-        Err(refusal @ crate::domain::budget::Refusal::Apart { .. }) => {
-            let note = Note::new("KeptApart", refusal.to_string());
-            found.notes.insert(machine.id.clone(), note);
-            false
-        }
-        Err(refusal @ crate::domain::budget::Refusal::Unread { .. }) => {
-            let note = Note::new(refusal.reason(), refusal.to_string());
-            found.notes.insert(machine.id.clone(), note);
-            false
-        }
-        // A run for it would only ever wait.
-        Err(crate::domain::budget::Refusal::Full { key, max: 0, .. }) => {
-            let text = format!(
-                "{key} lets no machine be unavailable (maxUnavailable 0): nothing is done on it \
-                 until that is raised"
-            );
-            let note = Note::new("LimitIsZero", text);
-            found.notes.insert(machine.id.clone(), note);
-            false
-        }
-        _ => true,
-    }
 }
 
 /// Returns how many machines can be done before the span ends: as many at once as the stage

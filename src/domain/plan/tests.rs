@@ -1,13 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+use super::drafts::MOVING_RUNS_MAX;
 use super::*;
 use crate::domain::evidence::{Answer, OperationState, Outcome};
 use crate::domain::machine::{InstallStatus, Machine, RebootStatus};
 use crate::domain::run::Step;
 use crate::domain::testkit::{
     BASELINE_KB, NAMESPACE, Placed, announced, at, by_id, count, domain, due_vm, faulty, fleet,
-    group, hours, kb, minutes, named, opens, percent, put, retry, ring, run, saturdays, snapshot,
-    stage, vm, web, word,
+    group, hotpatch, hours, kb, minutes, named, opens, percent, put, retry, ring, run, saturdays,
+    snapshot, stage, vm, web, word,
 };
 
 mod degrade;

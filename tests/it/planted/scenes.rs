@@ -95,6 +95,11 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::IgnoreSuspend => of("suspended", || Setting::wide(1), suspended),
         Bug::IgnoreObserve => of("set to Observe", || Setting::wide(1), observed),
         Bug::IgnorePause => of("paused", || Setting::wide(1), paused_by_request),
+        Bug::SkipLastWord => of(
+            "paused, and no watch shows it",
+            || Setting::wide(1),
+            unseen_pause,
+        ),
         Bug::IgnoreAbort => of("aborted", || Setting::wide(1), aborted),
         Bug::IgnoreDeletion => of("the run is deleted", || Setting::wide(1), deleted),
         Bug::NoRestore => of("VMs leave the fleet", Setting::default, let_go),
@@ -459,6 +464,23 @@ async fn request(own: &mut Rehearsal, verb: &str) -> bool {
 
 fn paused_by_request(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
     request(own, "Pause").boxed_local()
+}
+
+/// A pause that stands, and a watch that never comes about again.
+fn unseen_pause(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
+    async {
+        let is_sent = until(own, 3 * 24, |world| !world.sent.is_empty()).await;
+        own.kube.on_request(|call| {
+            let is_watch = call.verb == kube_sim::Verb::Watch && call.resource == REQUESTS;
+            if is_watch {
+                return kube_sim::Fault::DropBefore;
+            }
+            kube_sim::Fault::None
+        });
+        own.kube.cut_watches();
+        request(own, "Pause").await && is_sent
+    }
+    .boxed_local()
 }
 
 fn aborted(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {

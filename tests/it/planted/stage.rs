@@ -17,6 +17,7 @@ pub(super) const NAMESPACE: &str = "web";
 pub(super) const FLEETS: &str = "hotpatchfleets.hotpatch.dev";
 pub(super) const POLICIES: &str = "baselinepolicies.hotpatch.dev";
 pub(super) const WINDOWS: &str = "maintenancewindows.hotpatch.dev";
+pub(super) const REQUESTS: &str = "hotpatchrequests.hotpatch.dev";
 pub(super) const RUNS: &str = "hotpatchruns.hotpatch.dev";
 
 /// The hour before the hotpatch of June 2025.

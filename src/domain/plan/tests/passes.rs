@@ -24,13 +24,92 @@ fn a_due_fleet_in_its_window_announces_first_and_sends_when_the_run_stands() {
     domain.runs.insert(run.name.clone(), run);
     let second = plan(&snapshot(domain), now() + minutes(1));
     assert_eq!(sent(&second), ["vm01", "vm02", "vm03"]);
-    assert_eq!(drafted(&second), [[""; 0]; 0], "one moving run per fleet");
+    assert_eq!(
+        drafted(&second),
+        [[""; 0]; 0],
+        "nothing is left for another run"
+    );
     assert!(
         second
             .sends
             .iter()
             .all(|own| own.until == opens() + hours(4))
     );
+}
+
+#[test]
+fn more_of_the_same_work_goes_beside_runs_that_have_sent_all() {
+    type Change = fn(&mut Domain, &[Machine]);
+    let rows: [(&str, Change, &[&str]); 5] = [
+        (
+            "all is sent, and the limit has room",
+            |_, _| {},
+            &["vm03", "vm04"],
+        ),
+        (
+            "one is still to be sent to",
+            |own, all| put(only(own), &all[1], Step::Planned, opens()),
+            &[],
+        ),
+        (
+            "the limit has no room",
+            |own, _| {
+                own.fleets[0].fleet.as_mut().unwrap().policy.stages = vec![stage("all", count(2))]
+            },
+            &[],
+        ),
+        (
+            "it does other work",
+            |own, _| only(own).terms.release = hotpatch(),
+            &[],
+        ),
+        (
+            "it is held: nobody waits for it",
+            |own, all| {
+                put(only(own), &all[0], Step::Succeeded, now());
+                put(only(own), &all[1], Step::Unknown, now());
+            },
+            &["vm03", "vm04"],
+        ),
+    ];
+    for (what, change, expected) in rows {
+        let machines = vms(4);
+        let mut domain = running(fleet("web"), &machines[..2], now());
+        let inventory = domain.inventory.as_mut().unwrap();
+        inventory.machines = by_id(machines.clone());
+        for machine in &machines[..2] {
+            put(only(&mut domain), machine, Step::Running, now());
+        }
+        change(&mut domain, &machines);
+        let found = plan(&snapshot(domain), now());
+        assert_eq!(drafted(&found).concat(), expected, "{what}");
+        if expected.is_empty() {
+            assert_eq!(reason(&found, &machines[2]), "AwaitsRun", "{what}");
+        }
+    }
+}
+
+#[test]
+fn so_many_runs_of_a_fleet_move_at_once_and_no_more() {
+    let machines = vms(MOVING_RUNS_MAX + 1);
+    let fleet = fleet("web");
+    let mut domain = domain([fleet.clone()], machines.clone(), now());
+    for (ordinal, machine) in (1..).zip(&machines[..MOVING_RUNS_MAX]) {
+        let mut run = run(&fleet, &[machine]);
+        run.name = format!("run-{ordinal}");
+        put(&mut run, machine, Step::Running, now());
+        domain.runs.insert(run.name.clone(), run);
+    }
+    let full = plan(&snapshot(domain.clone()), now());
+    assert_eq!(drafted(&full), [[""; 0]; 0]);
+    put(
+        domain.runs.get_mut("run-1").unwrap(),
+        &machines[0],
+        Step::Succeeded,
+        now(),
+    );
+    let room = plan(&snapshot(domain), now());
+    assert_eq!(drafted(&room).len(), 1);
 }
 
 #[test]

@@ -504,11 +504,12 @@ impl World {
             self.runs
                 .values()
                 .filter(|run| run.terms.fleet_uid == view.uid && run.is_moving())
+                .filter(|run| !run.is_sent_out())
                 .count()
         };
         assert!(
             self.fleets.iter().all(|view| moving(view) <= 1),
-            "two moving runs of a fleet"
+            "two runs of a fleet that still send"
         );
         let mut lines = Vec::new();
         for fleet in self
