@@ -95,8 +95,9 @@ bugs! {
     IgnoreAbort "quiet" "A request to abort is not obeyed.";
     IgnoreObserve "quiet" "A fleet that is set to Observe goes on with the run that it has.";
     IgnoreDeletion "quiet" "A run that is being deleted goes on.";
-    SkipLastWord "quiet" "What is declared is not read anew before a command: a watch that is late decides.";
-    // Settings, secrets, audit.
+    SkipLastWord "quiet" "What a late watch does not show is not read before a command.";
+    // Namespaces, settings, secrets, audit.
+    AnotherIdentity "border" "A namespace acts with the identity of another one.";
     ForeignSetting "owned" "A setting that somebody else's schedule needs is changed.";
     ForgetEarlier "owned" "The settings that stood before are not noted.";
     NoRestore "owned" "A machine that is let go of does not get its settings back.";

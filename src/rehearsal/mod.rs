@@ -6,6 +6,7 @@
 
 pub mod facts;
 pub mod gate;
+pub mod identities;
 pub mod invariants;
 pub mod leap;
 pub mod limits;
@@ -25,7 +26,6 @@ mod ways;
 pub mod weather;
 pub mod world;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,12 +38,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use self::gate::{Gate, Side};
+use self::identities::{IDENTITIES, Identity, OfNamespace};
 use self::invariants::{Invariants, Violation};
 pub use self::options::Options;
 pub use self::report::Report;
 use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
 use self::setup::set_up;
-pub(crate) use self::setup::{NAMESPACE, OPERATOR_NAMESPACE};
+pub(crate) use self::setup::{NAMESPACE, OPERATOR_NAMESPACE, OTHER_NAMESPACE};
 use self::story::{Line, Story};
 use self::summary::{Peaks, Summary};
 use self::ways::{AzureWay, KubeWay};
@@ -51,16 +52,12 @@ use self::weather::{Astray, Weather};
 use self::world::World;
 use crate::azure::{Cloud, Endpoint, Token};
 use crate::controller::clock::Clock;
-use crate::controller::clouds::OneCloud;
 use crate::controller::lease::Tenure;
 use crate::controller::{Settings, Shell, run};
 use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry};
 
-/// The name under which Azure knows the operator in a rehearsal.
-const OPERATOR: &str = "hotpatch-operator";
-
-/// The operator's token in a rehearsal: it must show nowhere.
-const SECRET: &str = "rehearsal-token-5f1d0c7e9a3b";
+/// What the holders of the lease are called.
+const HOLDER: &str = "hotpatch-operator";
 
 /// How often a condition is looked at, in virtual time.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -166,13 +163,16 @@ impl Rehearsal {
             seed: options.seed,
             assumptions: options.assumptions.clone(),
             timings: options.timings.clone(),
-            tokens: BTreeMap::from([(SECRET.to_owned(), OPERATOR.to_owned())]),
+            tokens: IDENTITIES
+                .iter()
+                .map(|own| (own.secret.to_owned(), own.name.to_owned()))
+                .collect(),
             buckets: Buckets::ENFORCED,
             ..azure_sim::Options::default()
         };
         let azure = AzureSim::new(clock.as_fn(), azure_options);
         let facts = options.population.place(&azure);
-        let mut world = World::new(options.epoch, OPERATOR, SECRET, facts);
+        let mut world = World::new(options.epoch, facts);
         world.astray = astray.clone();
         world.run_commands = options.run_commands;
         let lag = TimeDelta::minutes(i64::from(options.assumptions.graph_lag_minutes));
@@ -236,18 +236,18 @@ impl Rehearsal {
             now: self.clock.as_fn(),
         };
         let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
-        let token = Token::new(SECRET).expect("the token has only plain characters");
         let way = MeteredKube::new(way, self.telemetry.clone());
         let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
+        let (transport, buckets) = (Arc::new(transport), Arc::default());
+        let cloud = |own: &Identity| {
+            let token = Token::new(own.secret).expect("the token has only plain characters");
+            let cloud = Cloud::new(transport.clone(), endpoint.clone(), token);
+            let cloud = cloud.paced(Arc::clone(&buckets), own.name, self.clock.as_fn());
+            (own.namespace, cloud)
+        };
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
-            clouds: Arc::new(OneCloud(
-                Cloud::new(Arc::new(transport), endpoint, token).paced(
-                    Arc::default(),
-                    OPERATOR,
-                    self.clock.as_fn(),
-                ),
-            )),
+            clouds: Arc::new(OfNamespace(IDENTITIES.iter().map(cloud).collect())),
             telemetry: self.telemetry.clone(),
             clock: Clock::Wrong {
                 right: Box::new(self.clock.clone()),
@@ -255,7 +255,7 @@ impl Rehearsal {
             },
             audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
             settings: Settings {
-                holder: format!("{OPERATOR}-{}", self.lives),
+                holder: format!("{HOLDER}-{}", self.lives),
                 namespace: OPERATOR_NAMESPACE.to_owned(),
                 tenure: self.tenure,
                 watched: None,

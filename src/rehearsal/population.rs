@@ -21,6 +21,9 @@ const PHYSICAL_ZONES: [u8; 3] = [2, 3, 1];
 /// the app groups go.
 const REGIONS: [(&str, &str); 2] = [("northeurope", "ne"), ("westeurope", "we")];
 
+/// The tag by which fleets select their machines.
+const TEAM_TAG: &str = "patching";
+
 /// A machine as it is put into Azure.
 #[derive(Clone, Debug)]
 enum Spec {
@@ -119,7 +122,7 @@ impl Population {
     }
 
     fn seat(&mut self, seat: Seat) {
-        self.seats.push(seat.tag("patching", "hotpatch"));
+        self.seats.push(seat.tag(TEAM_TAG, "hotpatch"));
     }
 
     /// One zone: a member of each app group, and machines of no group.

@@ -13,6 +13,9 @@ use crate::api;
 /// Where the fleets of a rehearsal are.
 pub(crate) const NAMESPACE: &str = "web";
 
+/// Where another team has its fleets, with an identity of its own.
+pub(crate) const OTHER_NAMESPACE: &str = "tills";
+
 /// Where the operator of a rehearsal is.
 pub(crate) const OPERATOR_NAMESPACE: &str = "hotpatch-system";
 
@@ -32,7 +35,7 @@ pub async fn set_up(client: &Client, manifests: &[String]) -> Result<(), Error> 
         create(&crds, &crd).await?;
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    for name in [OPERATOR_NAMESPACE, NAMESPACE] {
+    for name in [OPERATOR_NAMESPACE, NAMESPACE, OTHER_NAMESPACE] {
         create(
             &namespaces,
             &Namespace {
@@ -42,12 +45,14 @@ pub async fn set_up(client: &Client, manifests: &[String]) -> Result<(), Error> 
         )
         .await?;
     }
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
-    let account = ServiceAccount {
-        metadata: named(SERVICE_ACCOUNT),
-        ..ServiceAccount::default()
-    };
-    create(&accounts, &account).await?;
+    for namespace in [NAMESPACE, OTHER_NAMESPACE] {
+        let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+        let account = ServiceAccount {
+            metadata: named(SERVICE_ACCOUNT),
+            ..ServiceAccount::default()
+        };
+        create(&accounts, &account).await?;
+    }
     let documents = manifests.iter().flat_map(|text| text.split(SEPARATOR));
     for (index, text) in documents.enumerate() {
         apply(client, index + 1, text).await?;
@@ -72,7 +77,8 @@ async fn apply(client: &Client, number: usize, text: &str) -> Result<(), Error> 
         .ok_or_else(|| wrong("it has no kind".to_owned()))?;
     let kind = GroupVersionKind::try_from(&types).map_err(|error| wrong(error.to_string()))?;
     let resource = ApiResource::from_gvk(&kind);
-    let objects: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
+    let namespace = object.namespace().unwrap_or_else(|| NAMESPACE.to_owned());
+    let objects: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource);
     create(&objects, &object).await
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use azure_sim::{Actor, What};
+use azure_sim::What;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::identities::is_ours;
 use super::invariants::liveness::{is_current, reasons};
 use super::shelf::Name;
 use super::summary::reason_of;
@@ -166,13 +167,12 @@ impl Story {
     }
 
     fn effect(&mut self, world: &World, machine: &str, at: DateTime<Utc>, what: &What) {
-        let ours = |by: &Actor| matches!(by, Actor::Caller { name, .. } if *name == world.operator);
         let switched_on = match what {
-            What::SettingsChanged { by, before, after } if ours(by) => {
+            What::SettingsChanged { by, before, after } if is_ours(by) => {
                 before["enableHotpatching"] != Value::Bool(true)
                     && after["enableHotpatching"] == Value::Bool(true)
             }
-            What::LicenceChanged { by, enabled, .. } if ours(by) => *enabled,
+            What::LicenceChanged { by, enabled, .. } if is_ours(by) => *enabled,
             What::RebootStarted { .. } => {
                 self.foreign_reboot(world, machine, at);
                 return;

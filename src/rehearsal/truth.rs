@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use azure_sim::{Actor, Call, CallOperation, RebootCause};
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::identities::is_operator;
 use super::shelf::Name;
 use super::weather::Arrival;
 
@@ -132,19 +133,19 @@ impl Sent {
 }
 
 /// Returns the request id of a command of the operator.
-pub fn request_of(by: &Actor, operator: &str) -> Option<String> {
+pub fn request_of(by: &Actor) -> Option<String> {
     match by {
         Actor::Caller {
             name,
             client_request_id,
             ..
-        } if name == operator => client_request_id.clone(),
+        } if is_operator(name) => client_request_id.clone(),
         _ => None,
     }
 }
 
 /// Tells who caused a reboot.
-pub fn cause_of(cause: &RebootCause, operator: &str) -> Cause {
+pub fn cause_of(cause: &RebootCause) -> Cause {
     match cause {
         RebootCause::Install {
             caller,
@@ -155,7 +156,7 @@ pub fn cause_of(cause: &RebootCause, operator: &str) -> Cause {
             caller,
             client_request_id,
             ..
-        } if caller == operator => Cause::Command(client_request_id.clone()),
+        } if is_operator(caller) => Cause::Command(client_request_id.clone()),
         RebootCause::Install { .. } | RebootCause::Restart { .. } | RebootCause::Foreign => {
             Cause::Foreign
         }

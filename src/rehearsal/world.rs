@@ -161,10 +161,6 @@ pub struct World {
     pub now: DateTime<Utc>,
     /// When it began.
     pub epoch: DateTime<Utc>,
-    /// The name under which the operator's token is known in Azure.
-    pub operator: String,
-    /// The operator's token: a secret that must show nowhere.
-    pub secret: String,
     /// What is true of the machines from the start, by id.
     pub facts: BTreeMap<String, Facts>,
     /// The machines as they are, by id.
@@ -219,7 +215,7 @@ pub struct World {
 
 impl World {
     /// Makes a world in which nothing happened yet.
-    pub fn new(epoch: DateTime<Utc>, operator: &str, secret: &str, facts: Vec<Facts>) -> Self {
+    pub fn new(epoch: DateTime<Utc>, facts: Vec<Facts>) -> Self {
         let machines = facts
             .iter()
             .map(|own| {
@@ -235,8 +231,6 @@ impl World {
         Self {
             now: epoch,
             epoch,
-            operator: operator.to_owned(),
-            secret: secret.to_owned(),
             facts: facts.into_iter().map(|own| (own.id.clone(), own)).collect(),
             machines,
             fleets: Shelf::default(),

@@ -126,12 +126,18 @@ impl Scenario {
         if rng.u8(0..6) == 0 {
             timings.operation_kept_minutes = 5;
         }
-        let manifests = vec![policy(&mut rng), night(&mut rng, season), fleet(&mut rng)];
+        let mut manifests = vec![policy(&mut rng), night(&mut rng, season), fleet(&mut rng)];
         let tenure = tenure(&mut rng);
         let run_commands = rng.u8(0..3) > 0;
         let is_doubled = rng.u8(0..3) == 0;
         let forecast = forecast(&mut rng, begins, calm_from);
         let acts = acts(&mut rng, begins, calm_from);
+        let population = if rng.u8(0..4) == 0 {
+            manifests.extend(other_team(&manifests));
+            population.shared(rng.usize(2..=3))
+        } else {
+            population
+        };
         Self {
             seed,
             season,
@@ -205,6 +211,23 @@ impl Scenario {
         }
         classes
     }
+}
+
+/// Returns what another team applies: the same in its own namespace, for its own machines.
+fn other_team(manifests: &[String]) -> Vec<String> {
+    let their = |text: &String| {
+        text.replace("{name: small}", "{name: tills, namespace: tills}")
+            .replace("patching: hotpatch", "patching: tills")
+            .replace(
+                "metadata: {name: quick}",
+                "metadata: {name: quick, namespace: tills}",
+            )
+            .replace(
+                "metadata: {name: nights}",
+                "metadata: {name: nights, namespace: tills}",
+            )
+    };
+    manifests.iter().map(their).collect()
 }
 
 fn policy(rng: &mut Rng) -> String {

@@ -106,10 +106,12 @@ impl Stage {
             + serde::de::DeserializeOwned,
         K::DynamicType: Default,
     {
-        let api: Api<K> = Api::namespaced(self.rehearsal.kube.client(), NAMESPACE);
         let Ok(mut object) = serde_saphyr::from_str::<K>(text) else {
             return;
         };
+        let namespace = object.meta().namespace.clone();
+        let namespace = namespace.as_deref().unwrap_or(NAMESPACE);
+        let api: Api<K> = Api::namespaced(self.rehearsal.kube.client(), namespace);
         let name = object.meta().name.clone().unwrap_or_default();
         let there = api.get_opt(&name).await.ok().flatten();
         let params = PostParams::default();

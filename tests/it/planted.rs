@@ -18,18 +18,16 @@ use self::stage::{AWAITED, Places, Setting, until};
 use crate::rehearsal::paused;
 
 /// The places of a rollout in which nothing goes wrong; the beginning of every scene of the same
-/// setting is the same.
-fn places() -> Places {
-    static PLACES: OnceLock<Places> = OnceLock::new();
-    *PLACES.get_or_init(|| {
-        planted::without(|| {
-            paused(async {
-                let mut own = Setting::default().begin().await;
-                until(&mut own, 72, |world| !world.sent.is_empty()).await;
-                Places::of(&own.gate.log())
-            })
+/// setting is the same. Played in a thread of its own, which has its own time and no bug.
+fn places(setting: &Setting) -> Places {
+    let play = || {
+        paused(async {
+            let mut own = setting.begin().await;
+            until(&mut own, 72, |world| !world.sent.is_empty()).await;
+            Places::of(&own.gate.log())
         })
-    })
+    };
+    std::thread::scope(|scope| scope.spawn(play).join().unwrap())
 }
 
 /// What was found without a bug, by scene.
@@ -37,7 +35,8 @@ type Clean = BTreeMap<&'static str, (bool, Vec<(String, String)>)>;
 
 /// What was found in a scene: each checker with what it said first.
 fn play(scene: &Scene, bug: Option<Bug>) -> (bool, Vec<(String, String)>) {
-    let places = places();
+    static PLACES: OnceLock<Places> = OnceLock::new();
+    let places = *PLACES.get_or_init(|| places(&Setting::default()));
     AWAITED.set(bug.map(Bug::checker));
     planted::with(bug, || {
         paused(async {

@@ -31,9 +31,15 @@ impl Invariant for Apart {
         };
         let spread = spread_of(world, sent);
         let mut checks = 0;
+        // Another namespace is another domain, whose machines back nothing of this one up.
+        let namespace = |own: &Sent| own.run.as_ref().map(|name| name.0.clone());
+        let is_elsewhere = |other: &Sent| {
+            let both = namespace(other).zip(namespace(sent));
+            both.is_some_and(|(own, other)| own != other)
+        };
         for other in world
             .known_commands()
-            .filter(|other| other.machine != sent.machine)
+            .filter(|other| other.machine != sent.machine && !is_elsewhere(other))
         {
             let Some(facts) = world.facts.get(&other.machine) else {
                 continue;

@@ -98,7 +98,7 @@ fn script(world: &World, sent: &Sent) -> Result<u64, Fault> {
 }
 
 fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, Fault> {
-    let Some(request) = request_of(by, &world.operator) else {
+    let Some(request) = request_of(by) else {
         return Ok(0);
     };
     let run = world

@@ -6,6 +6,7 @@
 mod alone;
 mod apart;
 mod audit;
+mod border;
 mod budget;
 mod content;
 mod evidence;
@@ -163,6 +164,7 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(stages::Stages),
         Box::new(audit::AuditLog),
         Box::new(within::Within::default()),
+        Box::new(border::Border::default()),
     ]
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use azure_sim::{Actor, What};
+use azure_sim::What;
 use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{Fault, Invariant};
 use crate::api::fleet::{Mode, OnRelease};
+use crate::rehearsal::identities::is_ours;
 use crate::rehearsal::world::World;
 
 /// The patch settings that the operator may write, as paths below `patchSettings`.
@@ -47,7 +48,7 @@ impl Invariant for Owned {
         };
         let machine = &effect.machine_id;
         match &effect.what {
-            What::SettingsChanged { by, before, after } if is_ours(by, world) => {
+            What::SettingsChanged { by, before, after } if is_ours(by) => {
                 let mut paths = BTreeSet::new();
                 changed("", before, after, &mut paths);
                 let not_ours = paths.iter().find(|path| !OWNED.contains(&path.as_str()));
@@ -57,7 +58,7 @@ impl Invariant for Owned {
                 }
                 self.allowed(world, machine, paths)
             }
-            What::TagsChanged { by, before, after } if is_ours(by, world) => {
+            What::TagsChanged { by, before, after } if is_ours(by) => {
                 let mut paths = BTreeSet::new();
                 changed("", before, after, &mut paths);
                 let claim = crate::domain::enrolment::CLAIM_TAG;
@@ -69,7 +70,7 @@ impl Invariant for Owned {
                     None => Ok(1),
                 }
             }
-            What::LicenceChanged { by, .. } if is_ours(by, world) => {
+            What::LicenceChanged { by, .. } if is_ours(by) => {
                 let claimed = world
                     .machines
                     .get(machine)
@@ -104,10 +105,6 @@ impl Invariant for Owned {
         }
         Ok(checks)
     }
-}
-
-fn is_ours(by: &Actor, world: &World) -> bool {
-    matches!(by, Actor::Caller { name, .. } if *name == world.operator)
 }
 
 impl Owned {

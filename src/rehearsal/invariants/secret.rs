@@ -1,6 +1,9 @@
 //! Secret: the operator's token shows in nothing that is written.
 
+use serde_json::Value;
+
 use super::{Fault, Invariant};
+use crate::rehearsal::identities::IDENTITIES;
 use crate::rehearsal::world::World;
 
 /// Checks that no committed object and no audit line holds the token.
@@ -22,7 +25,7 @@ impl Invariant for Secret {
         let Some(after) = &write.after else {
             return Ok(0);
         };
-        if after.to_string().contains(&world.secret) {
+        if shows(after.as_ref()) {
             return Err(Fault {
                 machine: None,
                 expected: "no credential in what is written".to_owned(),
@@ -33,11 +36,7 @@ impl Invariant for Secret {
     }
 
     fn at_end(&mut self, world: &World) -> Result<u64, Fault> {
-        let shows = world
-            .audit
-            .iter()
-            .any(|line| line.to_string().contains(&world.secret));
-        if shows {
+        if world.audit.iter().any(shows) {
             return Err(Fault {
                 machine: None,
                 expected: "no credential in the audit log".to_owned(),
@@ -46,4 +45,9 @@ impl Invariant for Secret {
         }
         Ok(world.audit.len() as u64)
     }
+}
+
+fn shows(what: &Value) -> bool {
+    let text = what.to_string();
+    IDENTITIES.iter().any(|own| text.contains(own.secret))
 }

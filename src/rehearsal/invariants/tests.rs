@@ -3,6 +3,7 @@
 // tests may unwrap
 #![allow(clippy::unwrap_used)]
 
+mod border;
 mod order;
 
 use std::collections::BTreeMap;
@@ -16,10 +17,11 @@ use super::{Invariants, Violation};
 use crate::api::machine::MachineKind;
 use crate::domain::release::OsTrack;
 use crate::rehearsal::facts::{Facts, UpdateDomain};
+use crate::rehearsal::identities::IDENTITIES;
 use crate::rehearsal::world::{Happening, World, Write};
 
 const NAMESPACE: &str = "web";
-const OPERATOR: &str = "operator";
+const OPERATOR: &str = IDENTITIES[0].name;
 
 /// A Saturday night in Berlin: the window opens at 20:00 UTC and closes at midnight.
 const NIGHT: &str = "2025-07-12T20:30:00Z";
@@ -143,7 +145,7 @@ impl Tale {
         let at: DateTime<Utc> = NIGHT.parse().unwrap();
         let run = run(&machines);
         let mut own = Self {
-            world: World::new(at, OPERATOR, "top-secret", machines),
+            world: World::new(at, machines),
             invariants: Invariants::new(7, "demo --seed 7"),
             at: at - TimeDelta::hours(1),
             seq: 0,
@@ -175,6 +177,17 @@ impl Tale {
             name: name.to_owned(),
             before: before.map(Arc::new),
             after: after.map(Arc::new),
+        }));
+    }
+
+    fn in_namespace(&mut self, namespace: &str, resource: &str, name: &str, object: Value) {
+        self.take_in(Happening::Written(Write {
+            at: self.at,
+            resource: resource.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            before: None,
+            after: Some(Arc::new(object)),
         }));
     }
 
@@ -776,12 +789,14 @@ fn a_token_in_an_object_or_an_audit_line_is_found() {
     tale.write(
         "events",
         "e",
-        json!({"message": "refused: Bearer top-secret"}),
+        json!({"message": format!("refused: Bearer {}", IDENTITIES[0].secret)}),
     );
     tale.violates("secret");
 
     let mut tale = Tale::new();
-    tale.world.audit.push(json!({"message": "top-secret"}));
+    tale.world
+        .audit
+        .push(json!({"message": IDENTITIES[1].secret}));
     tale.invariants.at_end(&tale.world);
     tale.violates("secret");
 }

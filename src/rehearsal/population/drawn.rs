@@ -3,8 +3,9 @@
 use azure_sim::{ArcSpec, LocalSpec, PatchLevel, VmSpec};
 use fastrand::Rng;
 
-use super::{Population, Seat, resource};
+use super::{Population, Seat, TEAM_TAG, resource};
 use crate::domain::release::OsTrack;
+use crate::rehearsal::OTHER_NAMESPACE;
 use crate::rehearsal::facts::UpdateDomain;
 
 /// The fewest machines.
@@ -32,6 +33,18 @@ impl Population {
             own.seat(seat);
         }
         own
+    }
+
+    /// Gives every so many-th machine, from the first on, to the team of the other namespace.
+    #[must_use]
+    pub fn shared(mut self, every: usize) -> Self {
+        let seats = std::mem::take(&mut self.seats).into_iter().enumerate();
+        let given = seats.map(|(place, seat)| match place.is_multiple_of(every.max(1)) {
+            true => seat.tag(TEAM_TAG, OTHER_NAMESPACE),
+            false => seat,
+        });
+        self.seats = given.collect();
+        self
     }
 
     /// Returns three machines at this patch level: two VMs in zones of their own, and a server at a

@@ -11,6 +11,7 @@ use super::{Intent, Lease, Taken, World, Write};
 use crate::api::HotpatchRun;
 use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
+use crate::rehearsal::identities::{is_operator, is_ours};
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::truth::{Install, Reboot, Sent, Truth, cause_of, request_of};
 use crate::rehearsal::weather::Arrival;
@@ -143,10 +144,9 @@ impl World {
     }
 
     pub(super) fn effect(&mut self, effect: &Effect) {
-        let operator = self.operator.clone();
         match &effect.what {
-            What::CallAccepted(call) if call.caller == operator => self.send(effect, call, None),
-            What::CallRefused { call, status, .. } if call.caller == operator => {
+            What::CallAccepted(call) if is_operator(&call.caller) => self.send(effect, call, None),
+            What::CallRefused { call, status, .. } if is_operator(&call.caller) => {
                 self.send(effect, call, Some(*status));
             }
             What::RebootStarted { cause } => {
@@ -155,7 +155,7 @@ impl World {
                     incarnation: effect.incarnation.clone(),
                     at: effect.at,
                     ended: None,
-                    cause: cause_of(cause, &operator),
+                    cause: cause_of(cause),
                 });
                 self.truth(effect).down_since = Some(effect.at);
             }
@@ -164,17 +164,17 @@ impl World {
                 by,
                 restarts: false,
             } => {
-                if let Some(request) = request_of(by, &operator) {
+                if let Some(request) = request_of(by) {
                     self.end(&request, effect.at);
                 }
             }
             What::InstallEnded { activity, by, .. } => {
                 self.truth(effect).installs.remove(activity);
-                if let Some(request) = request_of(by, &operator) {
+                if let Some(request) = request_of(by) {
                     self.end(&request, effect.at);
                 }
             }
-            _ => self.change(effect, &operator),
+            _ => self.change(effect),
         }
         match &effect.what {
             // What ran on a machine ends with it.
@@ -187,11 +187,11 @@ impl World {
         }
     }
 
-    fn change(&mut self, effect: &Effect, operator: &str) {
+    fn change(&mut self, effect: &Effect) {
         let truth = self.truth(effect);
         match &effect.what {
             What::InstallStarted { activity, by } => {
-                let request = request_of(by, operator);
+                let request = request_of(by);
                 truth.installs.insert(
                     activity.clone(),
                     Install {
@@ -213,14 +213,12 @@ impl World {
                     tags.keys().any(|name| name.eq_ignore_ascii_case(CLAIM_TAG))
                 });
                 // Who takes our note away takes the machine over.
-                let ours = matches!(by, azure_sim::Actor::Caller { name, .. } if name == operator);
-                if was_claimed && !truth.is_claimed && !ours {
+                if was_claimed && !truth.is_claimed && !is_ours(by) {
                     truth.settings_ours = false;
                 }
             }
             What::SettingsChanged { by, .. } => {
-                truth.settings_ours |=
-                    matches!(by, azure_sim::Actor::Caller { name, .. } if name == operator);
+                truth.settings_ours |= is_ours(by);
             }
             What::WentUnhealthy { why } => {
                 truth.down_since.get_or_insert(effect.at);

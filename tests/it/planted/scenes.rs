@@ -67,7 +67,7 @@ pub(super) fn scene(bug: Bug) -> Scene {
             Setting::default,
             late_log,
         ),
-        Bug::SkipQuiet => of("dies before its first log", Setting::default, heir),
+        Bug::SkipQuiet => of("dies before its first log", quick, heir),
         Bug::SameEpoch | Bug::ForgetEpochs => {
             of("dies with a command under way", || Setting::wide(1), second)
         }
@@ -103,6 +103,7 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::IgnoreAbort => of("aborted", || Setting::wide(1), aborted),
         Bug::IgnoreDeletion => of("the run is deleted", || Setting::wide(1), deleted),
         Bug::NoRestore => of("VMs leave the fleet", Setting::default, let_go),
+        Bug::AnotherIdentity => of("two teams", shared, baseline),
         Bug::TellToken => of("an answer echoes the token", Setting::default, echo),
     }
 }
@@ -110,6 +111,21 @@ pub(super) fn scene(bug: Bug) -> Scene {
 fn with(policy: serde_json::Value) -> Setting {
     Setting {
         policy,
+        ..Setting::default()
+    }
+}
+
+/// A second replica sees a lease run out within the time that a request takes.
+fn quick() -> Setting {
+    Setting {
+        renews_every: Some(Duration::from_secs(20)),
+        ..Setting::default()
+    }
+}
+
+fn shared() -> Setting {
+    Setting {
+        is_shared: true,
         ..Setting::default()
     }
 }
@@ -301,8 +317,9 @@ fn late_log(own: &mut Rehearsal, places: Places) -> LocalBoxFuture<'_, bool> {
     .boxed_local()
 }
 
-fn heir(own: &mut Rehearsal, places: Places) -> LocalBoxFuture<'_, bool> {
-    async move {
+fn heir(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
+    async {
+        let places = super::places(&quick());
         own.join();
         own.gate.kill_at(places.log, Side::Before);
         let limit = own.now() + chrono::TimeDelta::days(3);

@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use azure_sim::Fault;
 use chrono::{DateTime, TimeDelta, Utc};
+use hotpatch_operator::controller::lease::Tenure;
 use hotpatch_operator::rehearsal::population::Population;
 use hotpatch_operator::rehearsal::world::World;
 use hotpatch_operator::rehearsal::{Ended, Options, Rehearsal};
@@ -41,6 +43,10 @@ pub(super) struct Setting {
     pub(super) window: String,
     pub(super) fleets: Vec<Value>,
     pub(super) is_large: bool,
+    /// Whether every other machine is another team's, in a namespace of its own.
+    pub(super) is_shared: bool,
+    /// How often the lease is renewed where that matters; it holds six times as long.
+    pub(super) renews_every: Option<Duration>,
 }
 
 impl Default for Setting {
@@ -51,6 +57,8 @@ impl Default for Setting {
             window: NIGHTS.to_owned(),
             fleets: vec![fleet()],
             is_large: false,
+            is_shared: false,
+            renews_every: None,
         }
     }
 }
@@ -64,6 +72,20 @@ impl Setting {
         }
     }
 
+    /// The same policy, window and fleet, in the other namespace and for its machines.
+    fn other_team(&self) -> Vec<String> {
+        let mut fleet = fleet_of("tills", &["AzureVM", "ArcServer", "AzureLocalVM"]);
+        fleet["spec"]["selector"]["tags"]["matchLabels"]["patching"] = json!("tills");
+        let mut policy = self.policy.clone();
+        for own in [&mut fleet, &mut policy] {
+            own["metadata"]["namespace"] = json!("tills");
+        }
+        let window = self
+            .window
+            .replace("{name: nights}", "{name: nights, namespace: tills}");
+        vec![policy.to_string(), window, fleet.to_string()]
+    }
+
     pub(super) async fn begin(&self) -> Rehearsal {
         let mut manifests = vec![self.policy.to_string(), self.window.clone()];
         manifests.extend(self.fleets.iter().map(Value::to_string));
@@ -71,6 +93,16 @@ impl Setting {
         let mut own: Options = options(1, self.epoch.parse().unwrap(), &texts);
         if self.is_large {
             own.population = Population::demo();
+        }
+        if let Some(renew_every) = self.renews_every {
+            own.tenure = Tenure {
+                duration: renew_every * 6,
+                renew_every,
+            };
+        }
+        if self.is_shared {
+            own.population = own.population.shared(2);
+            own.manifests.extend(self.other_team());
         }
         own.replay = "make planted".to_owned();
         Rehearsal::new(own).await.unwrap()
