@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod denied;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +66,8 @@ struct Told {
     steps: BTreeSet<String>,
     /// Conditions of the fleet that were ever false or unknown, with their reasons.
     complaints: BTreeSet<String>,
+    /// What conditions of the fleet that were not true said.
+    said: BTreeSet<String>,
     /// When every machine had the hotpatch and every run had ended.
     ended: DateTime<Utc>,
     /// How often the faults struck.
@@ -150,6 +153,7 @@ fn note(world: &World, told: &mut Told) {
         for own in conditions.filter(|own| own.status != "True") {
             told.complaints
                 .insert(format!("{} {}", own.type_, own.reason));
+            told.said.insert(own.message.clone());
         }
     }
 }
@@ -180,6 +184,7 @@ fn play(faults: &[&str], off_after_hours: i64) -> Told {
             queries: 0,
             steps: BTreeSet::new(),
             complaints: BTreeSet::new(),
+            said: BTreeSet::new(),
             ended: epoch,
             struck: 0,
         };

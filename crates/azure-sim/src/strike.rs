@@ -21,6 +21,7 @@ pub(crate) enum Refusal {
     Server(u16),
     RegionDown,
     TokenExpired,
+    Denied,
 }
 
 /// What befalls one call. By default, nothing.

@@ -50,7 +50,7 @@ pub(crate) fn route(
     let mut call = Call::read(world, request);
     call.bends.clone_from(&strike.bends);
     let answer = match strike.refusal {
-        Some(which) => Err(refuse::refusal(which, world.now)),
+        Some(which) => Err(refuse::refusal(which, &call, world.now)),
         None => admit(world, &mut call)
             .and_then(|()| charge::charge(world, &mut call))
             .and_then(|()| dispatch(world, &mut call)),

@@ -172,6 +172,7 @@ impl Rule {
                 strike.error_after = Some(u16::try_from(number).unwrap_or(500));
             }
             Trouble::RegionDown => strike.refusal = Some(Refusal::RegionDown),
+            Trouble::Denied => strike.refusal = Some(Refusal::Denied),
             Trouble::TokenExpired => strike.refusal = Some(Refusal::TokenExpired),
             Trouble::StuckOperation => bends.stuck = true,
             Trouble::ExpiredOperation => bends.expired = true,

@@ -55,13 +55,15 @@ pub enum Trouble {
     RegionDown,
     /// 401: the token has expired.
     TokenExpired,
+    /// 403, not handled: the caller lacks the right, which the answer names.
+    Denied,
     /// The `Date` of answers is off by `value` seconds.
     SkewedDate,
 }
 
 impl Trouble {
     /// All of them, in the order of their documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LostReply,
         Self::ResetBefore,
         Self::ResetAfter,
@@ -78,6 +80,7 @@ impl Trouble {
         Self::TruncatedPage,
         Self::RegionDown,
         Self::TokenExpired,
+        Self::Denied,
         Self::SkewedDate,
     ];
 
@@ -101,6 +104,7 @@ impl Trouble {
             Self::TruncatedPage => "truncated-page",
             Self::RegionDown => "region-down",
             Self::TokenExpired => "token-expired",
+            Self::Denied => "denied",
             Self::SkewedDate => "skewed-date",
         }
     }

@@ -82,6 +82,7 @@ fn each_fault_of_a_command_answers_as_it_says_and_handles_it_or_not() {
         ("server-error-after=504", Some(504), true),
         ("region-down,region=westeurope", Some(503), false),
         ("token-expired", Some(401), false),
+        ("denied", Some(403), false),
         ("skewed-date=600", Some(202), true),
     ];
     for (rule, want, handled) in cases {
@@ -96,6 +97,40 @@ fn each_fault_of_a_command_answers_as_it_says_and_handles_it_or_not() {
         assert_eq!(status(&answer), want, "{rule}");
         assert_eq!(is_assessing(&azure, &id), handled, "{rule}");
         assert_eq!(azure.sim.switchboard().standing()[0].struck, 1, "{rule}");
+    }
+}
+
+#[test]
+fn a_denied_call_names_the_action_that_is_missing() {
+    let cases = [
+        (
+            "POST",
+            "/assessPatches",
+            "Microsoft.Compute/virtualMachines/assessPatches/action",
+        ),
+        (
+            "POST",
+            "/installPatches",
+            "Microsoft.Compute/virtualMachines/installPatches/action",
+        ),
+        ("PATCH", "", "Microsoft.Compute/virtualMachines/write"),
+        ("GET", "", "Microsoft.Compute/virtualMachines/read"),
+        (
+            "GET",
+            "/instanceView",
+            "Microsoft.Compute/virtualMachines/instanceView/read",
+        ),
+    ];
+    let (azure, id) = world();
+    set(&azure, "denied");
+    for (method, below, action) in cases {
+        let path = at(&format!("{id}{below}"));
+        let answer = call(&azure, method, &path, &Value::Null).unwrap();
+        let body: Value = serde_json::from_slice(answer.body()).unwrap();
+        let error = &body["error"];
+        assert_eq!(error["code"], "AuthorizationFailed", "{method} {below}");
+        let text = error["message"].as_str().unwrap();
+        assert!(text.contains(&format!("'{action}'")), "{text}");
     }
 }
 
