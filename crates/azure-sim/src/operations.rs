@@ -39,12 +39,17 @@ impl Operation {
         if let Some(outcome) = &self.outcome {
             return Some(outcome.clone());
         }
-        let at = self.ends_at.filter(|at| *at <= now)?;
+        let at = self.ended_at(now)?;
         Some(Outcome {
             at,
             body: None,
             error: None,
         })
+    }
+
+    fn ended_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let by_itself = || self.ends_at.filter(|at| *at <= now);
+        self.outcome.as_ref().map(|own| own.at).or_else(by_itself)
     }
 }
 
@@ -102,10 +107,7 @@ impl World {
     fn forget_operations(&mut self) {
         let now = self.now;
         let kept = chrono::TimeDelta::minutes(self.options.timings.operation_kept_minutes.into());
-        self.operations.retain(|_, operation| {
-            operation
-                .ended(now)
-                .is_none_or(|outcome| now - outcome.at <= kept)
-        });
+        self.operations
+            .retain(|_, operation| operation.ended_at(now).is_none_or(|at| now - at <= kept));
     }
 }
