@@ -15,6 +15,7 @@ mod operator;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod protocol;
+mod records;
 mod rehearsal;
 mod rights;
 mod scripts;

@@ -62,7 +62,8 @@ pub(super) async fn records(
         }
         let name = status::machine_name(&member.machine);
         kept.insert(name.clone());
-        if *left == 0 {
+        let said = outlook.notes.get(&member.machine.id);
+        if *left == 0 || shown.motion.has(key, member, said) {
             continue;
         }
         let object = match mirrors.machines.get(&key.namespace, &name) {

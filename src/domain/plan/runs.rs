@@ -250,15 +250,25 @@ fn wake(plan: &mut Plan, run: &Run, progress: &Progress, now: DateTime<Utc>) {
 }
 
 fn note(pass: &mut Pass<'_>, run: &Run, id: &MachineId, progress: &Progress, said: &Said) {
+    let member = pass
+        .outlooks
+        .get(&run.fleet)
+        .and_then(|outlook| outlook.roster.get(id));
+    let is_current = member.is_some_and(|own| matches!(own.verdict, Verdict::Current { .. }));
+    if progress.step == Step::Succeeded && is_current {
+        // That it has the release says it all, now and later.
+        return;
+    }
     let text = match said {
         Said::Waits(why) if !why.is_empty() => why.as_str(),
         _ => progress.message.as_str(),
     };
-    let reason = progress
-        .reason
-        .as_ref()
-        .map_or(progress.step.word(), |why| why.word());
-    let text = format!("run {}: {}: {text}", run.name, progress.step.word());
+    let step = progress.step.word();
+    let reason = progress.reason.as_ref().map_or(step, |why| why.word());
+    let text = match text {
+        "" => format!("run {}: {step}", run.name),
+        text => format!("run {}: {step}: {text}", run.name),
+    };
     let fleet = run.fleet.clone();
     pass.note(&fleet, id, Note::new(reason, text));
 }
