@@ -2,9 +2,9 @@
 
 mod access;
 mod departures;
+mod motion;
 mod records;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 
 use self::access::{access_in, access_of};
 pub use self::departures::departures;
+use self::motion::Motion;
 use self::records::records;
 use super::Shell;
 use super::act::Deeds;
@@ -27,10 +28,7 @@ use super::mirror::Mirror;
 use super::observe::{Access, Memory, Mirrors, Observed};
 use crate::api::{BaselinePolicy, HotpatchFleet};
 use crate::azure::{Error, rights};
-use crate::domain::fleet::FleetKey;
-use crate::domain::machine::MachineId;
-use crate::domain::plan::{Note, Plan, RunKey};
-use crate::domain::roster::Member;
+use crate::domain::plan::{Plan, RunKey};
 use crate::domain::run::Run;
 use crate::domain::snapshot::Domain;
 use crate::status;
@@ -121,41 +119,6 @@ struct Shown<'a> {
     access: &'a Access,
     limited: bool,
     motion: &'a Motion,
-}
-
-/// What moved in this pass, where the next one follows it up at once: that one writes the records,
-/// and one write says what two would.
-#[derive(Default)]
-struct Motion {
-    /// Machines of runs that moved on or were announced.
-    machines: BTreeSet<MachineId>,
-    /// Fleets for which a run was announced: what their other machines wait for is found next.
-    fleets: BTreeSet<FleetKey>,
-}
-
-impl Motion {
-    fn of(deeds: &Deeds) -> Self {
-        if !deeds.follow_up {
-            return Self::default();
-        }
-        let moved = deeds.runs.iter().flat_map(|(before, after)| {
-            let own = after.progress.iter();
-            own.filter(|(id, own)| !own.step.is_final() && before.progress.get(*id) != Some(*own))
-        });
-        let announced = deeds.announced.iter().flat_map(|run| &run.progress);
-        let machines = moved.chain(announced).map(|(id, _)| id.clone());
-        let fleets = deeds.announced.iter().map(|run| run.fleet.clone());
-        Self {
-            machines: machines.collect(),
-            fleets: fleets.collect(),
-        }
-    }
-
-    /// Tells whether the next pass has more to say of a machine.
-    fn has(&self, fleet: &FleetKey, member: &Member, note: Option<&Note>) -> bool {
-        let is_only_due = note.is_some_and(|own| own.reason == "Due");
-        self.machines.contains(&member.machine.id) || (is_only_due && self.fleets.contains(fleet))
-    }
 }
 
 /// The domain with its runs as the pass left them.

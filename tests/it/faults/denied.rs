@@ -1,5 +1,5 @@
-//! Rights that are missing for a while: the fleet names the action and the role file that grants it,
-//! nothing is in doubt, and all goes on once the right is there.
+//! Rights that are missing for a while: the fleet names the action and the role file that grants
+//! it, nothing is in doubt, and all goes on once the right is there.
 
 use super::*;
 

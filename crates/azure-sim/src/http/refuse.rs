@@ -34,8 +34,8 @@ pub(super) fn refusal(which: Refusal, call: &Call, now: DateTime<Utc>) -> ArmErr
     }
 }
 
-/// Names the action that a call needs, as a role would: the provider, the types of the resource, and
-/// what the method does (Microsoft, "Azure resource provider operations").
+/// Names the action that a call needs, as a role would: the provider, the types of the resource,
+/// and what the method does (Microsoft, "Azure resource provider operations").
 fn action(call: &Call) -> String {
     let mut path = call
         .spelled
