@@ -41,6 +41,7 @@ use self::releases::catalogue;
 use crate::domain::plan::plan;
 use crate::planted::{self, Bug};
 use crate::telemetry::{Standing, Telemetry};
+use crate::validate::Found;
 
 /// How long changes are gathered before a pass looks at them.
 const DEBOUNCE: Duration = Duration::from_secs(1);
@@ -216,6 +217,15 @@ impl Controller {
             return;
         }
         self.mirrors.fresh().await;
+        if self.is_overtaken() {
+            // Who wrote it may have led by a lease that somebody deleted. Leading anew fences it.
+            tracing::warn!("a run bears a later epoch than the lease: leading anew");
+            let now = self.shell.clock.now();
+            if let Err(error) = self.leadership.release(now).await {
+                tracing::info!(%error, "the lease could not be given up");
+            }
+            return;
+        }
         let begun = Instant::now();
         let next = self.pass().await;
         let at = self.shell.clock.now().timestamp();
@@ -225,6 +235,14 @@ impl Controller {
             return;
         }
         self.rest(dirty, next).await;
+    }
+
+    /// Tells whether some run bears a later epoch than ours, though we hold the lease.
+    fn is_overtaken(&self) -> bool {
+        let own = self.leadership.epoch();
+        let runs = self.mirrors.runs.objects();
+        let mut epochs = runs.values().filter_map(Found::object);
+        epochs.any(|run| run.status.as_ref().is_some_and(|status| status.epoch > own))
     }
 
     /// Wins the lease, takes the open runs over, and waits until nothing an earlier leader sent

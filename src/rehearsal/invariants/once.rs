@@ -87,7 +87,13 @@ impl Once {
                 other.is_some_and(|other| other.spec.release == run.spec.release)
             })
             .collect();
-        u32::try_from(asked.count() + of_deleted.len()).unwrap_or(u32::MAX)
+        // A name that was borne twice stands for one that is gone, and perhaps for another.
+        let times = |name: &&Name| {
+            usize::from(world.deleted_runs.contains(*name))
+                + usize::from(world.reborn_runs.contains(*name))
+        };
+        let deleted: usize = of_deleted.iter().map(times).sum();
+        u32::try_from(asked.count() + deleted).unwrap_or(u32::MAX)
     }
 
     fn command(&mut self, world: &World, sent: &Sent) -> Result<u64, Fault> {

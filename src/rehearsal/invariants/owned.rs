@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Fault, Invariant};
 use crate::api::fleet::{Mode, OnRelease};
+use crate::rehearsal::facts::Facts;
 use crate::rehearsal::identities::is_ours;
 use crate::rehearsal::world::World;
 
@@ -21,6 +22,10 @@ const OWNED: [&str; 4] = [
 
 /// A machine that is let go of has its settings back after this time.
 const RESTORED_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// A fleet has its claim on a machine after this time, whatever Resource Graph shows meanwhile: the
+/// next idle pass reads it anew.
+const CLAIMED_AFTER: TimeDelta = TimeDelta::hours(7);
 
 /// The licence feature, among the paths that were changed.
 const LICENCE: &str = "licence";
@@ -95,7 +100,7 @@ impl Invariant for Owned {
                 let text = "the settings back that a fleet changed and let go of";
                 return Err(Fault::on(id, text, "a claim still"));
             }
-            if truth.settings_ours && takes(world, id) {
+            if truth.settings_ours && has_taken(world, id) {
                 checks += 1;
                 if !truth.is_claimed {
                     let text = "a claim on each machine whose settings we changed";
@@ -129,6 +134,14 @@ impl Owned {
         let text = "changes only on machines that a fleet selects and that can be hotpatched";
         Err(Fault::on(machine, text, "a change"))
     }
+}
+
+/// Tells whether a fleet selects a machine, and did long enough ago to have claimed it.
+fn has_taken(world: &World, machine: &str) -> bool {
+    let facts = world.facts.get(machine);
+    let mut fleets = world.fleets.all_at(world.now - CLAIMED_AFTER);
+    let took = |facts: &Facts| fleets.any(|(_, own)| facts.is_selected(&own.spec.selector));
+    takes(world, machine) && facts.is_some_and(took)
 }
 
 /// Tells whether a fleet selects a machine.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Intent, Lease, Taken, World, Write};
 use crate::api::HotpatchRun;
+use crate::api::machine::MachineKind;
 use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
 use crate::rehearsal::identities::{is_operator, is_ours};
@@ -188,6 +189,8 @@ impl World {
     }
 
     fn change(&mut self, effect: &Effect) {
+        let facts = self.facts.get(&effect.machine_id);
+        let is_server = facts.is_some_and(|own| own.kind == MachineKind::ArcServer);
         let truth = self.truth(effect);
         match &effect.what {
             What::InstallStarted { activity, by } => {
@@ -223,8 +226,6 @@ impl World {
             What::WentUnhealthy { why } => {
                 truth.down_since.get_or_insert(effect.at);
                 // Azure knows the power of a VM and of a guest; a server of Arc is only silent.
-                let is_server = effect.machine_id.contains("hybridcompute")
-                    && !effect.machine_id.contains("azurestackhci");
                 truth.is_off = why == "deallocated" && !is_server;
             }
             What::BecameHealthy => {
