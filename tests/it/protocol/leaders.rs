@@ -191,3 +191,20 @@ fn a_leader_whose_lease_was_deleted_is_waited_for() {
         held(&own);
     });
 }
+
+#[test]
+fn a_leader_that_finds_a_run_of_a_later_epoch_leads_anew_and_goes_on() {
+    paused(async {
+        let mut own = begin(&wide(1)).await;
+        until(&mut own, |world| world.open_commands().count() == 1).await;
+        let name = own
+            .look(|world| world.runs.keys().next().cloned())
+            .unwrap()
+            .1;
+        // Its writer led by a lease that somebody deleted, and does not know it yet.
+        force(&own, RUNS, &name, |run| run["status"]["epoch"] = json!(40));
+        until(&mut own, |world| world.lease.epoch > 40).await;
+        play(&mut own).await;
+        held(&own);
+    });
+}
