@@ -291,14 +291,29 @@ impl Leadership {
             tracing::info!("stopped while a command was on its way: the lease runs out by itself");
             return Ok(());
         }
-        let mut lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
+        match self.give_up(&held.object, now).await {
+            // A renewal that was on its way when the process was stopped is ours as well.
+            Err(Error::Lost) => {
+                let found = self.api.get_opt(LEASE_NAME).await;
+                let found = found.map_err(Error::api("read"))?.ok_or(Error::Lost)?;
+                let holder = found.spec.as_ref();
+                let holder = holder.and_then(|spec| spec.holder_identity.as_ref());
+                if holder != Some(&self.holder) {
+                    return Err(Error::Lost);
+                }
+                self.give_up(&found, now).await
+            }
+            released => released,
+        }
+    }
+
+    async fn give_up(&self, held: &LeaseObject, now: DateTime<Utc>) -> Result<(), Error> {
+        let mut lease = self.lease(Some(held), epoch_of(held), now);
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = None;
         }
-        let released = self
-            .api
-            .replace(LEASE_NAME, &PostParams::default(), &lease)
-            .await;
+        let params = PostParams::default();
+        let released = self.api.replace(LEASE_NAME, &params, &lease).await;
         released.map(|_| ()).map_err(lost_on_conflict("release"))
     }
 
