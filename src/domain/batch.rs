@@ -179,10 +179,7 @@ pub fn batch<'a>(
             continue;
         }
         let machine = &candidate.member.machine;
-        let place = Place {
-            kind: machine.kind,
-            placement: &machine.placement,
-        };
+        let place = Place::of(machine);
         let key = domain_key(machine.kind, &machine.placement);
         let fits = domains
             .values()

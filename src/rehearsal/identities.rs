@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use super::{NAMESPACE, OTHER_NAMESPACE};
 use crate::azure::identity::{Fault, Refusal};
 use crate::azure::{Cloud, Error};
-use crate::controller::clouds::Clouds;
+use crate::controller::clouds::{Clouds, OneCloud};
 
 /// The identity of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,13 @@ pub fn is_ours(by: &Actor) -> bool {
 }
 
 /// The cloud of each identity, with a token that never ends.
-pub(super) struct OfNamespace(pub(super) Vec<(&'static str, Cloud)>);
+pub(super) struct OfNamespace(Vec<(&'static str, OneCloud)>);
+
+impl OfNamespace {
+    pub(super) fn of(clouds: impl Iterator<Item = (&'static str, Cloud)>) -> Self {
+        Self(clouds.map(|(own, cloud)| (own, OneCloud(cloud))).collect())
+    }
+}
 
 impl Clouds for OfNamespace {
     fn principal<'a>(&self, _service_account: &'a str) -> &'a str {
@@ -62,14 +68,16 @@ impl Clouds for OfNamespace {
     fn cloud<'a>(
         &'a self,
         namespace: &'a str,
-        _service_account: &'a str,
-        _now: DateTime<Utc>,
+        service_account: &'a str,
+        now: DateTime<Utc>,
     ) -> BoxFuture<'a, Result<Cloud, Error>> {
-        Box::pin(async move {
-            let own = self.0.iter().find(|(own, _)| *own == namespace);
-            let cloud = own.map(|(_, cloud)| cloud.clone());
-            let text = "no identity for this namespace";
-            cloud.ok_or_else(|| Refusal::new(Fault::NoIdentity, text).into())
-        })
+        let own = self.0.iter().find(|(own, _)| *own == namespace);
+        match own {
+            Some((_, cloud)) => cloud.cloud(namespace, service_account, now),
+            None => {
+                let text = "no identity for this namespace";
+                Box::pin(async move { Err(Refusal::new(Fault::NoIdentity, text).into()) })
+            }
+        }
     }
 }

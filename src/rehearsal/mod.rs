@@ -247,7 +247,7 @@ impl Rehearsal {
         };
         let shell = Shell {
             kube: kube::Client::new(way, NAMESPACE),
-            clouds: Arc::new(OfNamespace(IDENTITIES.iter().map(cloud).collect())),
+            clouds: Arc::new(OfNamespace::of(IDENTITIES.iter().map(cloud))),
             telemetry: self.telemetry.clone(),
             clock: Clock::Wrong {
                 right: Box::new(self.clock.clone()),
