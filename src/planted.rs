@@ -103,6 +103,10 @@ bugs! {
     NoRestore "owned" "A machine that is let go of does not get its settings back.";
     TellToken "secret" "An error that is shown to people holds the token.";
     SkipAudit "audit" "A verdict leaves no line in the audit log.";
+    // What cannot be read.
+    UnknownIsFit "unknown" "A machine whose health is unknown is commanded as if it were healthy.";
+    StrangeIsPlanned "quarantine" "A step that nobody knows is taken for one before any command.";
+    OneHoldsAll "quarantine" "One entry that is not understood holds its whole run.";
     // Liveness.
     NeverWake "liveness" "The next pass is not due before something changes.";
     NeverConclude "liveness" "A run whose machines are all done does not end.";

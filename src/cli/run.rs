@@ -21,6 +21,7 @@ use crate::azure::endpoint::is_this_machine;
 use crate::controller::audit::{Audit, Lines};
 use crate::controller::clock::Clock;
 use crate::controller::lease::{Tenure, TenureError};
+use crate::controller::witness::Unwatched;
 use crate::controller::{Settings, Shell, run};
 use crate::domain::duration;
 use crate::rehearsal::leap::Leap;
@@ -189,6 +190,7 @@ async fn control(options: Options) -> Result<(), Error> {
     }
     let started = clock.now().timestamp_millis();
     let shell = Shell {
+        witness: Arc::new(Unwatched),
         kube,
         clouds,
         audit: audit(&options.audit_log)?,

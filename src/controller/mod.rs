@@ -15,6 +15,7 @@ pub mod mirror;
 pub mod observe;
 pub mod publish;
 mod releases;
+pub mod witness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,7 @@ use self::observe::{Memory, Mirrors, observe};
 use self::publish::{departures, publish};
 pub use self::releases::RELEASES_CONFIGMAP;
 use self::releases::catalogue;
+use self::witness::Witness;
 use crate::domain::plan::plan;
 use crate::planted::{self, Bug};
 use crate::telemetry::{Standing, Telemetry};
@@ -85,6 +87,8 @@ pub struct Shell {
     pub clock: Clock,
     /// Where verdicts are put down.
     pub audit: Arc<dyn Audit>,
+    /// Who looks on: nobody, but in a rehearsal.
+    pub witness: Arc<dyn Witness>,
     /// What the process tells of itself; nothing is decided from it.
     pub telemetry: Telemetry,
     /// How this process runs.
@@ -302,6 +306,7 @@ impl Controller {
         // plan (pure)
         let now = self.shell.clock.now();
         let mut plan = plan(&observed.snapshot, now);
+        self.shell.witness.planned(&observed.snapshot, &plan, now);
         // act (writes)
         let deeds = act(
             &self.shell,

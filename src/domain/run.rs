@@ -248,7 +248,11 @@ impl Step {
             "Failed" => Self::Failed,
             "Skipped" => Self::Skipped,
             "Unknown" => Self::Unknown,
-            other => Self::NotUnderstood(other.to_owned()),
+            other => planted::pick(
+                Bug::StrangeIsPlanned,
+                Self::NotUnderstood(other.to_owned()),
+                Self::Planned,
+            ),
         }
     }
 }

@@ -4,11 +4,13 @@
 //! The controller here is [`crate::controller::run`] itself; nothing in it knows of a rehearsal.
 //! Must never help it: what it does not find out through its two clients it does not know.
 
+pub mod doubt;
 pub mod facts;
 pub mod gate;
 pub mod identities;
 pub mod invariants;
 pub mod leap;
+mod life;
 pub mod limits;
 pub mod openings;
 mod options;
@@ -34,30 +36,23 @@ use azure_sim::{AzureSim, Buckets};
 use chrono::{DateTime, TimeDelta, Utc};
 use kube_sim::KubeSim;
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use self::gate::{Gate, Side};
-use self::identities::{IDENTITIES, Identity, OfNamespace};
+use self::identities::IDENTITIES;
 use self::invariants::{Invariants, Violation};
+use self::life::Life;
 pub use self::options::Options;
 pub use self::report::Report;
-use self::scene::{AuditLines, Scene, Watched, locked, observe, watch};
+use self::scene::{Scene, Watched, locked, observe, watch};
 use self::setup::set_up;
 pub(crate) use self::setup::{NAMESPACE, OPERATOR_NAMESPACE, OTHER_NAMESPACE};
 use self::story::{Line, Story};
 use self::summary::{Peaks, Summary};
-use self::ways::{AzureWay, KubeWay};
 use self::weather::{Astray, Weather};
 use self::world::World;
-use crate::azure::{Cloud, Endpoint, Token};
 use crate::controller::clock::Clock;
 use crate::controller::lease::Tenure;
-use crate::controller::{Settings, Shell, run};
-use crate::telemetry::{MeteredKube, MeteredTransport, Telemetry};
-
-/// What the holders of the lease are called.
-const HOLDER: &str = "hotpatch-operator";
+use crate::telemetry::Telemetry;
 
 /// How often a condition is looked at, in virtual time.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -106,13 +101,6 @@ pub enum Ended {
     Stopped,
 }
 
-/// One life of the controller.
-struct Life {
-    task: JoinHandle<Result<(), crate::controller::Error>>,
-    /// Dropped only with the life: a dropped one would ask for the end.
-    shutdown: oneshot::Sender<()>,
-}
-
 /// The real controller over both simulators.
 pub struct Rehearsal {
     /// The simulated Kubernetes.
@@ -129,6 +117,7 @@ pub struct Rehearsal {
     shared: pace::SharedClock,
     tenure: Tenure,
     scene: Watched,
+    seed: u64,
     life: Option<Life>,
     /// A second replica, with its own way.
     second: Option<(Life, Gate)>,
@@ -206,6 +195,7 @@ impl Rehearsal {
             shared,
             tenure: options.tenure,
             scene,
+            seed: options.seed,
             life: None,
             second: None,
             lives: 0,
@@ -219,55 +209,6 @@ impl Rehearsal {
         self.kill();
         self.gate = self.gate.next();
         self.life = Some(self.start(self.gate.clone()));
-    }
-
-    fn start(&mut self, gate: Gate) -> Life {
-        self.lives += 1;
-        locked(&self.scene).world.lives = self.lives;
-        self.telemetry = Telemetry::default();
-        let way = KubeWay {
-            service: self.kube.service(),
-            gate: gate.clone(),
-            now: self.clock.as_fn(),
-        };
-        let transport = AzureWay {
-            sim: self.azure.clone(),
-            gate,
-            now: self.clock.as_fn(),
-        };
-        let endpoint = Endpoint::parse(Endpoint::PUBLIC).expect("the public endpoint is one");
-        let way = MeteredKube::new(way, self.telemetry.clone());
-        let transport = MeteredTransport::new(Arc::new(transport), self.telemetry.clone());
-        let (transport, buckets) = (Arc::new(transport), Arc::default());
-        let cloud = |own: &Identity| {
-            let token = Token::new(own.secret).expect("the token has only plain characters");
-            let cloud = Cloud::new(transport.clone(), endpoint.clone(), token);
-            let cloud = cloud.paced(Arc::clone(&buckets), own.name, self.clock.as_fn());
-            (own.namespace, cloud)
-        };
-        let shell = Shell {
-            kube: kube::Client::new(way, NAMESPACE),
-            clouds: Arc::new(OfNamespace::of(IDENTITIES.iter().map(cloud))),
-            telemetry: self.telemetry.clone(),
-            clock: Clock::Wrong {
-                right: Box::new(self.clock.clone()),
-                by_millis: Arc::clone(&self.skew_millis),
-            },
-            audit: Arc::new(AuditLines(Arc::clone(&self.scene))),
-            settings: Settings {
-                holder: format!("{HOLDER}-{}", self.lives),
-                namespace: OPERATOR_NAMESPACE.to_owned(),
-                tenure: self.tenure,
-                watched: None,
-                requested_by_is_enforced: false,
-                run_commands: locked(&self.scene).world.run_commands,
-            },
-        };
-        let (shutdown, asked) = oneshot::channel::<()>();
-        let task = tokio::spawn(run(shell, async move {
-            let _ = asked.await;
-        }));
-        Life { task, shutdown }
     }
 
     /// Kills the controller at once: all its memory is lost, nothing is tidied up.

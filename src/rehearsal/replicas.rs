@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::Rehearsal;
 use super::gate::Gate;
-use super::{Life, Rehearsal};
+use super::life::Life;
 
 /// How long a process has to end in good order (Kubernetes, `terminationGracePeriodSeconds`).
 const GRACE: Duration = Duration::from_secs(30);

@@ -12,6 +12,7 @@ use kube_sim::Commit;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::doubt::Doubt;
 use super::facts::Facts;
 use super::limits::seen_after;
 use super::shelf::{Name, Shelf};
@@ -64,6 +65,8 @@ pub enum Happening {
     Renewed(Option<String>),
     /// The log of a run was put.
     Logged(Put),
+    /// A plan was made once more, with one thing less known.
+    Doubted(Arc<Doubt>),
     /// Azure answered a call.
     Asked {
         /// When.
@@ -118,6 +121,7 @@ impl Happening {
             Self::Renewed(holder) => log.update(format!("{holder:?}")),
             Self::Logged(put) => log.update(format!("{put:?}")),
             Self::Asked { call, .. } => log.update(call),
+            Self::Doubted(doubt) => log.update(format!("{doubt:?}")),
         }
     }
 }
@@ -275,7 +279,7 @@ impl World {
                 self.effect(effect);
             }
             Happening::Renewed(holder) => self.renew(holder.as_deref()),
-            Happening::Logged(_) => {}
+            Happening::Logged(_) | Happening::Doubted(_) => {}
             Happening::Asked { at, .. } => self.now = self.now.max(*at),
         }
         self.latest = Some(happening);

@@ -19,11 +19,13 @@ mod occurrence;
 mod once;
 mod own_writes;
 mod owned;
+mod quarantine;
 mod quiet;
 mod secret;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod window;
 mod within;
 
@@ -165,6 +167,8 @@ pub fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(audit::AuditLog),
         Box::new(within::Within::default()),
         Box::new(border::Border::default()),
+        Box::new(unknown::Unknown),
+        Box::new(quarantine::Quarantine::default()),
     ]
 }
 

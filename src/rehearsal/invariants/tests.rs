@@ -5,6 +5,7 @@
 
 mod border;
 mod order;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

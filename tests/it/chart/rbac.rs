@@ -333,6 +333,7 @@ async fn asked_when_watching(namespace: &str) -> BTreeSet<Asked> {
     let transport = Arc::new(SimTransport::new(azure));
     let cloud = Cloud::new(transport, endpoint, Token::new("token").unwrap());
     let shell = Shell {
+        witness: Arc::new(hotpatch_operator::controller::witness::Unwatched),
         kube: kube.client(),
         clouds: Arc::new(OneCloud(cloud)),
         clock,

@@ -271,6 +271,7 @@ impl Stage {
             .finish();
         let _kept = tracing::subscriber::set_default(subscriber);
         let shell = Shell {
+            witness: Arc::new(hotpatch_operator::controller::witness::Unwatched),
             kube: self.client(),
             clouds,
             clock: self.clock.clone(),

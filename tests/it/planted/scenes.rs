@@ -74,6 +74,10 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::SkipFreshness => of("a watch is late", Setting::default, late_watch),
         Bug::WrongIncarnation => of("created again before the look", Setting::default, recreated),
         Bug::UnknownIsHealthy => of("health is unknown", || Setting::wide(1), sick),
+        Bug::UnknownIsFit => of("one falls ill", || Setting::wide(1), fallen_ill),
+        Bug::StrangeIsPlanned | Bug::OneHoldsAll => {
+            of("an entry is damaged", || Setting::wide(2), damaged)
+        }
         Bug::OwnGroupOnly => of("two fleets, one group", two_fleets, baseline),
         Bug::IgnoreGroups => of("a group", group, baseline),
         Bug::PercentUp => of("a quarter of six", percent, baseline),
@@ -393,6 +397,43 @@ fn sick(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
         own.azure.set_health(&id, Some(Health::Unknown));
         pass_hours(own, 36).await;
         own.look(|world| world.sent.is_empty())
+    }
+    .boxed_local()
+}
+
+fn fallen_ill(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
+    async {
+        let is_announced = until(own, 3 * 24, |world| !world.runs.is_empty()).await;
+        let last = own.look(|world| {
+            let named = world.runs.values().flat_map(|run| &run.spec.machines);
+            let mut ids = named.map(|own| own.id.to_ascii_lowercase());
+            ids.rfind(|id| world.sent.iter().all(|sent| sent.machine != *id))
+        });
+        let id = last.unwrap_or_default();
+        own.azure.set_health(&id, Some(Health::Unavailable));
+        pass_hours(own, 36).await;
+        let is_left = own.look(|world| world.sent.iter().all(|sent| sent.machine != id));
+        is_announced && is_left
+    }
+    .boxed_local()
+}
+
+/// The first machine of a run that nothing was commanded to yet; the others go on.
+fn damaged(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
+    async {
+        let is_sent = until(own, 3 * 24, |world| !world.sent.is_empty()).await;
+        let run = own.look(|world| world.sent.first().and_then(|sent| sent.run.clone()));
+        let mut is_damaged = false;
+        force(own, RUNS, &run.unwrap_or_default().1, |run| {
+            let entries = run["status"]["machines"].as_array_mut();
+            let mut entries = entries.into_iter().flatten();
+            if let Some(entry) = entries.find(|entry| entry["step"] == "Planned") {
+                entry["step"] = json!("Flying");
+                is_damaged = true;
+            }
+        });
+        pass_hours(own, 48).await;
+        is_sent && is_damaged && own.look(|world| world.sent.len() >= 5)
     }
     .boxed_local()
 }
