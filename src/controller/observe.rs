@@ -7,6 +7,7 @@ mod answers;
 mod denials;
 mod departed;
 mod inventory;
+mod readings;
 mod retries;
 mod sights;
 
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use self::answers::{Polls, answers};
 pub use self::denials::{Answer, Asked, Denials};
 pub use self::departed::{Departing, GivenUp};
+pub use self::readings::Readings;
 use self::retries::Retries;
 use self::sights::look;
 use super::Shell;
@@ -49,6 +51,8 @@ pub struct Mirrors {
     pub runs: Arc<Mirror<HotpatchRun>>,
     /// Machine records.
     pub machines: Arc<Mirror<HotpatchMachine>>,
+    /// The runs as they were last read.
+    pub readings: Readings,
 }
 
 impl Mirrors {
@@ -211,7 +215,8 @@ pub async fn observe(
     namespaces.extend(memory.departing.namespaces());
     for namespace in namespaces {
         let mut declared = mirrors.declared(&namespace);
-        let (domain, found) = domain(shell, memory, &namespace, &mut declared).await;
+        let (domain, found) =
+            domain(shell, &mirrors.readings, memory, &namespace, &mut declared).await;
         domains.insert(namespace.clone(), domain);
         let found = found.into_iter();
         clouds.extend(found.map(|(account, cloud)| ((namespace.clone(), account), cloud)));
@@ -237,12 +242,13 @@ pub async fn observe(
 
 async fn domain(
     shell: &Shell,
+    readings: &Readings,
     memory: &mut Memory,
     namespace: &str,
     declared: &mut Declared,
 ) -> (Domain, BTreeMap<String, Cloud>) {
     let now = shell.clock.now();
-    let (runs, broken) = validate::runs(declared);
+    let (runs, broken) = readings.read_all(namespace, declared);
     let mut domain = Domain {
         fleets: Vec::new(),
         runs,

@@ -236,12 +236,8 @@ pub fn runs_of<'a>(
     machine: &MachineId,
     release: ReleaseId,
 ) -> impl Iterator<Item = &'a Run> {
-    let machine = machine.clone();
-    domain
-        .runs
-        .values()
-        .filter(move |run| run.terms.release == release)
-        .filter(move |run| run.terms.machines.contains_key(&machine))
+    let naming = domain.runs.naming(machine);
+    naming.filter(move |run| run.terms.release == release)
 }
 
 /// Returns the machines that a run which still moves or holds names.

@@ -6,9 +6,11 @@
 
 pub mod follow;
 mod reason;
+mod runs;
 mod whole;
 
 pub use reason::StepReason;
+pub use runs::Runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

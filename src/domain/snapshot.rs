@@ -14,7 +14,7 @@ use super::machine::{Machine, MachineId};
 use super::permission::Standing;
 use super::region::Regions;
 use super::release::Catalogue;
-use super::run::Run;
+use super::run::{Run, Runs};
 
 /// An inventory older than this allows no command and no run: what cannot be read allows nothing.
 pub const INVENTORY_AGE_MAX: TimeDelta = TimeDelta::minutes(10);
@@ -107,7 +107,7 @@ pub struct Domain {
     /// Fleets of it that were deleted lately, whose settings go back.
     pub departed: Vec<Departed>,
     /// Its runs, by name, open ones and ended ones.
-    pub runs: BTreeMap<String, Run>,
+    pub runs: Runs,
     /// Its machines, or why they could not be read: all that any identity of it sees.
     pub inventory: Result<Inventory, String>,
     /// What each ServiceAccount sees by itself, where more than one acts here. Where this is empty,

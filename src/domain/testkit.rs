@@ -24,7 +24,7 @@ use super::policy::{
     TagRule, TagSelector,
 };
 use super::release::{Catalogue, ReleaseId};
-use super::run::{Progress, Run, RunMachine, RunWindow, Step, Terms};
+use super::run::{Progress, Run, RunMachine, RunWindow, Runs, Step, Terms};
 use super::snapshot::{Domain, Fault, FleetView, Inventory, Snapshot};
 pub(crate) use super::track::fixture::{Builder, arc, at, kb, local, vm};
 use super::window::{Exclusion, Schedule, Weekdays, WindowSpec};
@@ -461,7 +461,7 @@ pub(crate) fn domain(
 ) -> Domain {
     Domain {
         fleets: fleets.into_iter().map(view).collect(),
-        runs: BTreeMap::new(),
+        runs: Runs::new(),
         inventory: Ok(Inventory::of(read_at, by_id(machines))),
         answers: BTreeMap::new(),
         held: BTreeMap::new(),

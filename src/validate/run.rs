@@ -5,6 +5,7 @@ mod entry;
 mod machine;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -19,7 +20,7 @@ use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::policy::{Estimates, HealthRule, RunGate};
 use crate::domain::release::ReleaseId;
-use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Step, Terms};
+use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Runs, Step, Terms};
 use crate::planted::{self, Bug};
 use crate::record::{ANNOTATION_LOGGED, digest, words};
 
@@ -43,12 +44,17 @@ pub struct QuarantinedRun {
 
 /// Reads the runs of a namespace, by name, and those that cannot be read at all; among these also
 /// once more a run whose log names machines that it cannot be asked about.
-pub fn runs(declared: &Declared) -> (BTreeMap<String, Run>, Vec<QuarantinedRun>) {
-    let mut runs = BTreeMap::new();
+///
+/// `read` reads one run, as [`run`] does.
+pub fn runs(
+    declared: &Declared,
+    mut read: impl FnMut(&Arc<HotpatchRun>) -> Result<Arc<Run>, QuarantinedRun>,
+) -> (Runs, Vec<QuarantinedRun>) {
+    let mut runs = Runs::new();
     let mut broken = Vec::new();
     for found in &declared.runs {
         let read = match found {
-            Found::Object(object) => run(object),
+            Found::Object(object) => read(object),
             Found::Unreadable {
                 name,
                 uid,

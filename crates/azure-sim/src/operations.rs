@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::patches::PatchError;
 use crate::world::World;
 
+/// As many operations are kept at least, whether somebody can ask about them or not.
+pub(crate) const OPERATIONS_SWEPT_FROM: usize = 64;
+
 /// A long-running operation as a client sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {
@@ -104,10 +107,16 @@ impl World {
         self.activity.finish(&correlation, now, succeeded);
     }
 
+    /// Drops operations that nobody can ask about any more, each time there are twice as many as
+    /// were left the last time: looking through all of them at each new one would cost the square.
     fn forget_operations(&mut self) {
+        if self.operations.len() < self.operations_swept_at {
+            return;
+        }
         let now = self.now;
         let kept = chrono::TimeDelta::minutes(self.options.timings.operation_kept_minutes.into());
         self.operations
             .retain(|_, operation| operation.ended_at(now).is_none_or(|at| now - at <= kept));
+        self.operations_swept_at = (2 * self.operations.len()).max(OPERATIONS_SWEPT_FROM);
     }
 }

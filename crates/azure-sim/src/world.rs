@@ -13,7 +13,7 @@ use crate::entra::Entra;
 use crate::graph::GraphHistory;
 use crate::http::KeptAnswer;
 use crate::machine::Machine;
-use crate::operations::Operation;
+use crate::operations::{OPERATIONS_SWEPT_FROM, Operation};
 use crate::options::{Minutes, Options};
 use crate::policies::Assigned;
 use crate::releases::History;
@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) history: History,
     pub(crate) machines: BTreeMap<String, Machine>,
     pub(crate) operations: BTreeMap<String, Operation>,
+    /// How many operations there are when those nobody can ask about are dropped next.
+    pub(crate) operations_swept_at: usize,
     pub(crate) activity: ActivityLog,
     pub(crate) effects: Vec<Effect>,
     pub(crate) graph: GraphHistory,
@@ -104,6 +106,7 @@ impl World {
             options,
             machines: BTreeMap::new(),
             operations: BTreeMap::new(),
+            operations_swept_at: OPERATIONS_SWEPT_FROM,
             activity: ActivityLog::default(),
             effects: Vec::new(),
             graph: GraphHistory::default(),

@@ -87,7 +87,7 @@ impl<'a> Asking<'a> {
             self.changes = changes;
             self.gathered.clear();
         }
-        let newest = newest(self.mirrors, key, work.get(key));
+        let newest = work.get(key).and_then(|own| newest(self.mirrors, key, own));
         if newest.is_none_or(|run| run.epoch > epoch) {
             return Err(Note {
                 reason: "RunGone".to_owned(),
@@ -181,16 +181,20 @@ impl<'a> Asking<'a> {
         if let Some(known) = self.observed.declared.get(namespace) {
             declared.machine_names.clone_from(&known.machine_names);
         }
-        let (runs, broken) = validate::runs(&declared);
+        let (runs, broken) = self.mirrors.readings.read_all(namespace, &declared);
         let mut domain = planned.clone();
         domain.fleets = validate::fleets(&declared, now);
         domain.runs = runs;
         hold(&mut domain, broken);
         for (key, own) in work.iter().filter(|(key, _)| key.namespace == namespace) {
-            match newest(self.mirrors, key, Some(own)) {
-                Some(run) => domain.runs.insert(key.name.clone(), run),
+            match newest(self.mirrors, key, own) {
+                Some(run) => {
+                    let mut run = Arc::unwrap_or_clone(run);
+                    run.progress.clone_from(&own.run.progress);
+                    domain.runs.insert(key.name.clone(), run);
+                }
                 None => domain.runs.remove(&key.name),
-            };
+            }
         }
         domain
     }
@@ -203,21 +207,17 @@ fn unread() -> Note {
     }
 }
 
-/// Returns a run as the newest of its views shows it, with the steps that this pass gave its
-/// machines: nobody else writes those while we lead. None if it is gone or cannot be read.
-fn newest(mirrors: &Mirrors, key: &RunKey, work: Option<&Work>) -> Option<Run> {
-    let work = work?;
+/// Returns a run as the newest of its views shows it. None if it is gone or cannot be read. The
+/// steps that this pass gave its machines are the pass's own: nobody else writes those while we
+/// lead.
+fn newest(mirrors: &Mirrors, key: &RunKey, work: &Work) -> Option<Arc<Run>> {
     let Some(Found::Object(seen)) = mirrors.runs.get(&key.namespace, &key.name) else {
         return None;
     };
-    let written = work.object().map(Arc::clone);
-    let newer = match written {
+    let newer = match work.object() {
         Some(own) if version(own.resource_version()) > version(seen.resource_version()) => own,
-        _ => seen,
+        _ => &seen,
     };
-    let mut run = validate::run(&newer)
-        .ok()
-        .filter(|run| run.uid == work.run.uid)?;
-    run.progress.clone_from(&work.run.progress);
-    Some(run)
+    let run = mirrors.readings.read(newer).ok();
+    run.filter(|run| run.uid == work.run.uid)
 }

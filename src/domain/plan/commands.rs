@@ -46,7 +46,7 @@ pub(super) fn grant(pass: &mut Pass<'_>, wishes: Vec<Wish>, plan: &mut Plan) {
     sort(pass, &mut wishes);
     let mut granted = 0;
     for wish in wishes {
-        let Some(run) = pass.domain.runs.get(&wish.run.name).cloned() else {
+        let Some(run) = pass.domain.runs.shared(&wish.run.name) else {
             continue;
         };
         let Some(machine) = run.terms.machines.get(&wish.machine) else {
@@ -256,7 +256,7 @@ fn out_of_order(member: &Member) -> Option<(&'static str, String)> {
 /// Returns the run that has a machine before this one: one that commands or holds it, or an older
 /// one that still plans to.
 fn another_run<'a>(pass: View<'a>, run: &Run, id: &MachineId) -> Option<&'a str> {
-    let mut open = pass.domain.runs.values().filter(|own| own.is_open());
+    let mut open = pass.domain.runs.naming(id).filter(|own| own.is_open());
     open.find(|other| {
         let is_older = (other.created_at, &other.name) < (run.created_at, &run.name);
         let step = other.progress.get(id).map(|own| &own.step);
@@ -289,7 +289,8 @@ fn earlier_of_its_groups<'a>(
                 || may_try(fleet, pass.domain, other, pass.now))
     };
     let is_worked_on = |other: &Member| {
-        let mut open = pass.domain.runs.values().filter(|run| run.is_open());
+        let naming = pass.domain.runs.naming(&other.machine.id);
+        let mut open = naming.filter(|run| run.is_open());
         open.any(|run| {
             run.progress
                 .get(&other.machine.id)

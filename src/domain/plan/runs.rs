@@ -35,7 +35,7 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
         .map(|run| run.name.clone())
         .collect();
     for name in names {
-        let Some(run) = pass.domain.runs.get(&name).cloned() else {
+        let Some(run) = pass.domain.runs.shared(&name) else {
             continue;
         };
         let key = RunKey::of(&run);
@@ -67,28 +67,36 @@ pub(super) fn advance(pass: &mut Pass<'_>, plan: &mut Plan) -> Vec<Wish> {
                 });
             }
         }
-        let account = pass.domain.runs.get(&name);
-        let account = account.map(|own| own.terms.service_account.as_str());
-        let identity_gone = account
-            .and_then(|own| pass.domain.gone(own))
-            .map(str::to_owned);
-        let Some(own) = pass.domain.runs.get_mut(&name) else {
-            continue;
-        };
-        let orphaned = orphaned(own, identity_gone);
-        if orphaned.is_some() != own.orphaned.is_some() {
-            own.orphaned.clone_from(&orphaned);
-            plan.orphaned.insert(key.clone(), orphaned);
-        }
-        if own.quarantined.is_none()
-            && let Some(end) = Run::conclusion(&own.progress)
-        {
-            own.end = Some(end);
-            plan.ends.insert(key, end);
-        }
+        close(pass, plan, &name, key);
     }
     abandon(pass, plan);
     wishes
+}
+
+/// Notes of a run whose machines moved on whether its work can be followed, and whether it ended.
+fn close(pass: &mut Pass<'_>, plan: &mut Plan, name: &str, key: RunKey) {
+    let Some(moved) = pass.domain.runs.shared(name) else {
+        return;
+    };
+    let gone = pass.domain.gone(&moved.terms.service_account);
+    let orphaned = orphaned(&moved, gone.map(str::to_owned));
+    let turned = orphaned.is_some() != moved.orphaned.is_some();
+    let end = Run::conclusion(&moved.progress).filter(|_| moved.quarantined.is_none());
+    drop(moved);
+    if !turned && end.is_none() {
+        return;
+    }
+    let Some(own) = pass.domain.runs.get_mut(name) else {
+        return;
+    };
+    if turned {
+        own.orphaned.clone_from(&orphaned);
+        plan.orphaned.insert(key.clone(), orphaned);
+    }
+    if let Some(end) = end {
+        own.end = Some(end);
+        plan.ends.insert(key, end);
+    }
 }
 
 /// Tells why the work of a run cannot be followed, if it cannot.

@@ -1,8 +1,9 @@
 //! Quarantine: a stored field that is damaged holds its machine or its run, and nothing else.
 //!
-//! Damaged is an entry of a run's log whose step no version knows, or that has a field which none
-//! knows; and a whole run whose log has such a field, that is called complete with such an entry, or
-//! whose spec changed. Judged from the objects as committed:
+//! Damaged is an entry of a run's log whose step no version knows, that has a field which none knows,
+//! or that is gone; and a whole run whose log has such a field, or that is called complete with such
+//! an entry. A run whose spec changed may be held too; that nothing is sent by it then, `frozen`
+//! checks. Judged from the objects as committed:
 //!
 //! - no intent is written for, and no command reaches, what was damaged when that intent was written;
 //! - a damaged entry is never guessed back into a step of the protocol: it stays, or ends as Skipped
@@ -54,6 +55,8 @@ struct Stored {
     ever: BTreeSet<String>,
     /// Since when the whole run is, if it ever was.
     whole: Option<u64>,
+    /// Whether its spec is not as it was made.
+    is_edited: bool,
 }
 
 fn is_damaged(entry: &RunMachineStatus) -> bool {
@@ -68,7 +71,7 @@ impl Stored {
             self.uid.clone_from(&run.metadata.uid);
         }
         let spec = self.spec.get_or_insert_with(|| run.spec.clone());
-        let is_another = *spec != run.spec;
+        self.is_edited |= *spec != run.spec;
         let status = run.status.as_ref();
         let mut entries: BTreeMap<String, &RunMachineStatus> = BTreeMap::new();
         for entry in status.iter().flat_map(|own| &own.machines) {
@@ -80,15 +83,14 @@ impl Stored {
                 found = found.and(Err(fault));
             }
         }
-        let damaged: BTreeSet<&String> = entries
-            .iter()
-            .filter(|(_, own)| is_damaged(own))
-            .map(|(id, _)| id)
-            .collect();
+        let known = self.good.iter().chain(self.damaged.keys());
+        let lost = known.filter(|id| !entries.contains_key(*id)).cloned();
+        let odd = entries.iter().filter(|(_, own)| is_damaged(own));
+        let damaged: BTreeSet<String> = odd.map(|(id, _)| id.clone()).chain(lost).collect();
         self.damaged.retain(|id, _| damaged.contains(id));
-        for id in &damaged {
-            self.damaged.entry((*id).clone()).or_insert(order);
-            self.ever.insert((*id).clone());
+        for id in damaged {
+            self.damaged.entry(id.clone()).or_insert(order);
+            self.ever.insert(id);
         }
         self.good = entries.keys().cloned().collect();
         self.good.retain(|id| !self.damaged.contains_key(id));
@@ -96,7 +98,7 @@ impl Stored {
             !own.not_understood.is_empty()
                 || (own.completed_at.is_some() && !self.damaged.is_empty())
         });
-        if is_whole || is_another {
+        if is_whole {
             self.whole.get_or_insert(order);
         }
         found.and_then(|checks| self.says(run).map(|()| checks))
@@ -123,7 +125,8 @@ impl Stored {
         let is_held = conditions.any(|own| {
             own.type_ == "Held" && own.status == "True" && own.reason == "NotUnderstood"
         });
-        if !is_held || !self.ever.is_empty() || self.whole.is_some() {
+        let is_concerned = !self.ever.is_empty() || self.whole.is_some() || self.is_edited;
+        if !is_held || is_concerned {
             return Ok(());
         }
         Err(Fault {
@@ -137,8 +140,8 @@ impl Stored {
     fn concerns(&self, machine: &str) -> bool {
         let named = self.spec.iter().flat_map(|own| &own.machines);
         let is_named = |own: &str| own.eq_ignore_ascii_case(machine);
-        self.ever.contains(machine)
-            || (self.whole.is_some() && named.clone().any(|own| is_named(&own.id)))
+        let is_whole = self.whole.is_some() || self.is_edited;
+        self.ever.contains(machine) || (is_whole && named.clone().any(|own| is_named(&own.id)))
     }
 }
 

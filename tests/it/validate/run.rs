@@ -4,17 +4,17 @@ mod damage;
 mod strategy;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, Utc};
 use hotpatch_operator::api::run::HotpatchRunStatus;
 use hotpatch_operator::api::{HotpatchRun, time};
 use hotpatch_operator::domain::due::Action;
-use hotpatch_operator::domain::run::{Run, RunEnd, Step, StepReason, Terms};
+use hotpatch_operator::domain::run::{Run, RunEnd, Runs, Step, StepReason, Terms};
 use hotpatch_operator::record::{
     ANNOTATION_LOGGED, FINALIZER, request_id, run_name, run_object, run_status,
 };
-use hotpatch_operator::validate::{Declared, Found, run, runs};
+use hotpatch_operator::validate::{self, Declared, Found, QuarantinedRun, run};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -36,6 +36,11 @@ const STEPS: [Step; 8] = [
 ];
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema_of("HotpatchRun"));
+
+/// Reads the runs of a namespace, each anew.
+fn runs(declared: &Declared) -> (Runs, Vec<QuarantinedRun>) {
+    validate::runs(declared, |object| run(object).map(Arc::new))
+}
 
 /// Writes a run as the API server would hold it.
 fn stored(run: &Run, now: DateTime<Utc>) -> HotpatchRun {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::domain::fleet::Mode;
 use crate::domain::policy::Limit;
-use crate::domain::run::StepReason;
+use crate::domain::run::{Runs, StepReason};
 
 fn now() -> DateTime<Utc> {
     opens() + minutes(30)
@@ -158,7 +158,7 @@ fn whatever_narrows_between_plan_and_send_withdraws_the_command() {
         ("InventoryStale", |own| {
             own.inventory.as_mut().unwrap().at = now() - minutes(11);
         }),
-        ("RunGone", |own| own.runs.clear()),
+        ("RunGone", |own| own.runs = Runs::new()),
         ("RunGone", |own| {
             let id = only(own).terms.machines.keys().next().unwrap().clone();
             let planned = Progress::planned(now());
@@ -252,6 +252,6 @@ fn a_machine_that_two_runs_name_is_commanded_by_one() {
         own.runs.insert(other.name.clone(), other);
     });
     assert_eq!(taken, ["vm01: InAnotherRun"]);
-    granted.domain.runs.clear();
+    granted.domain.runs = Runs::new();
     assert_eq!(granted.unchanged(&[]), ["vm01: RunGone"]);
 }

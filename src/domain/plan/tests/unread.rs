@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::domain::fleet::FleetScope;
 use crate::domain::machine::MachineKind;
+use crate::domain::run::Runs;
 use crate::domain::snapshot::{FleetView, Inventory, Sighted};
 use crate::domain::testkit::view;
 
@@ -153,7 +154,7 @@ fn no_run_is_announced_for_what_would_only_wait_and_the_note_names_the_cure() {
     let free = due_vm("vm02").machine();
     let machine = in_app("vm01");
     let mut domain = alone(&machine);
-    domain.runs.clear();
+    domain.runs = Runs::new();
     domain
         .inventory
         .as_mut()
@@ -210,8 +211,9 @@ fn a_machine_under_command_counts_though_nobody_sees_it() {
     let found = plan(&snapshot(domain.clone()), now());
     assert_eq!((theirs, sent(&found)), (2, vec![]));
     assert_eq!(reason(&found, &machine), "BudgetExhausted");
-    let own = |run: &Run| run.fleet.name == "web";
-    domain.runs.retain(|_, run| own(run));
+    let name = domain.runs.values().find(|run| run.fleet.name != "web");
+    let name = name.unwrap().name.clone();
+    domain.runs.remove(&name);
     assert_eq!(sent(&plan(&snapshot(domain), now())), ["vm01"]);
     assert_eq!(machine.kind, MachineKind::AzureVm);
 }

@@ -15,8 +15,8 @@ use crate::domain::machine::{
 };
 use crate::domain::policy::Limit;
 use crate::domain::region::Regions;
-use crate::domain::run::MAXIMUM_DURATION_FLOOR;
 use crate::domain::run::follow::unsent;
+use crate::domain::run::{MAXIMUM_DURATION_FLOOR, Runs};
 use crate::domain::snapshot::{FleetView, Inventory};
 use crate::domain::spread::{Place, apart};
 use crate::domain::testkit::view;
@@ -62,7 +62,7 @@ pub(super) struct World {
     pub(super) now: DateTime<Utc>,
     pub(super) fleets: Vec<FleetView>,
     pub(super) machines: BTreeMap<MachineId, Machine>,
-    pub(super) runs: BTreeMap<String, Run>,
+    pub(super) runs: Runs,
     /// How the next installs of a machine go, by name; else each goes well in 25 minutes.
     pub(super) fate: BTreeMap<String, Vec<Goes>>,
     pub(super) story: String,
@@ -85,7 +85,7 @@ impl World {
                 .into_iter()
                 .map(|own| (own.id.clone(), own))
                 .collect(),
-            runs: BTreeMap::new(),
+            runs: Runs::new(),
             fate: BTreeMap::new(),
             story: String::new(),
             jobs: Vec::new(),
@@ -247,10 +247,8 @@ impl World {
                 run.name,
                 names.join(", ")
             ));
-            assert!(
-                self.runs.insert(run.name.clone(), run).is_none(),
-                "a name is used twice"
-            );
+            assert!(!self.runs.contains_key(&run.name), "a name is used twice");
+            self.runs.insert(run.name.clone(), run);
         }
         for id in plan.assessments.iter().map(|own| &own.machine) {
             let machine = self.machines.get_mut(id).unwrap();
@@ -419,7 +417,7 @@ impl World {
     fn allowed(&self, plan: &Plan) {
         for own in &plan.sends {
             let what = format!("{} at {}", own.machine.name(), self.clock());
-            let run = &self.runs[&own.run.name];
+            let run = self.runs.get(&own.run.name).unwrap();
             assert!(
                 run.is_open() && run.progress.contains_key(&own.machine),
                 "{what}: no run"

@@ -133,7 +133,9 @@ fn a_command_for_what_is_damaged_is_found() {
     let mut late = Tale::new();
     late.step("a", "Starting", "r1");
     late.lease("process-1", 1);
-    damage(&mut late, "a", flying("a"));
+    let mut entry = flying("a");
+    entry["requestId"] = json!("r1");
+    damage(&mut late, "a", entry);
     late.effect("a", What::CallAccepted(finish("r1")));
     late.holds();
 }

@@ -2,11 +2,11 @@
 
 use hotpatch_operator::api::HotpatchRun;
 use hotpatch_operator::domain::run::{Run, Step};
-use hotpatch_operator::validate::{Declared, Found, run, runs};
+use hotpatch_operator::validate::{Declared, Found, run};
 use serde_json::{Value, json};
 
 use super::strategy::example;
-use super::{STEPS, at, stored};
+use super::{STEPS, at, runs, stored};
 
 /// What a damaged field says instead: of other types, empty, too great, another word; or nothing.
 fn wrong() -> Vec<Option<Value>> {
