@@ -64,6 +64,7 @@ bugs! {
     ByClassification "pinned" "Installs name classifications instead of KBs.";
     RebootAlways "pinned" "A Finish reboots always, not only where a reboot is owed.";
     WrongIncarnation "pinned" "A machine created again under its old id is commanded.";
+    UnaskedScript "pinned" "A script runs in a guest although the installation allows none.";
     FinishAHotpatch "no-reboot" "A hotpatch run sends the command that may reboot.";
     // Budgets and failure domains.
     ForgetIntents "budget" "Intents of the pass are not counted as unavailable.";

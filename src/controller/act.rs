@@ -25,7 +25,7 @@ use super::observe::{Answer, Asked, Mirrors, Observed};
 use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
-use crate::domain::machine::MachineId;
+use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
@@ -79,12 +79,13 @@ impl Deeds {
         &mut self,
         fleet: &FleetKey,
         machine: &MachineId,
+        kind: MachineKind,
         asked: &'static str,
         refusal: Option<&Error>,
     ) {
         self.answers.push(Answer {
             fleet: fleet.clone(),
-            asked: Asked::on(machine, asked),
+            asked: Asked::on(machine, kind, asked),
             refusal: refusal.cloned(),
         });
     }

@@ -21,6 +21,7 @@ use azure_sim::{CallOperation, Fault, What};
 use chrono::{DateTime, TimeDelta, Utc};
 use hotpatch_operator::rehearsal::world::World;
 use hotpatch_operator::rehearsal::{Ended, Rehearsal};
+use http::Method;
 
 use crate::rehearsal::{FLEET, NIGHTS, QUICK, options, paused};
 
@@ -28,6 +29,20 @@ use crate::rehearsal::{FLEET, NIGHTS, QUICK, options, paused};
 const EVE: &str = "2025-06-10T16:00:00Z";
 
 const KB: &str = "5060841";
+
+/// The same before the baseline of July 2025, and its KB.
+const EVE_OF_BASELINE: &str = "2025-07-08T16:00:00Z";
+const KB_OF_BASELINE: &str = "5062553";
+
+/// What is rolled out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Story {
+    /// A hotpatch: one install for each machine.
+    Hotpatch,
+    /// A baseline of which each machine owes its reboot after the install, so that a restart of
+    /// its own follows.
+    Owed,
+}
 
 /// The longest that a rollout may take with a fault in it.
 const PATIENCE: TimeDelta = TimeDelta::days(9);
@@ -37,10 +52,11 @@ const PATIENCE: TimeDelta = TimeDelta::days(9);
 const HORIZON_VM: TimeDelta = TimeDelta::hours(2);
 const HORIZON_ARC: TimeDelta = TimeDelta::hours(7);
 
-/// An install that the operator sent.
+/// An install that the operator sent, or another command.
 #[derive(Clone, Debug)]
 struct Post {
     at: DateTime<Utc>,
+    what: &'static str,
     /// The machine's name.
     machine: String,
     is_arc: bool,
@@ -58,6 +74,8 @@ impl Post {
 /// What a rollout with a fault came to.
 struct Told {
     posts: Vec<Post>,
+    /// The restarts and assessments that it asked for, also those by a script.
+    others: Vec<Post>,
     /// Reads of the Activity Log.
     log_reads: u32,
     /// Queries of Resource Graph.
@@ -68,6 +86,12 @@ struct Told {
     complaints: BTreeSet<String>,
     /// What conditions of the fleet that were not true said.
     said: BTreeSet<String>,
+    /// What was said of each machine, in its record and in its run, by its name.
+    of_machines: BTreeSet<(String, String)>,
+    /// Reboots of each machine, by its name.
+    reboots: BTreeMap<String, u32>,
+    /// Machines that owe a reboot in the end.
+    owing: Vec<String>,
     /// When every machine had the hotpatch and every run had ended.
     ended: DateTime<Utc>,
     /// How often the faults struck.
@@ -83,6 +107,13 @@ impl Told {
 
     fn has_been(&self, step: &str) -> bool {
         self.steps.contains(step)
+    }
+
+    /// Gives what each command of a kind to a machine was answered, in order.
+    fn answers(&self, what: &str, machine: &str) -> Vec<Option<u16>> {
+        let all = self.posts.iter().chain(&self.others);
+        let own = all.filter(|own| own.what == what && own.machine == machine);
+        own.map(|post| post.answered).collect()
     }
 
     /// Gives the seconds between each refused command and the next one to the same machine.
@@ -108,6 +139,23 @@ struct Counted {
     open: Option<usize>,
 }
 
+/// Returns the machine of a command, and what it does; none where the request is no command.
+fn commanded<'a>(method: &Method, path: &'a str) -> Option<(&'a str, &'static str)> {
+    const LOCAL: &str = "/providers/microsoft.azurestackhci/virtualmachineinstances/default";
+    if *method == Method::PUT {
+        let (id, _) = path.split_once("/runcommands/")?;
+        return Some((id, "script"));
+    }
+    let (id, verb) = path.rsplit_once('/')?;
+    let what = match (method == Method::POST, verb) {
+        (true, "installpatches") => "install",
+        (true, "restart") => "restart",
+        (true, "assesspatches") => "assess",
+        _ => return None,
+    };
+    Some((id.strip_suffix(LOCAL).unwrap_or(id), what))
+}
+
 /// Counts every request at the door, whether the switchboard lets it in or not.
 fn count(own: &Rehearsal) -> Arc<Mutex<Counted>> {
     let counted = Arc::<Mutex<Counted>>::default();
@@ -121,10 +169,11 @@ fn count(own: &Rehearsal) -> Arc<Mutex<Counted>> {
             counted.log_reads += 1;
         } else if path.contains("microsoft.resourcegraph") {
             counted.queries += 1;
-        } else if let Some(id) = path.strip_suffix("/installpatches") {
+        } else if let Some((id, what)) = commanded(request.method(), &path) {
             counted.open = Some(counted.posts.len());
             counted.posts.push(Post {
                 at: clock(),
+                what,
                 machine: id.rsplit('/').next().unwrap().to_owned(),
                 is_arc: path.contains("hybridcompute"),
                 answered: None,
@@ -142,11 +191,24 @@ fn count(own: &Rehearsal) -> Arc<Mutex<Counted>> {
     counted
 }
 
+/// Returns the name of a machine.
+fn named(id: &str) -> String {
+    id.rsplit('/').next().unwrap_or_default().to_lowercase()
+}
+
 /// Notes what the operator has written.
 fn note(world: &World, told: &mut Told) {
     for run in world.runs.values() {
-        let machines = run.status.iter().flat_map(|own| &own.machines);
-        told.steps.extend(machines.map(|own| own.step.clone()));
+        for own in run.status.iter().flat_map(|own| &own.machines) {
+            told.steps.insert(own.step.clone());
+            let says = own.message.clone().unwrap_or_default();
+            told.of_machines.insert((named(&own.id), says));
+        }
+    }
+    for record in world.records.values() {
+        let name = named(record["spec"]["resourceId"].as_str().unwrap_or_default());
+        let says = record["status"].to_string();
+        told.of_machines.insert((name, says));
     }
     for (_, fleet) in world.fleets.all_at(world.now) {
         let conditions = fleet.status.iter().flat_map(|own| &own.conditions);
@@ -158,8 +220,12 @@ fn note(world: &World, told: &mut Told) {
     }
 }
 
-fn is_over(world: &World) -> bool {
-    let has = |own: &hotpatch_operator::rehearsal::truth::Truth| own.installed.contains(KB);
+fn is_over(world: &World, story: Story) -> bool {
+    let kb = match story {
+        Story::Hotpatch => KB,
+        Story::Owed => KB_OF_BASELINE,
+    };
+    let has = |own: &hotpatch_operator::rehearsal::truth::Truth| own.installed.contains(kb);
     let ended = |own: &Arc<hotpatch_operator::api::HotpatchRun>| {
         let status = own.status.as_ref();
         status.is_some_and(|status| status.completed_at.is_some())
@@ -167,12 +233,33 @@ fn is_over(world: &World) -> bool {
     world.machines.values().all(has) && !world.runs.is_empty() && world.runs.values().all(ended)
 }
 
-/// Plays a rollout with faults, which are switched off after so many hours.
+/// Begins a story; of one with reboots owed, the first reboot that an install wants on each
+/// machine does not come about.
+async fn begin(story: Story) -> Rehearsal {
+    let manifests = [QUICK, NIGHTS, FLEET];
+    let epoch = match story {
+        Story::Hotpatch => EVE,
+        Story::Owed => EVE_OF_BASELINE,
+    };
+    let mut options = options(1, epoch.parse().unwrap(), &manifests);
+    options.run_commands = story == Story::Owed;
+    let own = Rehearsal::new(options).await.unwrap();
+    let ids: Vec<String> = own.look(|world| world.facts.keys().cloned().collect());
+    for id in ids.iter().filter(|_| story == Story::Owed) {
+        own.azure.keep_up(id);
+    }
+    own
+}
+
+/// Plays a rollout of a hotpatch with faults, which are switched off after so many hours.
 fn play(faults: &[&str], off_after_hours: i64) -> Told {
+    play_of(Story::Hotpatch, faults, off_after_hours)
+}
+
+fn play_of(story: Story, faults: &[&str], off_after_hours: i64) -> Told {
     paused(async {
-        let manifests = [QUICK, NIGHTS, FLEET];
-        let epoch: DateTime<Utc> = EVE.parse().unwrap();
-        let mut own = Rehearsal::new(options(1, epoch, &manifests)).await.unwrap();
+        let mut own = begin(story).await;
+        let epoch = own.now();
         let counted = count(&own);
         for text in faults {
             let rule: Rule = text.parse().unwrap();
@@ -180,11 +267,15 @@ fn play(faults: &[&str], off_after_hours: i64) -> Told {
         }
         let mut told = Told {
             posts: Vec::new(),
+            others: Vec::new(),
             log_reads: 0,
             queries: 0,
             steps: BTreeSet::new(),
             complaints: BTreeSet::new(),
             said: BTreeSet::new(),
+            of_machines: BTreeSet::new(),
+            reboots: BTreeMap::new(),
+            owing: Vec::new(),
             ended: epoch,
             struck: 0,
         };
@@ -193,7 +284,7 @@ fn play(faults: &[&str], off_after_hours: i64) -> Told {
             let looked = own.run_until(
                 |world, _| {
                     note(world, &mut told);
-                    is_over(world)
+                    is_over(world, story)
                 },
                 limit,
             );
@@ -211,12 +302,26 @@ fn play(faults: &[&str], off_after_hours: i64) -> Told {
         told.struck += standing.iter().map(|own| own.struck).sum::<u32>();
         told.ended = own.now();
         let counted = counted.lock().unwrap();
-        told.posts.clone_from(&counted.posts);
+        let all = counted.posts.iter().cloned();
+        (told.posts, told.others) = all.partition(|post| post.what == "install");
         told.log_reads = counted.log_reads;
         told.queries = counted.queries;
-        judge(faults, &own, &told);
+        ends(&own, &mut told);
+        judge(story, faults, &own, &told);
         told
     })
+}
+
+/// Puts down how the machines stand in the end.
+fn ends(own: &Rehearsal, told: &mut Told) {
+    for effect in own.azure.effects_since(0) {
+        if matches!(effect.what, What::RebootStarted { .. }) {
+            *told.reboots.entry(named(&effect.machine_id)).or_default() += 1;
+        }
+    }
+    let views = own.azure.machines().into_iter();
+    let owing = views.filter(|view| !view.pending_reboot.is_empty());
+    told.owing = owing.map(|view| named(&view.id)).collect();
 }
 
 /// Shows where the runs stand.
@@ -229,7 +334,7 @@ fn why(own: &Rehearsal) -> String {
 }
 
 /// What holds whatever the fault.
-fn judge(faults: &[&str], own: &Rehearsal, told: &Told) {
+fn judge(story: Story, faults: &[&str], own: &Rehearsal, told: &Told) {
     let violations: Vec<String> = own.violations().iter().map(ToString::to_string).collect();
     assert!(violations.is_empty(), "{faults:?}: {violations:#?}");
     let mut accepted = BTreeMap::<String, u32>::new();
@@ -240,13 +345,18 @@ fn judge(faults: &[&str], own: &Rehearsal, told: &Told) {
             *accepted.entry(effect.machine_id).or_default() += 1;
         }
     }
+    // A reboot that one night's install leaves owed is what the next night's is for.
+    let most = if story == Story::Owed { 2 } else { 1 };
     assert!(
-        accepted.values().all(|count| *count == 1),
+        accepted.values().all(|count| *count <= most),
         "{faults:?}: {accepted:?}"
     );
-    for (index, post) in told.posts.iter().enumerate() {
-        let mut later = told.posts[index + 1..].iter();
-        let Some(next) = later.find(|own| own.machine == post.machine) else {
+    let asks = |own: &&Post| own.what != "assess";
+    let commands: Vec<&Post> = told.posts.iter().chain(&told.others).filter(asks).collect();
+    for (index, post) in commands.iter().enumerate() {
+        let mut later = commands[index + 1..].iter();
+        let same = |own: &&&Post| own.machine == post.machine && own.what == post.what;
+        let Some(next) = later.find(same) else {
             continue;
         };
         let horizon = if post.is_arc { HORIZON_ARC } else { HORIZON_VM };

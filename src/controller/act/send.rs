@@ -53,7 +53,10 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
         if let Err(error) = &reading {
             deeds.unasked(error, read_at);
         }
-        deeds.answered(&work.run.fleet, &id, "read", reading.as_ref().err());
+        if let Some(kind) = work.run.terms.machines.get(&id).map(|own| own.kind) {
+            let refusal = reading.as_ref().err();
+            deeds.answered(&work.run.fleet, &id, kind, "read", refusal);
+        }
         let serves = reading
             .as_ref()
             .is_ok_and(|own| own.health == Health::Healthy);
@@ -227,9 +230,12 @@ pub(super) async fn send(
                 if let Some(error) = &error {
                     deeds.unasked(error, shell.clock.now());
                 }
-                if error.is_some() || after.step == Step::Running {
+                let kind = own.run.terms.machines.get(&intent.machine);
+                if let Some(kind) = kind.map(|own| own.kind)
+                    && (error.is_some() || after.step == Step::Running)
+                {
                     let (fleet, asked) = (&own.run.fleet, intent.command.word());
-                    deeds.answered(fleet, &intent.machine, asked, error.as_ref());
+                    deeds.answered(fleet, &intent.machine, kind, asked, error.as_ref());
                 }
                 let word = after.reason.as_ref().map_or("NotSent", |own| own.word());
                 let why = note(word, &after.message);

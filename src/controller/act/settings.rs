@@ -112,7 +112,7 @@ pub(super) async fn change(
         }
         rests.changed.insert(change.machine.clone(), now);
         let changed = cloud.change(change, kind).await;
-        deeds.answered(fleet, &change.machine, word, changed.as_ref().err());
+        deeds.answered(fleet, &change.machine, kind, word, changed.as_ref().err());
         let outcome = written(fleet, change, changed, rests, deeds, now);
         shell.telemetry.command(word, outcome);
     }
@@ -184,7 +184,7 @@ pub(super) async fn assess(
         let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
         let request = request_id(&fleet.to_string(), id, minute, 0);
         let asked = cloud.assess(id, kind, request).await;
-        deeds.answered(fleet, id, "assess", asked.as_ref().err());
+        deeds.answered(fleet, id, kind, "assess", asked.as_ref().err());
         if let Err(error @ Error::Throttled { .. }) = &asked {
             // The others of its pool fare alike; they come when there is room.
             deeds.unasked(error, now);

@@ -7,26 +7,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::azure::Error;
 use crate::domain::fleet::FleetKey;
-use crate::domain::machine::MachineId;
+use crate::domain::machine::{MachineId, MachineKind};
 
 /// How long a denial is shown where the same is not asked for again: whoever adds the right need
 /// not wait for the next window to see the condition clear.
 const SHOWN: TimeDelta = TimeDelta::hours(6);
 
-/// What was asked of Azure, and where: a role may be assigned in one resource group and missing in
-/// the next.
+/// What was asked of Azure, of what kind of machine, and where: each kind needs a right of its own,
+/// and a role may be assigned in one resource group and missing in the next.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asked {
     what: &'static str,
+    kind: MachineKind,
     subscription: String,
     group: String,
 }
 
 impl Asked {
     /// Returns what was asked on a machine.
-    pub fn on(machine: &MachineId, what: &'static str) -> Self {
+    pub fn on(machine: &MachineId, kind: MachineKind, what: &'static str) -> Self {
         Self {
             what,
+            kind,
             subscription: machine.subscription().to_owned(),
             group: machine.resource_group().to_owned(),
         }
@@ -98,7 +100,7 @@ mod tests {
             "/subscriptions/s1/resourceGroups/{group}/providers/Microsoft.Compute/\
              virtualMachines/vm"
         );
-        Asked::on(&MachineId::parse(&id).unwrap(), what)
+        Asked::on(&MachineId::parse(&id).unwrap(), MachineKind::AzureVm, what)
     }
 
     fn answer(name: &str, group: &str, what: &'static str, denied: Option<&str>) -> Answer {
@@ -132,6 +134,14 @@ mod tests {
             refusal: Some(busy),
             ..answer("shop", "g1", "Finish", None)
         };
+        let of_arc = answer("shop", "g1", "Finish", None);
+        let of_arc = Answer {
+            asked: Asked {
+                kind: MachineKind::ArcServer,
+                ..of_arc.asked
+            },
+            ..of_arc
+        };
         // What is answered, and what is shown then for the fleet `shop`.
         let rows = [
             (answer("shop", "g1", "Finish", Some("install")), "install"),
@@ -139,6 +149,7 @@ mod tests {
             (answer("shop", "g2", "Finish", None), "install"),
             (answer("shop", "g1", "assess", None), "install"),
             (conflict, "install"),
+            (of_arc, "install"),
             (answer("shop", "g1", "Finish", None), ""),
             (answer("shop", "g1", "Restart", Some("restart")), "restart"),
         ];

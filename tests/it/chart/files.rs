@@ -10,6 +10,9 @@ use super::{path, read, yaml};
 /// The default rendering, without the definitions; `chart_renders_as_the_golden_file` keeps it.
 pub(super) const GOLDEN: &str = "tests/chart/default.yaml";
 
+/// The option that lets scripts run in guests.
+pub(super) const SCRIPTS: &str = "--allow-run-commands";
+
 fn tree(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -288,5 +291,37 @@ fn the_deployment_asks_for_what_the_command_line_has() {
         let option = arg.split('=').next().unwrap();
         let known = help.contains(&format!("{option} ")) || help.contains(&format!("{option}\n"));
         assert!(known, "{option} is no option of `run`");
+    }
+}
+
+#[test]
+fn scripts_run_in_guests_only_where_the_value_for_it_says_so() {
+    let values: Value = yaml("values.yaml");
+    assert_eq!(values["runCommands"]["allow"], false);
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let own = &schema["properties"]["runCommands"];
+    assert_eq!(own["properties"]["allow"]["type"], "boolean");
+    assert!(!tree(GOLDEN).contains(SCRIPTS), "not by default");
+    let help = hotpatch_operator::cli::help("run").unwrap();
+    assert!(help.contains(SCRIPTS), "no option of `run`");
+    // The option stands once, and nothing but the value's own condition lets it through.
+    let template = read("templates/deployment.yaml");
+    let lines: Vec<&str> = template.lines().map(str::trim).collect();
+    let places: Vec<usize> = (0..lines.len())
+        .filter(|at| lines[*at].contains(SCRIPTS))
+        .collect();
+    assert_eq!(places.len(), 1, "{places:?}");
+    let around = &lines[places[0] - 1..=places[0] + 1];
+    let wanted = [
+        "{{- if .Values.runCommands.allow }}",
+        "- --allow-run-commands",
+        "{{- end }}",
+    ];
+    assert_eq!(around, wanted);
+    let others = std::fs::read_dir(path("templates")).unwrap();
+    let others = others.map(|entry| entry.unwrap().path());
+    for other in others.filter(|own| !own.ends_with("deployment.yaml")) {
+        let text = std::fs::read_to_string(&other).unwrap();
+        assert!(!text.contains(SCRIPTS), "{}", other.display());
     }
 }

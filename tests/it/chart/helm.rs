@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::files::GOLDEN;
+use super::files::{GOLDEN, SCRIPTS};
 use super::path;
 use super::tools::{HELM, helm_alone, kubectl, namespace, setting};
 
@@ -98,6 +98,8 @@ fn chart_refuses_values_that_make_no_sense() {
         ),
         ("lease.duration=1 minute", "/lease/duration"),
         ("logs.format=xml", "/logs/format"),
+        ("runCommands.allow=sometimes", "/runCommands/allow"),
+        ("runCommands.script=x", "additional properties 'script'"),
         ("metrics.port=80", "/metrics/port"),
         ("watchNamespace=Web", "/watchNamespace"),
         (
@@ -126,7 +128,7 @@ fn chart_refuses_values_that_make_no_sense() {
 }
 
 /// Value sets that a real server must accept, each with what it is for.
-const SETS: [(&str, &[&str]); 7] = [
+const SETS: [(&str, &[&str]); 8] = [
     ("defaults", &[]),
     ("one namespace", &["watchNamespace=web"]),
     (
@@ -200,6 +202,7 @@ const SETS: [(&str, &[&str]); 7] = [
             "podDisruptionBudget.enabled=false",
         ],
     ),
+    ("scripts in guests", &["runCommands.allow=true"]),
 ];
 
 fn sets(values: &[&'static str]) -> Vec<&'static str> {
@@ -272,6 +275,14 @@ fn chart_renders_what_each_value_asks_for() {
         assert!(find(&least, kind, "").is_none(), "{kind}");
     }
     assert!(!args(&least).contains("--requested-by-is-enforced"));
+    let scripts = (0..SETS.len()).filter(|own| args(&objects(*own)).contains(SCRIPTS));
+    assert_eq!(
+        scripts.collect::<Vec<_>>(),
+        [7],
+        "only where they are asked for"
+    );
+    let refused = documents(&render(NAMESPACE, &["--set", "runCommands.allow=false"]).ok("none"));
+    assert!(!args(&refused).contains(SCRIPTS));
     let none = documents(
         &render(
             NAMESPACE,

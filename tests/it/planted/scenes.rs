@@ -55,6 +55,7 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::PastTheEnd | Bug::IgnoreReserve => {
             of("one at a time, all night", || Setting::wide(1), baseline)
         }
+        Bug::UnaskedScript => of("an Arc server owes its reboot", Setting::default, owed),
         Bug::FinishAHotpatch => of("a hotpatch", june, hotpatch),
         Bug::RetryOnTimeout | Bug::AmbiguousIsRefusal | Bug::EarlyHorizon | Bug::ForgetHolds => {
             of("the first answer is lost", || Setting::wide(1), lost_answer)
@@ -234,6 +235,15 @@ fn baseline(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {
         is_over
     }
     .boxed_local()
+}
+
+/// The first reboot that an install wants on each machine does not come about.
+fn owed(own: &mut Rehearsal, places: Places) -> LocalBoxFuture<'_, bool> {
+    let ids: Vec<String> = own.look(|world| world.facts.keys().cloned().collect());
+    for id in ids {
+        own.azure.keep_up(&id);
+    }
+    baseline(own, places)
 }
 
 fn hotpatch(own: &mut Rehearsal, _: Places) -> LocalBoxFuture<'_, bool> {

@@ -8,6 +8,7 @@ use crate::domain::due::{Action, Cause};
 use crate::domain::evidence::{Answer, Outcome, Reading};
 use crate::domain::machine::{Health, InstallStatus, Machine, MachineKind, RebootStatus};
 use crate::domain::run::{Progress, RunMachine, Step, StepReason, Terms};
+use crate::planted::{self, Bug};
 
 /// What an Arc server that still owes its reboot is told where no script may run in it.
 pub(super) const NO_RUN_COMMAND: &str = "installed, but its reboot is still owed: Azure restarts \
@@ -17,7 +18,7 @@ pub(super) const NO_RUN_COMMAND: &str = "installed, but its reboot is still owed
 /// Tells whether there is a way to restart a machine: Azure Resource Manager has no restart for Arc
 /// servers (azure.md §2), which a script in the guest does, where the installation allows scripts.
 pub(super) fn can_restart(kind: MachineKind, sight: &Sight<'_>) -> bool {
-    kind != MachineKind::ArcServer || sight.run_commands
+    kind != MachineKind::ArcServer || planted::pick(Bug::UnaskedScript, sight.run_commands, true)
 }
 
 pub(super) fn restarted(
