@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::due::Action;
 use super::fleet::{Fleet, HotpatchWhen, Mode};
 use super::rollout::is_approved;
-use super::run::{MAXIMUM_DURATION_CEILING, MAXIMUM_DURATION_FLOOR, Run, Terms};
+use super::run::{MAXIMUM_DURATION_CEILING, MAXIMUM_DURATION_FLOOR, Progress, Run, Step, Terms};
 use super::window::{FleetWindows, NamedWindow};
 use super::zone::Zone;
 use crate::planted::{self, Bug};
@@ -236,7 +236,12 @@ pub fn permission(
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>, Withheld> {
     let terms = &run.terms;
-    if let Some(what) = &run.quarantined {
+    let holds_all = |own: &&Progress| {
+        planted::is(Bug::OneHoldsAll) && matches!(own.step, Step::NotUnderstood(_))
+    };
+    let strange = run.progress.values().find(holds_all);
+    let strange = strange.map(|own| &own.message);
+    if let Some(what) = run.quarantined.as_ref().or(strange) {
         return Err(Withheld::Quarantined(what.clone()));
     }
     let fleet = match standing {

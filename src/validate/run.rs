@@ -20,8 +20,7 @@ use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::policy::{Estimates, HealthRule, RunGate};
 use crate::domain::release::ReleaseId;
-use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Runs, Step, Terms};
-use crate::planted::{self, Bug};
+use crate::domain::run::{FrozenLimit, Run, RunEnd, RunWindow, Runs, Terms};
 use crate::record::{ANNOTATION_LOGGED, digest, words};
 
 /// A run of which not even the terms can be made.
@@ -168,12 +167,6 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
         format!("status.epoch {} is below 0", status.epoch)
     });
     let gates_open = gates_open(&status, &terms);
-    let strange = progress
-        .values()
-        .find(|own| matches!(own.step, Step::NotUnderstood(_)));
-    doubts
-        .0
-        .extend(planted::pick(Bug::OneHoldsAll, None, strange).map(|own| own.message.clone()));
     let told: Vec<String> = doubts.0.into_iter().take(TOLD_MAX).collect();
     Ok(Run {
         fleet: FleetKey {

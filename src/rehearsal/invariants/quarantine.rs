@@ -1,15 +1,17 @@
 //! Quarantine: a stored field that is damaged holds its machine or its run, and nothing else.
 //!
-//! Damaged is an entry of a run's log whose step no version knows, that has a field which none knows,
-//! or that is gone; and a whole run whose log has such a field, or that is called complete with such
-//! an entry. A run whose spec changed may be held too; that nothing is sent by it then, `frozen`
-//! checks. Judged from the objects as committed:
+//! Damaged is an entry of a run's log whose step no version knows, that has a field which none
+//! knows, or that is gone; and a whole run whose log has such a field, or that is called complete
+//! with such an entry. A run whose spec changed may be held too; that nothing is sent by it then,
+//! `frozen` checks. Judged from the objects as committed:
 //!
-//! - no intent is written for, and no command reaches, what was damaged when that intent was written;
-//! - a damaged entry is never guessed back into a step of the protocol: it stays, or ends as Skipped
-//!   or Failed;
+//! - no intent is written for, and no command reaches, what was damaged when that intent was
+//!   written;
+//! - a damaged entry is never guessed back into a step of the protocol: it stays, or ends as
+//!   Skipped or Failed;
 //! - no entry is called corrupt or missing that was good as stored before;
-//! - no run is said to be not understood, and no machine to be quarantined, that is not concerned.
+//! - no run is said to be not understood, and no machine to be quarantined, that is not
+//!   concerned.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,18 +1,18 @@
 //! Unknown: what becomes unknown never adds a command.
 //!
-//! Each [`Doubt`] is a plan of the operator made once more with one thing that it knew replaced by
-//! unknown, or by an error of the read that told it: a fact of a machine, the evidence on what was
-//! commanded to it, the inventory of its namespace, or what a fleet refers to. Of what would be sent
-//! then, more precisely:
+//! Each [`Doubt`] is a plan of the operator made once more with one thing that it knew replaced
+//! by unknown, or by an error of the read that told it: a fact of a machine, the evidence on what
+//! was commanded to it, the inventory of its namespace, or what a fleet refers to. Of what would
+//! be sent then, more precisely:
 //!
 //! - the machine itself is sent nothing that it was not to be sent anyway, nor another command;
-//! - no other machine is either, in any run of any namespace. There is one exception: a machine that
-//!   was itself to be sent a command gives up its turn, and then those may go that could also go if
-//!   it only had to wait. So a machine that was not to be sent anything never makes room for another
-//!   by becoming unknown.
+//! - no other machine is either, in any run of any namespace. There is one exception: a machine
+//!   that was itself to be sent a command gives up its turn, and then those may go that could
+//!   also go if it only had to wait. So a machine that was not to be sent anything never makes
+//!   room for another by becoming unknown.
 //!
-//! Plans that find a machine failed are not doubted: a failure that nobody has heard of halts nobody,
-//! and its machine counts as one that is still worked on.
+//! Plans that find a machine failed are not doubted: a failure that nobody has heard of halts
+//! nobody, and its machine counts as one that is still worked on.
 
 use super::{Fault, Invariant};
 use crate::rehearsal::doubt::Doubt;
