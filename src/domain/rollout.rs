@@ -262,9 +262,14 @@ fn count(
     };
     let on_track =
         |member: &&Member| member.stage == Some(place) && member.os_track == Some(release.track());
-    // One that failed and was switched off since, perhaps to be looked at, has failed still.
-    let answerable = |member: &&Member| member.is_actionable() || member.is_asleep();
-    for member in roster.values().filter(on_track).filter(answerable) {
+    // One that failed has failed still when it was switched off since, perhaps to be looked at, and
+    // when even its operating system cannot be read any more.
+    let may_be_of = |member: &&Member| {
+        let is_of = |own| own == release.track();
+        member.stage == Some(place) && member.os_track.is_none_or(is_of)
+    };
+    let answerable = roster.values().filter(may_be_of);
+    for member in answerable.filter(|member| member.is_accountable()) {
         if has_failed(fleet, domain, member, release) {
             counted.progress.failed += 1;
             let last = last_verdict(domain, member, release);

@@ -51,19 +51,18 @@ impl Member {
 
     /// Tells whether the fleet may act on it at all.
     pub fn is_actionable(&self) -> bool {
-        !self.dormant && self.is_its_fleets()
-    }
-
-    /// Tells whether the fleet could act on it if it were not dormant.
-    pub fn is_asleep(&self) -> bool {
-        self.dormant && self.is_its_fleets()
-    }
-
-    fn is_its_fleets(&self) -> bool {
-        self.excluded.is_none()
+        !self.dormant
+            && self.excluded.is_none()
             && self.owner.is_none()
             && self.blockers.is_empty()
             && self.stage.is_some()
+    }
+
+    /// Tells whether its failures count for its fleet: also while it sleeps, and while something
+    /// about it cannot be read, which undoes no failure.
+    pub fn is_accountable(&self) -> bool {
+        let is_fit = |own: &Blocker| own.reason.is_unknown();
+        self.excluded.is_none() && self.owner.is_none() && self.blockers.iter().all(is_fit)
     }
 
     /// Tells whether it counts as unavailable by itself.

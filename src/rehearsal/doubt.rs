@@ -17,7 +17,7 @@ use crate::domain::machine::{
     MachineId, OfferClass, Power, Product, RebootBehavior, RebootStatus, ZonePlace,
 };
 use crate::domain::plan::{Plan, plan};
-use crate::domain::run::Step;
+use crate::domain::run::{Progress, Step};
 use crate::domain::snapshot::{Domain, Fault, INVENTORY_AGE_MAX, Snapshot};
 
 /// Doubts of a pass that sends something.
@@ -45,7 +45,8 @@ pub struct Doubt {
     pub sent: BTreeSet<Sending>,
     /// What it would send.
     pub doubted: BTreeSet<Sending>,
-    /// What it would send if this machine only had to wait, asked where another one takes its turn.
+    /// What it would send if this machine were known to be out, or if it and those that lost their
+    /// turn only had to wait; asked where another one takes a turn.
     pub in_turn: BTreeSet<Sending>,
 }
 
@@ -174,7 +175,7 @@ impl Witness for Doubter {
         let has_failed = found
             .moves
             .iter()
-            .any(|own| own.progress.step == Step::Failed);
+            .any(|own| tells_of_failure(&own.progress));
         if !could_send || has_failed || (is_silent && rng.u32(0..DOUBTED_OF_SILENT) != 0) {
             return;
         }
@@ -184,6 +185,12 @@ impl Witness for Doubter {
             }
         }
     }
+}
+
+/// Tells whether a machine that comes to stand so may count as failed from then on.
+fn tells_of_failure(progress: &Progress) -> bool {
+    let is_sick = progress.step == Step::Unknown || progress.step == Step::Verifying;
+    progress.step == Step::Failed || (is_sick && progress.reason.is_some())
 }
 
 /// Returns the machines that a run in its window still plans to command, each with its namespace.
@@ -207,16 +214,31 @@ fn asked(
 fn doubt(snapshot: &Snapshot, found: &Plan, rng: &mut Rng, now: DateTime<Utc>) -> Option<Doubt> {
     let (less, lost, machine) = (0..TRIES_MAX).find_map(|_| less(snapshot, rng, now))?;
     let (sent, doubted) = (sendings(found), sendings(&plan(&less, now)));
-    let has_turn = |id: &MachineId| found.sends.iter().any(|own| own.machine == *id);
     let mut in_turn = BTreeSet::new();
     if !doubted.is_subset(&sent)
-        && let Some((space, id)) = machine.as_ref().filter(|(_, id)| has_turn(id))
+        && let Some((space, id)) = &machine
     {
-        let mut waits = snapshot.clone();
-        change(&mut waits, space, id, |own| {
-            own.busy = Some("something else".to_owned());
+        let mut out = snapshot.clone();
+        change(&mut out, space, id, |own| {
+            own.health = Health::Unhealthy("it is out".to_owned());
         });
-        in_turn = sendings(&plan(&waits, now));
+        in_turn.extend(sendings(&plan(&out, now)));
+        let lost = sent.difference(&doubted).map(|own| own.1.as_str());
+        let lost: BTreeSet<&str> = lost.chain([id.as_str()]).collect();
+        let mut waits = snapshot.clone();
+        let spaces: Vec<String> = waits.domains.keys().cloned().collect();
+        for (space, id) in spaces
+            .iter()
+            .flat_map(|own| lost.iter().map(move |id| (own, id)))
+        {
+            let Ok(id) = MachineId::parse(id) else {
+                continue;
+            };
+            change(&mut waits, space, &id, |own| {
+                own.busy = Some("something else".to_owned());
+            });
+        }
+        in_turn.extend(sendings(&plan(&waits, now)));
     }
     Some(Doubt {
         at: now,

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::machine::Power;
-use crate::domain::machine::{Incarnation, Machine, RebootStatus};
+use crate::domain::machine::{Edition, Incarnation, Machine, Power, Product, RebootStatus};
 use crate::domain::release::Catalogue;
 use crate::domain::roster::roster;
 use crate::domain::run::RunEnd;
@@ -235,6 +234,13 @@ fn only_failures_of_this_life_count_until_the_machine_has_the_release() {
         count_of(asleep, Step::Failed, None),
         1,
         "switched off, perhaps to be looked at"
+    );
+    let mut unread = due("m1", "");
+    (unread.product, unread.edition) = (Product::Unknown, Edition::Unknown);
+    assert_eq!(
+        count_of(unread, Step::Failed, None),
+        1,
+        "what cannot be read undoes nothing"
     );
     let mut reborn = tried(&fleet, &[failed(due("m1", ""))]);
     let mut another = due("m1", "");

@@ -6,10 +6,10 @@
 //! be sent then, more precisely:
 //!
 //! - the machine itself is sent nothing that it was not to be sent anyway, nor another command;
-//! - no other machine is either, in any run of any namespace. There is one exception: a machine
-//!   that was itself to be sent a command gives up its turn, and then those may go that could
-//!   also go if it only had to wait. So a machine that was not to be sent anything never makes
-//!   room for another by becoming unknown.
+//! - no other machine is either, in any run of any namespace, unless one that was to be sent a
+//!   command gives up its turn. Then those may go that could also go if the machine were known to
+//!   be out, or if it and those that gave up their turn only had to wait. So what becomes unknown
+//!   never makes room by itself.
 //!
 //! Plans that find a machine failed are not doubted: a failure that nobody has heard of halts
 //! nobody, and its machine counts as one that is still worked on.
@@ -52,10 +52,10 @@ impl Invariant for Unknown {
 /// Returns the first machine that gained a command, and which.
 fn added(doubt: &Doubt) -> Option<(&str, String)> {
     let whose = doubt.machine.as_ref();
-    let had_turn = doubt.sent.iter().any(|own| Some(&own.1) == whose);
+    let is_lost = doubt.sent.difference(&doubt.doubted).next().is_some();
     let more = doubt.doubted.difference(&doubt.sent);
     let mut wrong = more
-        .filter(|own| Some(&own.1) == whose || !(had_turn && doubt.in_turn.contains(*own)))
+        .filter(|own| Some(&own.1) == whose || !(is_lost && doubt.in_turn.contains(*own)))
         .map(|(run, machine, command)| (machine.as_str(), format!("{command} for run {run}")));
     wrong.next()
 }

@@ -32,7 +32,7 @@ fn a_command_that_only_what_is_unknown_allows_is_found() {
         &'static [&'static str],
         bool,
     );
-    let rows: [Row; 9] = [
+    let rows: [Row; 11] = [
         (&[], &[], &[], true),
         (&["a", "b"], &["b"], &[], true),
         (&["b"], &["b"], &[], true),
@@ -42,6 +42,8 @@ fn a_command_that_only_what_is_unknown_allows_is_found() {
         (&["a"], &["b"], &["b", "c"], true),
         (&["a"], &["b", "c"], &["b"], false),
         (&["a", "b"], &["a", "b", "c"], &[], false),
+        (&["b"], &["c"], &["c"], true),
+        (&["b"], &["c"], &[], false),
     ];
     for (place, (sent, would, in_turn, is_right)) in rows.into_iter().enumerate() {
         let tale = doubted(sent, would, in_turn);
