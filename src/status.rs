@@ -32,7 +32,7 @@ use crate::domain::snapshot::{Domain, FleetView, Inventory};
 pub use self::events::{
     Happening, HappeningKind, NOTE_BYTES_MAX, fleet_events, not_restored, run_abandoned, run_events,
 };
-pub use self::machine::{MachineInput, machine, machine_name, wants_record};
+pub use self::machine::{MachineInput, is_in_passing, machine, machine_name, wants_record};
 pub use self::objects::{RequestJudgement, RequestState, policy, request, unreadable, window};
 
 use self::picture::Picture;

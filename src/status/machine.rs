@@ -146,6 +146,30 @@ pub fn machine(input: &MachineInput<'_>, now: DateTime<Utc>) -> HotpatchMachineS
     }
 }
 
+/// Reasons that only say whose turn it is.
+const TURNS: [&str; 5] = ["AwaitsRun", "BudgetExhausted", "Due", "Paced", "Planned"];
+
+/// Tells whether a record may stay as it is, for what it would say passes by itself and soon:
+/// whose turn it is while other machines of the fleet are worked on (`is_moving`), and the steps
+/// between a command and its end. That the command runs is said once.
+pub fn is_in_passing(
+    input: &MachineInput<'_>,
+    wanted: &HotpatchMachineStatus,
+    is_moving: bool,
+) -> bool {
+    let Some(previous) = input.previous.filter(|own| !own.conditions.is_empty()) else {
+        return false;
+    };
+    match input.note.reason.as_str() {
+        "Starting" | "Verifying" => true,
+        "Running" => previous.last_run == wanted.last_run,
+        reason if TURNS.contains(&reason) => {
+            is_moving && wanted.due.is_some() && previous.due == wanted.due
+        }
+        _ => false,
+    }
+}
+
 /// Lists why a machine is not eligible or is held back, the weightiest first.
 fn reasons(member: &Member, note: &Note) -> Vec<String> {
     let mut reasons: Vec<String> = member

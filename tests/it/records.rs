@@ -22,7 +22,7 @@ const RECORDS: &str = "hotpatchmachines.hotpatch.dev";
 const AT_ONCE: TimeDelta = TimeDelta::seconds(5);
 
 /// The most writes of one record from its making to the end of a baseline.
-const WRITES_MAX: usize = 14;
+const WRITES_MAX: usize = 7;
 
 /// The writes of each record's status, with what it said.
 type Written = BTreeMap<String, Vec<(DateTime<Utc>, Value)>>;

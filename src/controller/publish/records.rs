@@ -16,7 +16,7 @@ use crate::controller::observe::Mirrors;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::MachineId;
 use crate::domain::plan::{Note, Outlook};
-use crate::domain::run::{Progress, Run};
+use crate::domain::run::{Progress, Run, Step};
 use crate::domain::snapshot::Domain;
 use crate::status;
 use crate::validate::Found;
@@ -40,13 +40,9 @@ pub(super) async fn records(
     let mut kept = BTreeSet::new();
     let mut refused = false; // What refuses one refuses all: a namespace that goes, a quota.
     let runs = last_runs(shown.domain, key);
-    let Some(Ok(valid)) = shown
-        .domain
-        .fleets
-        .iter()
-        .find(|view| view.key == *key)
-        .map(|view| &view.fleet)
-    else {
+    let is_moving = runs.values().any(|own| is_worked_on(own.0, own.1));
+    let mut views = shown.domain.fleets.iter();
+    let Some(Ok(valid)) = views.find(|own| own.key == *key).map(|own| &own.fleet) else {
         return;
     };
     let (reason, message) = ("Unknown".to_owned(), String::new());
@@ -71,24 +67,13 @@ pub(super) async fn records(
             Some(Found::Unreadable { .. }) => continue,
             None if refused => continue,
             None => {
-                let made = api
-                    .create(
-                        &PostParams::default(),
-                        &record(fleet, key, &name, &member.machine),
-                    )
-                    .await;
-                match made {
-                    Ok(object) => {
-                        *left -= 1;
-                        mirrors.machines.wrote(&object);
-                        Arc::new(object)
-                    }
-                    Err(error) => {
-                        refused = true;
-                        tracing::info!(machine = %name, %error, "no record could be made");
-                        continue;
-                    }
-                }
+                let wanted = record(fleet, key, &name, &member.machine);
+                let Some(object) = make(&api, mirrors, &wanted).await else {
+                    refused = true;
+                    continue;
+                };
+                *left -= 1;
+                object
             }
         };
         let input = status::MachineInput {
@@ -102,11 +87,47 @@ pub(super) async fn records(
             generation: object.metadata.generation,
         };
         let wanted = status::machine(&input, now);
-        if object.status.as_ref() != Some(&wanted) {
+        let stands = object.status.as_ref() == Some(&wanted);
+        if !stands && !status::is_in_passing(&input, &wanted, is_moving) {
             *left = left.saturating_sub(1);
             write(&shell.kube, &mirrors.machines, &object, wanted).await;
         }
     }
+    forget(&api, mirrors, key, &kept, left).await;
+}
+
+fn is_worked_on(run: &Run, progress: &Progress) -> bool {
+    let step = &progress.step;
+    run.is_open() && matches!(step, Step::Starting | Step::Running | Step::Verifying)
+}
+
+/// Makes a record. None where the API server refuses it.
+async fn make(
+    api: &Api<HotpatchMachine>,
+    mirrors: &Mirrors,
+    wanted: &HotpatchMachine,
+) -> Option<Arc<HotpatchMachine>> {
+    match api.create(&PostParams::default(), wanted).await {
+        Ok(object) => {
+            mirrors.machines.wrote(&object);
+            Some(Arc::new(object))
+        }
+        Err(error) => {
+            let name = wanted.name_any();
+            tracing::info!(machine = %name, %error, "no record could be made");
+            None
+        }
+    }
+}
+
+/// Removes the records of a fleet that are not kept.
+async fn forget(
+    api: &Api<HotpatchMachine>,
+    mirrors: &Mirrors,
+    key: &FleetKey,
+    kept: &BTreeSet<String>,
+    left: &mut usize,
+) {
     for found in mirrors.machines.of_namespace(&key.namespace) {
         let Found::Object(object) = found else {
             continue;

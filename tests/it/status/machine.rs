@@ -266,3 +266,48 @@ fn exceptions_are_machines_that_somebody_must_look_at() {
         assert_eq!(wanted, expected, "{records:?} {limited} {}", note.reason);
     }
 }
+
+#[test]
+fn a_record_stays_as_it_is_while_it_would_only_say_whose_turn_it_is() {
+    let due = record(machine("c1", "canary"), None);
+    let running = run(&["c1"], &[(Step::Running, None)]);
+    let runs = record(machine("c1", "canary"), Some(&running));
+    let (member, note) = judged(machine("c1", "canary"));
+    let fleet = fleet();
+    let mut other = due.clone();
+    other.due = None;
+    // What the record says, the reason of the note, what it would say, whether machines of the
+    // fleet are worked on, and whether it may stay.
+    let rows = [
+        (Some(&due), "AwaitsRun", &due, true, true),
+        (Some(&due), "BudgetExhausted", &due, true, true),
+        (Some(&due), "BudgetExhausted", &due, false, false),
+        (Some(&other), "AwaitsRun", &due, true, false),
+        (Some(&due), "AwaitsRun", &other, true, false),
+        (Some(&due), "Verifying", &other, false, true),
+        (Some(&due), "Running", &runs, true, false),
+        (Some(&runs), "Running", &runs, true, true),
+        (Some(&due), "Paused", &due, true, false),
+        (Some(&due), "OutcomeUnknown", &due, true, false),
+        (Some(&due), "Current", &due, true, false),
+        (None, "AwaitsRun", &due, true, false),
+    ];
+    for (previous, reason, wanted, is_moving, stays) in rows {
+        let note = Note {
+            reason: reason.to_owned(),
+            message: note.message.clone(),
+        };
+        let input = MachineInput {
+            fleet: &fleet,
+            member: &member,
+            note: &note,
+            run: None,
+            steering: &Steering::default(),
+            foreign_claim: None,
+            previous,
+            generation: Some(1),
+        };
+        let found = status::is_in_passing(&input, wanted, is_moving);
+        assert_eq!(found, stays, "{reason} {is_moving}");
+    }
+}

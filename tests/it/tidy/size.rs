@@ -31,18 +31,12 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: [Exception; 4] = [
+const EXCEPTIONS: [Exception; 3] = [
     Exception {
         path: "src/domain/machine.rs",
         function: None,
         lines: 600,
         reason: "facts only: one type after another, no logic to look for",
-    },
-    Exception {
-        path: "src/controller/publish/records.rs",
-        function: Some("records"),
-        lines: 94,
-        reason: "one write for each kind of change of a machine record",
     },
     Exception {
         path: "src/domain/run/follow.rs",
