@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::due::{Cause, UnplannedRule, Verdict};
 use super::fleet::Fleet;
+use super::machine::MachineId;
 use super::policy::{ApprovalRule, Stage};
 use super::release::ReleaseId;
 use super::roster::{Member, Roster, runs_of};
@@ -256,7 +257,7 @@ fn count(
             failed: 0,
         },
         triable: 0,
-        engaged: 0,
+        engaged: out_of_sight(fleet, domain, roster, release, stage),
         foreign: false,
         last_success: None,
     };
@@ -301,6 +302,31 @@ fn count(
         counted.engaged += u32::from(busy);
     }
     counted
+}
+
+/// Returns how many machines the runs of a stage command or hold that nobody can judge now: they are
+/// not in the inventory any more, or something about them cannot be read. What became of them is
+/// not known, so their stage is not done.
+fn out_of_sight(
+    fleet: &Fleet,
+    domain: &Domain,
+    roster: &Roster,
+    release: ReleaseId,
+    stage: &Stage,
+) -> u32 {
+    let is_of = |run: &&Run| {
+        let terms = &run.terms;
+        run.is_open()
+            && run.fleet == fleet.key
+            && (terms.release, terms.stage.as_str()) == (release, stage.name.as_str())
+    };
+    let is_hidden = |id: &MachineId| {
+        let is_unread =
+            |own: &Member| own.is_accountable() && !own.dormant && !own.blockers.is_empty();
+        roster.get(id).is_none_or(is_unread)
+    };
+    let engaged = domain.runs.values().filter(is_of).flat_map(Run::engaged);
+    engaged.filter(|(own, _)| is_hidden(&own.id)).count() as u32
 }
 
 fn state(stage: &Stage, counted: &Counted, now: DateTime<Utc>) -> StageState {

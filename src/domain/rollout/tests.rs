@@ -517,3 +517,34 @@ fn approvals_are_asked_for_as_the_policy_says() {
         );
     }
 }
+
+#[test]
+fn a_stage_is_not_done_while_a_machine_that_it_commands_is_out_of_sight() {
+    let mut fleet = rings();
+    fleet.policy.stages[0].optional = true;
+    let under_command = |machine: Machine| {
+        let mut domain = tried(&fleet, &[(machine, Step::Unknown, None)]);
+        let run = domain.runs.values_mut().next().unwrap();
+        run.end = None;
+        run.terms.stage = "canary".to_owned();
+        domain
+    };
+    let states_with = |seen: Vec<Machine>, step: Step| {
+        let mut domain = under_command(due("c1", "canary"));
+        let run = domain.runs.values_mut().next().unwrap();
+        run.progress
+            .values_mut()
+            .for_each(|own| own.step = step.clone());
+        domain.inventory = Ok(Inventory::of(opens(), by_id(seen)));
+        states_of(&fleet, &domain, opens() + hours(1))
+    };
+    let gone = || vec![due("b1", "")];
+    assert_eq!(states_with(gone(), Step::Unknown), ["open", "waiting"]);
+    assert_eq!(states_with(gone(), Step::Running), ["open", "waiting"]);
+    assert_eq!(states_with(gone(), Step::Skipped), ["done", "open"]);
+    let mut unread = due("c1", "canary");
+    unread.product = Product::Unknown;
+    let unread = || vec![unread.clone(), due("b1", "")];
+    assert_eq!(states_with(unread(), Step::Unknown), ["open", "waiting"]);
+    assert_eq!(states_with(unread(), Step::Skipped), ["done", "open"]);
+}
