@@ -304,9 +304,9 @@ fn count(
     counted
 }
 
-/// Returns how many machines the runs of a stage command or hold that nobody can judge now: they are
-/// not in the inventory any more, or something about them cannot be read. What became of them is
-/// not known, so their stage is not done.
+/// Returns how many machines the runs of a stage command or hold that nobody can judge now: they
+/// are not in the inventory any more, or something about them cannot be read. What became of them
+/// is not known, so their stage is not done.
 fn out_of_sight(
     fleet: &Fleet,
     domain: &Domain,
