@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::{Fault, Invariant};
+use crate::api::HotpatchFleet;
 use crate::api::fleet::{Mode, OnRelease};
-use crate::rehearsal::facts::Facts;
 use crate::rehearsal::identities::is_ours;
 use crate::rehearsal::world::World;
 
@@ -136,12 +136,19 @@ impl Owned {
     }
 }
 
-/// Tells whether a fleet selects a machine, and did long enough ago to have claimed it.
+/// Tells whether a fleet selects a machine, and the same one did long enough ago to have claimed it.
 fn has_taken(world: &World, machine: &str) -> bool {
-    let facts = world.facts.get(machine);
-    let mut fleets = world.fleets.all_at(world.now - CLAIMED_AFTER);
-    let took = |facts: &Facts| fleets.any(|(_, own)| facts.is_selected(&own.spec.selector));
-    takes(world, machine) && facts.is_some_and(took)
+    let Some(facts) = world.facts.get(machine) else {
+        return false;
+    };
+    let seen = world.now - CLAIMED_AFTER;
+    world.fleets.all().any(|(name, fleet)| {
+        let before = world.fleets.at(name, seen);
+        let did = |own: &HotpatchFleet| {
+            own.metadata.uid == fleet.metadata.uid && facts.is_selected(&own.spec.selector)
+        };
+        facts.is_selected(&fleet.spec.selector) && before.is_some_and(|own| did(&own))
+    })
 }
 
 /// Tells whether a fleet selects a machine.
