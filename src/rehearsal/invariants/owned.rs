@@ -136,7 +136,7 @@ impl Owned {
     }
 }
 
-/// Tells whether a fleet selects a machine, and the same one did so long ago that it has claimed it.
+/// Tells whether a fleet selects a machine, and has done so for as long as a claim may take.
 fn has_taken(world: &World, machine: &str) -> bool {
     let Some(facts) = world.facts.get(machine) else {
         return false;
