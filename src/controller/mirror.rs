@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::NamespaceResourceScope;
@@ -15,6 +16,7 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::api::time::from_k8s;
 use crate::planted::{self, Bug};
@@ -23,6 +25,9 @@ use crate::validate::Found;
 
 /// How long one watch request lasts, in seconds.
 const WATCH_SECONDS: u32 = 1_800;
+
+/// How long a watch may leave out a write of ours before everything is listed anew.
+const SILENT_AFTER: Duration = Duration::from_secs(30);
 
 /// Own writes that are remembered so that their echo wakes nobody.
 const OWN_WRITES_MAX: usize = 4_096;
@@ -37,6 +42,8 @@ pub type Key = (String, String);
 pub struct Mirror<K> {
     state: Mutex<State<K>>,
     advanced: Notify,
+    /// Told when the view is behind, though its watch says nothing.
+    behind: Notify,
 }
 
 struct State<K> {
@@ -70,6 +77,7 @@ impl<K> Default for Mirror<K> {
         Self {
             state: Mutex::new(state),
             advanced: Notify::new(),
+            behind: Notify::new(),
         }
     }
 }
@@ -167,15 +175,27 @@ where
         state.listed && (state.seen >= state.written || planted::is(Bug::SkipFreshness))
     }
 
-    /// Waits until the view has come as far as our last write.
+    /// Waits until the view has come as far as our last write. A watch that does not bring it
+    /// there may be silent for long, so then everything is listed anew.
     pub async fn fresh(&self) {
         loop {
             let advanced = self.advanced.notified();
             if self.is_fresh() {
                 return;
             }
-            advanced.await;
+            if timeout(SILENT_AFTER, advanced).await.is_err() {
+                self.behind.notify_one();
+            }
         }
+    }
+
+    /// Takes note of whether the view agrees with what the server says, and returns it: where it
+    /// does not, everything is listed anew.
+    pub fn agrees(&self, is_so: bool) -> bool {
+        if !is_so {
+            self.behind.notify_one();
+        }
+        is_so
     }
 
     /// Takes one event of the watch; tells whether somebody else's change came with it.
@@ -295,11 +315,24 @@ where
         + Sync
         + 'static,
 {
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
-    let api = watched(&watch.client, watch.namespace.as_deref());
-    let mut events = watcher::watcher(api, config).boxed();
+    let begin = || {
+        let config = watcher::Config::default().timeout(WATCH_SECONDS);
+        let api = watched(&watch.client, watch.namespace.as_deref());
+        watcher::watcher(api, config).boxed()
+    };
+    let mut events = begin();
     let mut failures: u32 = 0;
-    while let Some(event) = events.next().await {
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = mirror.behind.notified() => {
+                tracing::info!(kind = watch.kind, "the watch is behind: listing anew");
+                events = begin();
+                continue;
+            }
+            event = events.next() => event,
+        };
+        let Some(event) = event else { return };
         match event {
             Ok(event) => {
                 failures = 0;
@@ -314,18 +347,22 @@ where
                 tracing::warn!(kind = watch.kind, %error, "watch failed");
                 watch.telemetry.watch_failed(watch.kind);
                 failures = failures.saturating_add(1);
-                tokio::time::sleep(pause_after(failures)).await;
+                let pause = pause_after(failures);
+                // Who finds the view behind does not wait for the next try of its watch.
+                if timeout(pause, mirror.behind.notified()).await.is_ok() {
+                    events = begin();
+                }
             }
         }
     }
 }
 
 /// How long to wait after so many failures in a row: from one second, doubled, to one minute.
-fn pause_after(failures: u32) -> std::time::Duration {
+fn pause_after(failures: u32) -> Duration {
     const FIRST_SECONDS: u64 = 1;
     const LAST_SECONDS: u64 = 60;
     let doubled = FIRST_SECONDS << failures.saturating_sub(1).min(6);
-    std::time::Duration::from_secs(doubled.min(LAST_SECONDS))
+    Duration::from_secs(doubled.min(LAST_SECONDS))
 }
 
 #[cfg(test)]

@@ -259,7 +259,7 @@ fn count(
         triable: 0,
         engaged: out_of_sight(fleet, domain, roster, release, stage),
         foreign: false,
-        last_success: None,
+        last_success: last_success_by_run(fleet, domain, release, stage),
     };
     let on_track =
         |member: &&Member| member.stage == Some(place) && member.os_track == Some(release.track());
@@ -302,6 +302,24 @@ fn count(
         counted.engaged += u32::from(busy);
     }
     counted
+}
+
+/// Returns when the last machine succeeded in the runs of a stage. What a stage proves takes its
+/// time, whatever became of the machine since: that somebody left it out, switched it off or
+/// deleted it cuts no soak short.
+fn last_success_by_run(
+    fleet: &Fleet,
+    domain: &Domain,
+    release: ReleaseId,
+    stage: &Stage,
+) -> Option<DateTime<Utc>> {
+    let runs = domain.runs.values().filter(|run| {
+        let of = (run.terms.release, run.terms.stage.as_str());
+        run.fleet == fleet.key && of == (release, stage.name.as_str())
+    });
+    let progress = runs.flat_map(|run| run.progress.values());
+    let succeeded = progress.filter(|own| own.step == Step::Succeeded);
+    succeeded.map(|own| own.since).max()
 }
 
 /// Returns how many machines the runs of a stage command or hold that nobody can judge now: they

@@ -282,7 +282,8 @@ pub struct Progress {
     pub operation: Option<Operation>,
     /// When the command ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Until when Azure lets no command on it through: it said so when it throttled the last one.
+    /// Until when no command on it is tried: Azure said so when it throttled the last one, or the
+    /// last one was withheld just before it was sent.
     pub throttled_until: Option<DateTime<Utc>>,
     /// Why the machine stands here.
     pub reason: Option<StepReason>,

@@ -37,7 +37,7 @@ pub(super) async fn last_words(
     let namespaces = planted::pick(Bug::SkipLastWord, namespaces, BTreeSet::new());
     for namespace in namespaces {
         let word = match read(client, &namespace).await {
-            Ok(declared) if is_known(&declared, &mirrors.declared(&namespace)) => LastWord::Known,
+            Ok(declared) if is_known(&declared, mirrors, &namespace) => LastWord::Known,
             Ok(declared) => LastWord::News(Box::new(declared)),
             Err(error) => LastWord::Unread(error),
         };
@@ -81,9 +81,14 @@ where
     Ok(by_name.into_values().collect())
 }
 
-fn is_known(word: &Declared, views: &Declared) -> bool {
-    word.fleets == views.fleets
-        && word.windows == views.windows
-        && word.policies == views.policies
-        && word.requests == views.requests
+/// Tells whether the views show what is declared. One that does not is read anew: its watch may
+/// be silent for long.
+fn is_known(word: &Declared, mirrors: &Mirrors, namespace: &str) -> bool {
+    let views = mirrors.declared(namespace);
+    // Each is asked, so that all that are behind are read anew at once.
+    let fleets = mirrors.fleets.agrees(word.fleets == views.fleets);
+    let windows = mirrors.windows.agrees(word.windows == views.windows);
+    let policies = mirrors.policies.agrees(word.policies == views.policies);
+    let requests = mirrors.requests.agrees(word.requests == views.requests);
+    fleets && windows && policies && requests
 }

@@ -28,6 +28,10 @@ use crate::record::request_id;
 /// Machines looked at at the same time.
 const LOOKS_AT_ONCE: usize = 8;
 
+/// How long a command that was withheld after its intent was written is left to rest: what
+/// withheld it, a view that is behind or a lease that cannot be renewed, has to mend first.
+const WITHHELD_REST: TimeDelta = TimeDelta::seconds(30);
+
 /// Looks at every machine of a run that is to be commanded, and turns those that pass into
 /// intents, in the run's copy.
 pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, deeds: &mut Deeds) {
@@ -241,7 +245,13 @@ pub(super) async fn send(
                 let why = note(word, &after.message);
                 (after, why)
             }
-            Err(why) => (unsent(&before, now, &why.message), why),
+            Err(why) => {
+                let after = Progress {
+                    throttled_until: Some(now + WITHHELD_REST),
+                    ..unsent(&before, now, &why.message)
+                };
+                (after, why)
+            }
         };
         shell
             .telemetry

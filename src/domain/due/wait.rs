@@ -61,6 +61,36 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// Tells whether it is of the releases: what the machine has and is offered is known, and it
+    /// waits because of that. The other waits say nothing of it.
+    pub fn is_of_the_release(self) -> bool {
+        match self {
+            Self::NoRelease
+            | Self::RebootUnconfirmed
+            | Self::RebootWithoutKb
+            | Self::ReleaseNotOffered
+            | Self::Superseded
+            | Self::BuildAhead
+            | Self::HotpatchMayReboot
+            | Self::PlatformInstalls
+            | Self::UnplannedBaseline
+            | Self::LateBaselineHeld
+            | Self::UntilBaseline
+            | Self::WouldLeaveTrack => true,
+            Self::Ineligible
+            | Self::FactsMissing
+            | Self::NotEnrolled
+            | Self::Regressed
+            | Self::NoAssessment
+            | Self::AssessmentFromFuture
+            | Self::AssessmentOlderThanRelease
+            | Self::AssessmentStale
+            | Self::InstallInProgress
+            | Self::InstallUnclear
+            | Self::RebootUnclear => false,
+        }
+    }
+
     /// Tells whether another assessment may end the wait.
     pub fn assessing_may_help(self) -> bool {
         matches!(

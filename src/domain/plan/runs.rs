@@ -170,10 +170,6 @@ fn sight<'a>(
         .outlooks
         .get(&run.fleet)
         .and_then(|outlook| outlook.roster.get(&machine.id));
-    let is_current = member.is_some_and(|member| {
-        matches!(&member.verdict, Verdict::Current { release, .. }
-            if *release == run.terms.release)
-    });
     let until = fleet
         .filter(|_| pass.now >= run.terms.window.start)
         .and_then(|fleet| open_span(fleet, &run.terms.stage, run.terms.action, pass.now))
@@ -194,7 +190,7 @@ fn sight<'a>(
             .answers
             .get(&run.name)
             .and_then(|own| own.get(&machine.id)),
-        is_current,
+        has_release: has_release(run, progress, member, seen),
         let_go: fleet.is_some_and(|fleet| {
             fleet
                 .retries
@@ -212,6 +208,29 @@ fn sight<'a>(
         last_start: last_start(&run.terms, until),
         earlier_attempts: earlier,
         run_commands: pass.run_commands,
+    }
+}
+
+/// Tells whether a machine has the release of a run; none if nobody can tell. Whether it can be
+/// hotpatched is another question, so where that is open, what it was offered since its command
+/// decides.
+fn has_release(
+    run: &Run,
+    progress: &Progress,
+    member: Option<&Member>,
+    seen: Option<&Machine>,
+) -> Option<bool> {
+    match member.map(|own| &own.verdict) {
+        Some(Verdict::Current { release, .. }) => Some(*release == run.terms.release),
+        Some(Verdict::Due(_)) => Some(false),
+        Some(Verdict::Wait(wait)) if wait.reason.is_of_the_release() => Some(false),
+        Some(Verdict::Wait(_)) | None => {
+            let assessment = seen?.assessment.as_ref()?;
+            let mut offered = assessment.offered.iter().map(|own| own.kb);
+            let lacks = assessment.at >= progress.intent_at?
+                && offered.any(|kb| run.terms.kbs.contains(&kb));
+            lacks.then_some(false)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::domain::fleet::ExcludedMachine;
 use crate::domain::machine::{Edition, Incarnation, Machine, Power, Product, RebootStatus};
 use crate::domain::release::Catalogue;
 use crate::domain::roster::roster;
@@ -174,6 +175,45 @@ fn an_assessment_never_prolongs_a_soak() {
             soak(&[done("c1", "canary"), again.clone()], now),
             "soaks until Sun 22:30"
         );
+    }
+}
+
+#[test]
+fn a_success_soaks_whatever_became_of_its_machine_since() {
+    let mut fleet = rings();
+    fleet.policy.stages[0].optional = true;
+    fleet.policy.stages[0].soak = hours(24);
+    let canary = done("c1", "canary");
+    let mut ran = run(&fleet, &[&canary]);
+    ran.terms.stage = "canary".to_owned();
+    put(&mut ran, &canary, Step::Succeeded, opens() + minutes(40));
+    ran.end = Some(RunEnd::Complete);
+    let state = |fleet: &Fleet, machine: Option<Machine>, now| {
+        let machines = machine.into_iter().chain([due("b1", "")]);
+        let mut domain = domain([fleet.clone()], machines, now);
+        domain.runs.insert(ran.name.clone(), ran.clone());
+        states_of(fleet, &domain, now)
+    };
+    let mut left_out = fleet.clone();
+    left_out.selector.exclude.push(ExcludedMachine {
+        id: canary.id.clone(),
+        reason: "it is looked at".to_owned(),
+        through: None,
+    });
+    let mut off = canary.clone();
+    off.power = Power::Off;
+    let cases = [
+        ("there", &fleet, Some(canary.clone())),
+        ("left out", &left_out, Some(canary)),
+        ("switched off", &fleet, Some(off)),
+        ("deleted", &fleet, None),
+    ];
+    for (what, fleet, machine) in cases {
+        let now = opens() + hours(24);
+        let soaks = ["soaks until Sun 22:40", "waiting"];
+        assert_eq!(state(fleet, machine.clone(), now), soaks, "{what}");
+        let now = opens() + hours(24) + minutes(40);
+        assert_eq!(state(fleet, machine, now), ["done", "open"], "{what}");
     }
 }
 

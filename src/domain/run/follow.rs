@@ -56,8 +56,9 @@ pub struct Sight<'a> {
     pub read_at: DateTime<Utc>,
     /// The answer to the question the machine's step raised.
     pub answer: Option<&'a Answer>,
-    /// Whether the machine has the release, by evidence younger than any intent.
-    pub is_current: bool,
+    /// Whether the machine has the release, by evidence younger than any intent; none if nobody
+    /// can tell.
+    pub has_release: Option<bool>,
     /// Whether a person asked to let go of it or to try again, after its step began.
     pub let_go: bool,
     /// Whether the run was aborted.
@@ -176,7 +177,7 @@ pub fn next(
                 return let_go(progress, now);
             }
             // Whatever was commanded: it is done, and repeating it would do nothing.
-            if (word == CORRUPT || word == MISSING) && sight.is_current {
+            if (word == CORRUPT || word == MISSING) && sight.has_release == Some(true) {
                 let text = "what was stored is lost; it has the release";
                 return skip(progress, now, StepReason::AlreadyCurrent, text);
             }
@@ -268,7 +269,7 @@ fn planned(
         return skip(progress, now, StepReason::Recreated, text);
     }
     let follows_a_finish = progress.command == Some(Command::Restart);
-    if sight.is_current {
+    if sight.has_release == Some(true) {
         let text = if follows_a_finish {
             "it has the release, and its reboot is not owed any more"
         } else {
@@ -316,7 +317,8 @@ fn ready(run: &Run, progress: &Progress, sight: &Sight<'_>, now: DateTime<Utc>) 
     }
     if let Some(until) = progress.throttled_until.filter(|until| now < *until) {
         let until = until.format("%H:%M:%S UTC");
-        return Next::Stay(format!("Azure lets no command on it through until {until}"));
+        let why = &progress.message;
+        return Next::Stay(format!("no command on it is tried until {until}: {why}"));
     }
     if progress.refusals > 0 && now - progress.since < REFUSAL_REST {
         return Next::Stay(format!("refused, tried again soon: {}", progress.message));
@@ -366,6 +368,9 @@ fn unknown(
         return Next::Stay("held: it was created again, and the command may yet arrive".into());
     }
     if let Some(record) = sight.machine.and_then(|seen| our_record(progress, seen)) {
+        if progress.reason == Some(StepReason::NoEnd) && record.status.is_final() {
+            return ended_unclear(terms, machine, progress, sight, now);
+        }
         let text = format!("install {} began after the intent", record.activity);
         return Next::Become(progress.at(Step::Running, now, None, &text));
     }
@@ -402,6 +407,23 @@ fn unknown(
             ))
         }
         _ => Next::Stay("held: Azure's activity log could not be read".to_owned()),
+    }
+}
+
+/// Looks again at a command whose record has ended and told too little: it stays held, where a
+/// request can let go of it, until there is a verdict.
+fn ended_unclear(
+    terms: &Terms,
+    machine: &RunMachine,
+    progress: &Progress,
+    sight: &Sight<'_>,
+    now: DateTime<Utc>,
+) -> Next {
+    match running(terms, machine, progress, sight, now) {
+        Next::Become(further) if further.step != Step::Unknown => Next::Become(further),
+        Next::Become(_) | Next::Command(_) | Next::Stay(_) => {
+            Next::Stay("held: how its install ended is not known".to_owned())
+        }
     }
 }
 

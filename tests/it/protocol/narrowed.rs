@@ -43,6 +43,29 @@ fn a_limit_that_is_narrowed_between_two_commands_of_a_pass_holds_for_the_second(
 }
 
 #[test]
+fn a_view_whose_watch_is_silent_is_listed_anew_once_the_server_says_otherwise() {
+    paused(async {
+        let mut own = begin(&wide(1)).await;
+        until(&mut own, |world| !world.sent.is_empty()).await;
+        own.kube.on_request(|call| match call.verb {
+            kube_sim::Verb::Watch if call.resource == FLEETS => kube_sim::Fault::DropBefore,
+            _ => kube_sim::Fault::None,
+        });
+        own.kube.cut_watches();
+        let found = own.kube.get_object(FLEETS, Some(NAMESPACE), "small");
+        let mut fleet = Value::clone(&found.unwrap());
+        fleet["spec"]["suspend"] = json!(true);
+        own.kube
+            .force_object(FLEETS, Some(NAMESPACE), "small", Some(fleet));
+        pass_hours(&mut own, 12).await;
+        assert_eq!((commands(&own), under_way(&own)), (1, 0));
+        let intents = own.look(|world| world.intents.len());
+        assert_eq!(intents, 2, "one was withheld, and the next pass knew");
+        held(&own);
+    });
+}
+
+#[test]
 fn a_pause_between_two_commands_of_a_pass_holds_for_the_second() {
     paused(async {
         let mut own = begin(&wide(4)).await;

@@ -23,7 +23,7 @@ struct Case {
     answer: Option<Answer>,
     read_at: DateTime<Utc>,
     last_start: DateTime<Utc>,
-    is_current: bool,
+    has_release: Option<bool>,
     let_go: bool,
     aborted: bool,
     deleted_at: Option<DateTime<Utc>>,
@@ -53,7 +53,7 @@ fn case(machine: Builder, step: Step, reason: Option<StepReason>) -> Case {
         answer: None,
         read_at: now,
         last_start: closes() - minutes(75),
-        is_current: false,
+        has_release: Some(false),
         let_go: false,
         aborted: false,
         deleted_at: None,
@@ -107,7 +107,7 @@ impl Case {
             machine: self.seen.as_ref(),
             read_at: self.read_at,
             answer: self.answer.as_ref(),
-            is_current: self.is_current,
+            has_release: self.has_release,
             let_go: self.let_go,
             aborted: self.aborted,
             deleted_at: self.deleted_at,
@@ -222,7 +222,7 @@ fn a_planned_machine_goes_by_the_first_thing_that_speaks_against_it() {
         ("Skipped/Recreated", |own| {
             own.seen.as_mut().unwrap().incarnation = another_life()
         }),
-        ("Skipped/AlreadyCurrent", |own| own.is_current = true),
+        ("Skipped/AlreadyCurrent", |own| own.has_release = Some(true)),
         ("send Finish", |own| own.now = own.last_start),
         ("Skipped/WindowClosed", |own| {
             own.now = own.last_start + minutes(1)
@@ -270,7 +270,7 @@ fn an_owed_restart_follows_its_finish_and_is_not_given_to_a_machine_that_needs_n
             own.now = own.last_start + minutes(1)
         }),
         ("Skipped/Aborted", |own| own.aborted = true),
-        ("Skipped/AlreadyCurrent", |own| own.is_current = true),
+        ("Skipped/AlreadyCurrent", |own| own.has_release = Some(true)),
         ("Failed/InstallFailed", |own| own.earlier_attempts = 1),
         ("Skipped/Recreated", |own| {
             own.seen.as_mut().unwrap().incarnation = another_life()
@@ -363,7 +363,7 @@ fn nothing_installed_is_success_only_where_the_release_is_there_or_only_a_reboot
     let running = || vm_at(Step::Running).answered(nothing());
     assert_eq!(running().word(), "Verifying/NothingInstalled");
     assert_eq!(
-        running().with(|own| own.is_current = true).word(),
+        running().with(|own| own.has_release = Some(true)).word(),
         "Verifying"
     );
     let owed = running().with(|own| own.run.terms.cause = Cause::RebootOwed);

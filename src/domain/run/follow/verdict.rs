@@ -88,16 +88,15 @@ pub(super) fn judge(
     }
     let installed = outcome.installed.iter().any(|kb| terms.kbs.contains(kb));
     let only_a_reboot = terms.cause == Cause::RebootOwed;
-    if !installed && !only_a_reboot && !sight.is_current {
-        if progress
-            .intent_at
-            .is_none_or(|intent| sight.read_at < intent)
-        {
-            return no_end(
-                progress,
-                now,
-                "installed nothing; a newer inventory is awaited",
-            );
+    if !installed && !only_a_reboot && sight.has_release != Some(true) {
+        let is_older = |intent| sight.read_at < intent;
+        if progress.intent_at.is_none_or(is_older) {
+            let text = "installed nothing; a newer inventory is awaited";
+            return no_end(progress, now, text);
+        }
+        if sight.has_release.is_none() {
+            let text = "installed nothing; whether it has the release is not known";
+            return no_end(progress, now, text);
         }
         let text = "the install ended well and installed nothing";
         return failed(StepReason::NothingInstalled, text);

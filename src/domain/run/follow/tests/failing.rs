@@ -153,7 +153,7 @@ fn what_was_lost_of_a_machine_matters_no_more_once_it_has_the_release() {
         let own = case(due_vm("vm1"), step, Some(StepReason::Corrupt));
         assert_eq!(own.word(), "stay", "{word}");
         assert_eq!(
-            own.with(|own| own.is_current = true).word(),
+            own.with(|own| own.has_release = Some(true)).word(),
             expected,
             "{word}"
         );

@@ -117,6 +117,35 @@ fn a_command_without_an_end_is_held_after_five_hours() {
 }
 
 #[test]
+fn an_install_of_nothing_is_no_failure_where_nobody_can_tell_what_the_machine_has() {
+    let nothing = |has_release, step: Step, hour| {
+        let why = (step == Step::Unknown).then_some(StepReason::NoEnd);
+        case(due_vm("vm1"), step, why).with(|own| {
+            own.record("a1", 1, 30, InstallStatus::Succeeded);
+            let record = own.seen.as_mut().unwrap().installs.first_mut().unwrap();
+            record.installed.clear();
+            record.reboot = RebootStatus::NotNeeded;
+            own.has_release = has_release;
+            own.now = opens() + hours(hour);
+            own.read_at = own.now;
+        })
+    };
+    let running = |has, hour| nothing(has, Step::Running, hour).word();
+    assert_eq!(running(Some(false), 2), "Failed/NothingInstalled");
+    assert_eq!(running(Some(true), 2), "Verifying");
+    assert_eq!(running(None, 2), "stay");
+    assert_eq!(running(None, 5), "Unknown/NoEnd");
+    let held = |has, hour| nothing(has, Step::Unknown, hour);
+    for hour in [6, 12] {
+        assert_eq!(held(None, hour).word(), "stay", "not back and forth");
+        assert_eq!(held(Some(false), hour).word(), "Failed/NothingInstalled");
+        assert_eq!(held(Some(true), hour).word(), "Verifying");
+    }
+    let let_go = held(None, 12).with(|own| own.let_go = true);
+    assert_eq!(let_go.word(), "Skipped/LetGo");
+}
+
+#[test]
 fn a_machine_gone_from_the_inventory_is_followed_by_its_operation() {
     let running = vm_at(Step::Running).with(|own| own.seen = None);
     assert_eq!(running.word(), "stay");
