@@ -1,21 +1,24 @@
 //! How far a release has come in a fleet: stage after stage, proven, soaked, not halted.
 
 mod tries;
+mod verdicts;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::due::{Cause, UnplannedRule, Verdict};
+use super::due::{Cause, UnplannedRule};
 use super::fleet::Fleet;
 use super::machine::MachineId;
 use super::policy::{ApprovalRule, Stage};
 use super::release::ReleaseId;
 use super::roster::{Member, Roster, runs_of};
-use super::run::{Progress, Run, Step, StepReason, Terms};
+use super::run::{Run, Step, StepReason, Terms};
 use super::snapshot::Domain;
 use crate::planted::{self, Bug};
 
+use self::verdicts::{has_failed, is_of_this_life, last_outcome};
 pub use tries::{failed_installs, is_retried, may_try, tries};
+pub use verdicts::last_verdict;
 
 /// Where a stage of a release stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -112,43 +115,6 @@ impl Rollout {
     }
 }
 
-/// Returns the last word of ended or held runs on a machine and a release.
-pub fn last_verdict<'a>(
-    domain: &'a Domain,
-    member: &Member,
-    release: ReleaseId,
-) -> Option<(&'a Run, &'a Progress)> {
-    runs_of(domain, &member.machine.id, release)
-        .filter(|run| is_of_this_life(run, member))
-        .filter_map(|run| Some((run, run.progress.get(&member.machine.id)?)))
-        .filter(|(_, progress)| {
-            progress.attempts > 0
-                || progress.step == Step::Failed
-                || matches!(
-                    progress.reason,
-                    Some(StepReason::Refused | StepReason::NeverArrived | StepReason::ForeignRun)
-                )
-        })
-        .max_by_key(|(run, progress)| (progress.since, run.terms.ordinal))
-}
-
-/// Tells whether a machine counts as failed: its last word is a failure or a hold, it does not
-/// have the release, and nobody asked to try it again since.
-fn has_failed(fleet: &Fleet, domain: &Domain, member: &Member, release: ReleaseId) -> bool {
-    if matches!(&member.verdict, Verdict::Current { release: own, .. } if *own == release) {
-        return false;
-    }
-    let Some((_, progress)) = last_verdict(domain, member, release) else {
-        return false;
-    };
-    let held_sick =
-        progress.step == Step::Unknown && progress.reason != Some(StepReason::OutcomeUnknown);
-    // One whose command failed and that may be restarting is told so only once it serves.
-    let settles = progress.step == Step::Verifying && progress.reason.is_some();
-    (progress.step == Step::Failed || held_sick || settles)
-        && !is_retried(fleet, member, release, progress.since)
-}
-
 /// Tells since when a machine is proven to have a release: by its record, or by a run of ours
 /// that succeeded on this life of it, whichever is later, unless the release is due on it again.
 /// What somebody else installed and a run of ours made effective is proven by the run.
@@ -165,11 +131,6 @@ fn proven_since(domain: &Domain, member: &Member, release: ReleaseId) -> Option<
         return succeeded.filter(|since| shown.is_none_or(|shown| shown <= *since));
     }
     member.has_release_since(release).max(succeeded)
-}
-
-fn is_of_this_life(run: &Run, member: &Member) -> bool {
-    let named = run.terms.machines.get(&member.machine.id);
-    named.is_some_and(|own| own.incarnation == member.machine.incarnation)
 }
 
 /// Returns how far a release has come in a fleet.
@@ -273,9 +234,9 @@ fn count(
     for member in answerable.filter(|member| member.is_accountable()) {
         if has_failed(fleet, domain, member, release) {
             counted.progress.failed += 1;
-            let last = last_verdict(domain, member, release);
+            let last = last_outcome(domain, member, release);
             counted.foreign |=
-                last.is_some_and(|(_, own)| own.reason == Some(StepReason::ForeignContent));
+                last.is_some_and(|own| own.reason == Some(StepReason::ForeignContent));
         }
     }
     let awake = roster.values().filter(on_track);

@@ -282,6 +282,19 @@ fn only_failures_of_this_life_count_until_the_machine_has_the_release() {
         1,
         "what cannot be read undoes nothing"
     );
+    let mut refused = tried(&fleet, &[failed(due("m1", ""))]);
+    let mut later = run(&fleet, &[&due("m1", "")]);
+    (later.name, later.terms.ordinal) = ("later".to_owned(), 2);
+    let id = due("m1", "").id;
+    let word = later.progress.get_mut(&id).unwrap();
+    (word.step, word.reason) = (Step::Skipped, Some(StepReason::Refused));
+    word.since = opens() + minutes(50);
+    refused.runs.insert(later.name.clone(), later);
+    assert_eq!(
+        judged(&fleet, &refused, now).stages[0].failed,
+        1,
+        "a refusal cures nothing"
+    );
     let mut reborn = tried(&fleet, &[failed(due("m1", ""))]);
     let mut another = due("m1", "");
     another.incarnation = Incarnation {

@@ -144,6 +144,8 @@ fn failures(
         .filter(|(_, own)| per_release || own.spec.stage == run.spec.stage)
         .flat_map(|(_, own)| entries(own))
         .collect();
+    // A release comes as one KB or another, by what each machine takes.
+    let kbs = of_release.iter().flat_map(|(_, own)| &own.spec.allowed_kbs);
     let failed = world.facts.keys().filter(|id| {
         let own = counted.iter().filter(|own| own.id.eq_ignore_ascii_case(id));
         let last = own
@@ -154,7 +156,7 @@ fn failures(
             let truth = world.machines.get(*id);
             truth.is_some_and(|own| own.exists && !own.installed.contains(kb))
         };
-        last.is_some_and(|own| own.step == "Failed") && run.spec.allowed_kbs.iter().all(lacks)
+        last.is_some_and(|own| own.step == "Failed") && kbs.clone().all(lacks)
     });
     let count = failed.count();
     if count > max as usize {
