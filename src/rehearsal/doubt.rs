@@ -215,30 +215,20 @@ fn doubt(snapshot: &Snapshot, found: &Plan, rng: &mut Rng, now: DateTime<Utc>) -
     let (less, lost, machine) = (0..TRIES_MAX).find_map(|_| less(snapshot, rng, now))?;
     let (sent, doubted) = (sendings(found), sendings(&plan(&less, now)));
     let mut in_turn = BTreeSet::new();
-    if !doubted.is_subset(&sent)
-        && let Some((space, id)) = &machine
-    {
-        let mut out = snapshot.clone();
-        change(&mut out, space, id, |own| {
-            own.health = Health::Unhealthy("it is out".to_owned());
-        });
-        in_turn.extend(sendings(&plan(&out, now)));
-        let lost = sent.difference(&doubted).map(|own| own.1.as_str());
-        let lost: BTreeSet<&str> = lost.chain([id.as_str()]).collect();
-        let mut waits = snapshot.clone();
-        let spaces: Vec<String> = waits.domains.keys().cloned().collect();
-        for (space, id) in spaces
-            .iter()
-            .flat_map(|own| lost.iter().map(move |id| (own, id)))
-        {
-            let Ok(id) = MachineId::parse(id) else {
-                continue;
-            };
-            change(&mut waits, space, &id, |own| {
-                own.busy = Some("something else".to_owned());
+    if !doubted.is_subset(&sent) {
+        let mut waiting: BTreeSet<&str> = sent
+            .difference(&doubted)
+            .map(|own| own.1.as_str())
+            .collect();
+        if let Some((space, id)) = &machine {
+            let mut out = snapshot.clone();
+            change(&mut out, space, id, |own| {
+                own.health = Health::Unhealthy("it is out".to_owned());
             });
+            in_turn.extend(sendings(&plan(&out, now)));
+            waiting.insert(id.as_str());
         }
-        in_turn.extend(sendings(&plan(&waits, now)));
+        in_turn.extend(sendings(&plan(&where_they_wait(snapshot, &waiting), now)));
     }
     Some(Doubt {
         at: now,
@@ -248,6 +238,23 @@ fn doubt(snapshot: &Snapshot, found: &Plan, rng: &mut Rng, now: DateTime<Utc>) -
         doubted,
         in_turn,
     })
+}
+
+/// Returns what is known, had these machines only to wait.
+fn where_they_wait(snapshot: &Snapshot, machines: &BTreeSet<&str>) -> Snapshot {
+    let mut waits = snapshot.clone();
+    let ids: Vec<MachineId> = machines
+        .iter()
+        .filter_map(|own| MachineId::parse(own).ok())
+        .collect();
+    for space in snapshot.domains.keys() {
+        for id in &ids {
+            change(&mut waits, space, id, |own| {
+                own.busy = Some("something else".to_owned());
+            });
+        }
+    }
+    waits
 }
 
 fn sendings(plan: &Plan) -> BTreeSet<Sending> {
