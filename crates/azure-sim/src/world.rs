@@ -12,6 +12,7 @@ use crate::effects::{Actor, Effect, RebootCause, What};
 use crate::entra::Entra;
 use crate::graph::GraphHistory;
 use crate::http::KeptAnswer;
+use crate::kql;
 use crate::machine::Machine;
 use crate::operations::{OPERATIONS_SWEPT_FROM, Operation};
 use crate::options::{Minutes, Options};
@@ -72,6 +73,8 @@ pub(crate) struct World {
     pub(crate) graph: GraphHistory,
     /// What Resource Graph answered of late, the latest first.
     pub(crate) kept_answers: VecDeque<KeptAnswer>,
+    /// The queries that were asked of Resource Graph.
+    pub(crate) queries: kql::Memory,
     /// Instants of the Resource Graph queries of each caller in the last quota period.
     pub(crate) graph_queries: BTreeMap<String, Vec<DateTime<Utc>>>,
     /// Physical zone of logical zones 1 to 3, by lower-cased subscription and region.
@@ -111,6 +114,7 @@ impl World {
             effects: Vec::new(),
             graph: GraphHistory::default(),
             kept_answers: VecDeque::new(),
+            queries: kql::Memory::default(),
             graph_queries: BTreeMap::new(),
             zones: BTreeMap::new(),
             maintenance: BTreeMap::new(),

@@ -93,7 +93,7 @@ pub(crate) struct KeptAnswer {
     /// From when to when nothing that the rows show changes by time alone.
     from: DateTime<Utc>,
     until: DateTime<Utc>,
-    rows: Arc<Vec<Value>>,
+    rows: Arc<Vec<Arc<Value>>>,
 }
 
 /// Gives all rows of a query.
@@ -103,7 +103,7 @@ fn answer(
     body: &Value,
     text: &str,
     digest: &str,
-) -> Result<Arc<Vec<Value>>, ArmError> {
+) -> Result<Arc<Vec<Arc<Value>>>, ArmError> {
     let (now, changes) = (world.now, world.graph.changes());
     let bent = call.bends.graph_lag_minutes;
     let bent = bent.map(|minutes| TimeDelta::minutes(minutes.into()));
@@ -120,12 +120,24 @@ fn answer(
         let rows = Arc::clone(&kept.rows);
         // Whatever makes an answer change by time has to be among what is asked below.
         debug_assert_eq!(
-            run(world, &call.caller, lag, body, text).ok().as_ref(),
+            run(
+                world,
+                &mut kql::Memory::default(),
+                &call.caller,
+                lag,
+                body,
+                text
+            )
+            .ok()
+            .as_ref(),
             Some(&*rows)
         );
         return Ok(rows);
     }
-    let rows = Arc::new(run(world, &call.caller, lag, body, text)?);
+    let mut memory = std::mem::take(&mut world.queries);
+    let rows = run(world, &mut memory, &call.caller, lag, body, text);
+    world.queries = memory;
+    let rows = Arc::new(rows?);
     if ["now(", "ago("].iter().any(|word| text.contains(word)) {
         return Ok(rows);
     }
@@ -146,11 +158,12 @@ fn answer(
 /// Runs the query over the machines in scope, as the graph knows them.
 fn run(
     world: &World,
+    memory: &mut kql::Memory,
     caller: &str,
     lag: TimeDelta,
     body: &Value,
     text: &str,
-) -> Result<Vec<Value>, ArmError> {
+) -> Result<Vec<Arc<Value>>, ArmError> {
     let names = |key: &str| -> Vec<String> {
         let list = body[key].as_array().map(Vec::as_slice).unwrap_or_default();
         list.iter()
@@ -201,7 +214,8 @@ fn run(
     let limits = kql::Limits {
         remote_tables: world.options.assumptions.graph_remote_tables,
     };
-    kql::run(text, world.now, limits, &tables).map_err(|error| {
+    let found = memory.run(text, world.now, limits, &tables);
+    found.map_err(|error| {
         let code = match error {
             kql::KqlError::TooMuch(_) => "DisallowedMaxNumberOfRemoteTables",
             _ => "InvalidQuery",
@@ -266,10 +280,10 @@ impl Page {
     }
 }
 
-fn as_table(data: &[Value]) -> Value {
+fn as_table(data: &[Arc<Value>]) -> Value {
     let columns: Vec<String> = data
         .first()
-        .and_then(Value::as_object)
+        .and_then(|row| row.as_object())
         .map(|row| row.keys().cloned().collect())
         .unwrap_or_default();
     let rows: Vec<Value> = data

@@ -1,5 +1,7 @@
 //! Spoils answers of Resource Graph as a fault says. Must never touch the world.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::strike::Rows;
@@ -9,7 +11,7 @@ use crate::world::World;
 const ID_SEGMENTS: usize = 8;
 
 /// Takes out the rows that go missing.
-pub(super) fn lose(world: &World, missing: &Rows, rows: &mut Vec<Value>) {
+pub(super) fn lose(world: &World, missing: &Rows, rows: &mut Vec<Arc<Value>>) {
     let mut dice = fastrand::Rng::with_seed(missing.seed);
     rows.retain(|row| {
         let machine = row["id"].as_str().and_then(machine_of);
@@ -37,7 +39,7 @@ pub(super) fn repeat_from(from: usize, top: usize) -> usize {
 }
 
 /// Cuts a page in half; tells whether anything was lost.
-pub(super) fn cut(data: &mut &[Value]) -> bool {
+pub(super) fn cut(data: &mut &[Arc<Value>]) -> bool {
     let before = data.len();
     *data = &data[..before / 2];
     data.len() < before

@@ -7,6 +7,7 @@ mod expressions;
 mod functions;
 mod lexer;
 mod limits;
+mod memory;
 mod operators;
 mod parser;
 mod row;
@@ -17,7 +18,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 /// What is wrong with a query.
@@ -38,20 +38,7 @@ pub(crate) enum KqlError {
 }
 
 pub(crate) use limits::Limits;
-use row::Row;
+pub(crate) use memory::Memory;
 
 /// Looks up the rows of a table by name.
 pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Option<Vec<Arc<Value>>>;
-
-/// Runs a query and gives its rows, each a JSON object.
-pub(crate) fn run(
-    text: &str,
-    now: DateTime<Utc>,
-    limits: Limits,
-    tables: Tables<'_>,
-) -> Result<Vec<Value>, KqlError> {
-    let query = parser::parse(text)?;
-    limits.check(&query)?;
-    let rows = operators::run(&query, now, tables)?;
-    Ok(rows.into_iter().map(Row::into_value).collect())
-}

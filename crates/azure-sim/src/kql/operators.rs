@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::kql::ast::{Column, Expr, Operator, Query};
 use crate::kql::eval::Scope;
+use crate::kql::memory::Made;
 use crate::kql::row::Row;
 use crate::kql::value::Val;
 use crate::kql::{KqlError, Tables};
@@ -18,14 +19,19 @@ const ROWS_BOUND: usize = 2_000_000;
 type Rows = Vec<Row>;
 
 /// Runs a query.
-pub(crate) fn run(query: &Query, now: DateTime<Utc>, tables: Tables<'_>) -> Result<Rows, KqlError> {
+pub(crate) fn run(
+    query: &Query,
+    now: DateTime<Utc>,
+    tables: Tables<'_>,
+    made: &mut Made,
+) -> Result<Rows, KqlError> {
     let rows = tables(&query.table).ok_or_else(|| KqlError::Unsupported {
         what: "table",
         name: query.table.clone(),
     })?;
-    let mut rows: Rows = rows.into_iter().map(Row::from).collect();
-    for operator in &query.operators {
-        rows = apply(operator, rows, now, tables)?;
+    let (mut rows, operators) = made.first_rows(query, rows, now)?;
+    for operator in operators {
+        rows = apply(operator, rows, now, tables, made)?;
         if rows.len() > ROWS_BOUND {
             return Err(KqlError::Semantic("the query has too many rows".to_owned()));
         }
@@ -33,33 +39,48 @@ pub(crate) fn run(query: &Query, now: DateTime<Utc>, tables: Tables<'_>) -> Resu
     Ok(rows)
 }
 
+/// Does what operators that look at one row at a time make of a row; nothing is left of one that
+/// is filtered out.
+pub(crate) fn one(
+    operators: &[Operator],
+    row: Row,
+    now: DateTime<Utc>,
+) -> Result<Option<Row>, KqlError> {
+    let mut row = row;
+    for operator in operators {
+        match operator {
+            Operator::Where(condition) => {
+                if !(Scope { row: &row, now }).eval(condition)?.is_true() {
+                    return Ok(None);
+                }
+            }
+            Operator::Extend(columns) => extend(&mut row, columns, now)?,
+            Operator::Project(columns) => row = project(&row, columns, now)?.into(),
+            Operator::ProjectAway(names) => row = without(row, names),
+            _ => {
+                let text = "an operator over several rows has no single row";
+                return Err(KqlError::Semantic(text.to_owned()));
+            }
+        }
+    }
+    Ok(Some(row))
+}
+
 fn apply(
     operator: &Operator,
     mut rows: Rows,
     now: DateTime<Utc>,
     tables: Tables<'_>,
+    made: &mut Made,
 ) -> Result<Rows, KqlError> {
     match operator {
-        Operator::Where(condition) => filter(rows, condition, now),
-        Operator::Extend(columns) => {
-            for row in &mut rows {
-                extend(row, columns, now)?;
-            }
-            Ok(rows)
-        }
-        Operator::Project(columns) => {
-            let projected = rows.iter().map(|row| project(row, columns, now));
-            projected.map(|row| row.map(Row::from)).collect()
-        }
-        Operator::ProjectAway(names) => {
-            let without = |row: Row| {
-                let mut value = row.into_value();
-                if let Some(fields) = value.as_object_mut() {
-                    fields.retain(|name, _| !names.contains(name));
-                }
-                Row::from(value)
-            };
-            Ok(rows.into_iter().map(without).collect())
+        Operator::Where(_)
+        | Operator::Extend(_)
+        | Operator::Project(_)
+        | Operator::ProjectAway(_) => {
+            let alone = std::slice::from_ref(operator);
+            let each = rows.into_iter().map(|row| one(alone, row, now));
+            each.filter_map(Result::transpose).collect()
         }
         Operator::Order(by) => order(rows, by, now),
         Operator::Take(count) => {
@@ -70,27 +91,25 @@ fn apply(
         Operator::Distinct(columns) => distinct(&rows, columns, now),
         Operator::Summarize { values, by } => summarize(&rows, values, by, now),
         Operator::Join { inner, query, on } => {
-            let right = run(query, now, tables)?;
+            let right = run(query, now, tables, made)?;
             Ok(join(rows, &right, &columns(query, &right), *inner, on))
         }
         Operator::MvExpand(column) => mv_expand(&rows, column, now),
         Operator::Union(queries) => {
             for query in queries {
-                rows.extend(run(query, now, tables)?);
+                rows.extend(run(query, now, tables, made)?);
             }
             Ok(rows)
         }
     }
 }
 
-fn filter(rows: Rows, condition: &Expr, now: DateTime<Utc>) -> Result<Rows, KqlError> {
-    let mut out = Vec::new();
-    for row in rows {
-        if (Scope { row: &row, now }).eval(condition)?.is_true() {
-            out.push(row);
-        }
+fn without(row: Row, names: &[String]) -> Row {
+    let mut value = row.into_value();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, _| !names.contains(name));
     }
-    Ok(out)
+    value.into()
 }
 
 fn extend(row: &mut Row, columns: &[Column], now: DateTime<Utc>) -> Result<(), KqlError> {

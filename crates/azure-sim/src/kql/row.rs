@@ -57,6 +57,14 @@ impl Row {
         base.chain(added).map(String::as_str)
     }
 
+    /// Gives it as it can be kept and shared.
+    pub(crate) fn shared(self) -> Arc<Value> {
+        match self.added.is_empty() {
+            true => self.base,
+            false => Arc::new(self.into_value()),
+        }
+    }
+
     /// Gives it as a JSON object.
     pub(crate) fn into_value(self) -> Value {
         let mut value = Arc::unwrap_or_clone(self.base);

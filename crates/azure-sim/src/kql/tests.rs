@@ -6,28 +6,43 @@ use std::sync::Arc;
 use chrono::DateTime;
 use serde_json::{Value, json};
 
-use super::{Limits, run};
+use super::{Limits, Memory};
+
+fn shared<const N: usize>(rows: [Value; N]) -> Vec<Arc<Value>> {
+    rows.into_iter().map(Arc::new).collect()
+}
 
 fn rows(text: &str) -> Result<Vec<Value>, String> {
     let now = DateTime::parse_from_rfc3339("2026-01-10T00:00:00Z")
         .unwrap()
         .to_utc();
-    let tables = |name: &str| match name.to_lowercase().as_str() {
-        "t" => Some(vec![
-            json!({"id": "/A/x", "n": 1, "tags": {"App": "web", "my-tag": "q"},
+    let t = shared([
+        json!({"id": "/A/x", "n": 1, "tags": {"App": "web", "my-tag": "q"},
                    "at": "2026-01-09T00:00:00Z", "on": true}),
-            json!({"id": "/a/y", "n": 2, "tags": {"App": "db"}, "at": "2025-01-01", "on": "false"}),
-            json!({"id": "/B/z", "n": null, "tags": null, "at": null, "on": null}),
-        ]),
-        "u" => Some(vec![
-            json!({"key": "/A/x", "v": 10}),
-            json!({"key": "/none", "v": 11}),
-        ]),
+        json!({"id": "/a/y", "n": 2, "tags": {"App": "db"}, "at": "2025-01-01", "on": "false"}),
+        json!({"id": "/B/z", "n": null, "tags": null, "at": null, "on": null}),
+    ]);
+    let u = shared([
+        json!({"key": "/A/x", "v": 10}),
+        json!({"key": "/none", "v": 11}),
+    ]);
+    let tables = |name: &str| match name.to_lowercase().as_str() {
+        "t" => Some(t.clone()),
+        "u" => Some(u.clone()),
         _ => None,
     };
-    let tables = |name: &str| Some(tables(name)?.into_iter().map(Arc::new).collect());
     let limits = Limits { remote_tables: 1 };
-    run(text, now, limits, &tables).map_err(|error| error.to_string())
+    let mut memory = Memory::default();
+    let mut ask = || {
+        let found = memory.run(text, now, limits, &tables);
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
+    };
+    let first = ask();
+    for _ in 0..2 {
+        assert_eq!(ask(), first, "what is remembered changes nothing: {text}");
+    }
+    first
 }
 
 /// Gives the column `r` of the rows a query gives.
@@ -227,4 +242,30 @@ fn rows_are_packed_into_a_list_and_a_taken_name_gets_the_next_number() {
     .unwrap();
     assert_eq!(joined[0]["id2"], joined[0]["id"]);
     assert!(rows("t | project x = bag_pack('a')").is_err());
+}
+
+#[test]
+fn a_row_that_is_another_is_read_anew() {
+    let now = DateTime::UNIX_EPOCH;
+    let limits = Limits { remote_tables: 1 };
+    let mut memory = Memory::default();
+    let mut table = shared([json!({"n": 1}), json!({"n": 2}), json!({"n": 3})]);
+    let mut ask = |table: &Vec<Arc<Value>>| {
+        let text = "T | where n > 1 | extend twice = n + n | order by n asc";
+        let tables = |_: &str| Some(table.clone());
+        let found = memory.run(text, now, limits, &tables).unwrap();
+        found
+            .iter()
+            .map(|row| row["twice"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    for _ in 0..3 {
+        assert_eq!(ask(&table), [4, 6]);
+    }
+    table[0] = Arc::new(json!({"n": 7}));
+    assert_eq!(ask(&table), [4, 6, 14]);
+    table.remove(1);
+    assert_eq!(ask(&table), [6, 14]);
+    table.push(Arc::new(json!({"n": 0})));
+    assert_eq!(ask(&table), [6, 14]);
 }
