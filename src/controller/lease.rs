@@ -4,7 +4,7 @@
 //! that followed its intent; sending stops a request's length before the lease could pass to
 //! another; and a new leader sends nothing until whatever the old one sent must have arrived.
 //! Time is counted by tokio's monotonic clock from before each renewal. Must never act on the
-//! times another process wrote, except to wait longer.
+//! times another process wrote, except to wait longer, or to write an audit line once more.
 
 mod tenure;
 
@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::coordination::v1::{Lease as LeaseObject, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt};
 use tokio::time::Instant;
 
-use crate::api::time::to_k8s;
+use crate::api::time::{from_k8s, to_k8s};
 use crate::azure::transport::REQUEST_TIMEOUT;
 use crate::planted::{self, Bug};
 
@@ -71,6 +71,8 @@ struct Held {
     quiet_until: Instant,
     /// Whether there was no lease to take: somebody may have deleted that of a leader who lives.
     found_none: bool,
+    /// When whoever held it before wrote it last.
+    last_sign: Option<DateTime<Utc>>,
 }
 
 /// This process's claim to leadership.
@@ -109,6 +111,11 @@ impl Leadership {
     /// Returns the epoch that the lease carries.
     pub fn epoch(&self) -> i64 {
         self.held.as_ref().map_or(0, |held| epoch_of(&held.object))
+    }
+
+    /// Returns when the leader before this one gave its last sign of life, where there was one.
+    pub fn last_sign(&self) -> Option<DateTime<Utc>> {
+        self.held.as_ref().and_then(|held| held.last_sign)
     }
 
     /// Returns how long to wait until nothing an earlier leader sent can still be on its way.
@@ -160,6 +167,7 @@ impl Leadership {
                 renewed: asked,
                 quiet_until: asked,
                 found_none: true,
+                last_sign: None,
             });
             return Ok(());
         };
@@ -189,6 +197,11 @@ impl Leadership {
         }
         quiet_until = planted::pick(Bug::SkipQuiet, quiet_until, asked);
         let epoch = epoch_of(&found) + planted::pick(Bug::SameEpoch, 1, 0);
+        let last_sign = found
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.renew_time.as_ref());
+        let last_sign = last_sign.and_then(|at| from_k8s(&Time(at.0)));
         let lease = self.lease(Some(&found), epoch, now);
         let won = self
             .api
@@ -200,6 +213,7 @@ impl Leadership {
             renewed: asked,
             quiet_until,
             found_none: false,
+            last_sign,
         });
         self.rival = None;
         Ok(())
@@ -215,6 +229,7 @@ impl Leadership {
         let held = self.held.as_ref().ok_or(Error::Lost)?;
         let lease = self.lease(Some(&held.object), epoch_of(&held.object), now);
         let (quiet_until, found_none) = (held.quiet_until, held.found_none);
+        let last_sign = held.last_sign;
         match self
             .api
             .replace(LEASE_NAME, &PostParams::default(), &lease)
@@ -226,6 +241,7 @@ impl Leadership {
                     renewed: asked,
                     quiet_until,
                     found_none,
+                    last_sign,
                 });
                 Ok(())
             }

@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::act::{Rests, Stored, act, fence, raise_epochs};
-use self::audit::Audit;
+use self::audit::{Audit, Told};
 use self::clock::Clock;
 use self::clouds::Clouds;
 use self::events::Emitter;
@@ -130,6 +130,7 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
         events: Emitter::new(&settings.holder),
         memory: Memory::default(),
         rests: Rests::default(),
+        told: Told::after(None),
         shell,
         mirrors,
         leadership,
@@ -200,6 +201,7 @@ struct Controller {
     leadership: Leadership,
     memory: Memory,
     rests: Rests,
+    told: Told,
     events: Emitter,
 }
 
@@ -253,6 +255,7 @@ impl Controller {
     /// can still be on its way.
     async fn lead(&mut self) -> Result<(), lease::Error> {
         self.leadership.acquire(self.shell.clock.now()).await?;
+        self.told = Told::after(self.leadership.last_sign());
         let taken = self.take_over().await;
         if let Err(error) = taken {
             tracing::warn!(%error, "the open runs could not be taken over");
@@ -303,8 +306,11 @@ impl Controller {
             &catalogue,
         )
         .await;
-        // plan (pure)
         let now = self.shell.clock.now();
+        let domains = observed.snapshot.domains.values();
+        let runs = domains.flat_map(|own| own.runs.all());
+        self.told.tell_all(self.shell.audit.as_ref(), runs, now);
+        // plan (pure)
         let mut plan = plan(&observed.snapshot, now);
         self.shell.witness.planned(&observed.snapshot, &plan, now);
         // act (writes)
@@ -322,7 +328,10 @@ impl Controller {
         let given_up = self.memory.departing.settle(&observed.snapshot, at);
         let (shell, cluster) = (&self.shell, &self.cluster_uid);
         departures(shell, &mut self.events, cluster, given_up, at).await;
-        audit::verdicts(self.shell.audit.as_ref(), &deeds, self.shell.clock.now());
+        for (_, run) in &deeds.runs {
+            let (audit, at) = (self.shell.audit.as_ref(), self.shell.clock.now());
+            self.told.tell(audit, &Arc::new(run.clone()), at);
+        }
         if deeds.lost {
             return Instant::now();
         }

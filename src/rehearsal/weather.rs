@@ -123,8 +123,6 @@ struct Strays {
     seen: BTreeSet<String>,
     /// Paths of requests that arrive now and whose answers nobody hears.
     unheard: Vec<String>,
-    /// All of them so far.
-    never_heard: BTreeSet<String>,
 }
 
 impl Astray {
@@ -144,9 +142,7 @@ impl Astray {
 
     /// Notes that nobody hears the answer to the request that arrives now.
     pub(super) fn is_not_heard(&self, path: &str) {
-        let mut strays = self.strays();
-        strays.unheard.push(path.to_owned());
-        strays.never_heard.insert(path.to_owned());
+        self.strays().unheard.push(path.to_owned());
     }
 
     /// Tells whether somebody hears the answer to a request that was just answered.
@@ -154,11 +150,6 @@ impl Astray {
         let unheard = &mut self.strays().unheard;
         let found = unheard.iter().position(|own| own == path);
         found.map(|at| unheard.swap_remove(at)).is_none()
-    }
-
-    /// Tells whether the answer to some request of this path was lost.
-    pub(super) fn was_ever_unheard(&self, path: &str) -> bool {
-        self.strays().never_heard.contains(path)
     }
 
     /// Tells how a command came that just arrived.

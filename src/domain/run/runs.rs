@@ -58,6 +58,11 @@ impl Runs {
         self.by_name.values().map(AsRef::as_ref)
     }
 
+    /// Returns all runs, in order of their names, to be kept while the others move on.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Run>> {
+        self.by_name.values()
+    }
+
     /// Returns all runs, in order of their names, to be moved on.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Run> {
         self.by_name.values_mut().map(Arc::make_mut)

@@ -236,6 +236,7 @@ fn a_verdict_without_a_line_and_a_line_without_its_release_are_found() {
         }
         tale.ended("a", "r1");
         tale.world.audit = lines;
+        tale.world.now += TimeDelta::hours(3);
         tale.invariants.at_end(&tale.world);
         let found = tale.violations().iter().any(|own| own.invariant == "audit");
         assert_eq!(found, !is_fine, "{:?}", tale.violations());
