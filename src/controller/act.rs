@@ -144,7 +144,7 @@ pub async fn act(
     }
     if !intents.is_empty() {
         let namespaces = intents.iter().map(|own| own.run.namespace.clone());
-        let words = last_words(&shell.kube, mirrors, namespaces.collect()).await;
+        let words = last_words(&shell.kube, mirrors, &work, namespaces.collect()).await;
         let renewed = match planted::is(Bug::SkipRenewal) {
             false => leadership.renew(shell.clock.now()).await,
             true => Ok(()),

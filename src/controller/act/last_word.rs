@@ -7,13 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube::api::ListParams;
+use kube::api::{Api, ListParams, ObjectMeta};
 use kube::core::NamespaceResourceScope;
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 
+use super::runs::Work;
+use crate::api::HotpatchRun;
 use crate::controller::mirror::{found, watched};
 use crate::controller::observe::Mirrors;
+use crate::domain::plan::RunKey;
 use crate::planted::{self, Bug};
 use crate::validate::{Declared, Found};
 
@@ -23,22 +26,53 @@ pub(super) enum LastWord {
     Known,
     /// Something else: the views are behind. Runs and names of machines are not in it.
     News(Box<Declared>),
+    /// Somebody else wrote, made or deleted a run, and no view shows it: what it commands or holds
+    /// is not counted.
+    UnseenRun(String),
     /// It could not be read.
     Unread(kube::Error),
 }
+
+/// Which life of a run there is, and in which version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Version {
+    uid: Option<String>,
+    version: Option<String>,
+}
+
+impl Version {
+    /// Returns the name of an object, and its version.
+    fn of(meta: &ObjectMeta) -> (String, Self) {
+        let version = Self {
+            uid: meta.uid.clone(),
+            version: meta.resource_version.clone(),
+        };
+        (meta.name.clone().unwrap_or_default(), version)
+    }
+}
+
+/// Versions of runs, by name.
+type Versions = BTreeMap<String, Version>;
 
 /// Reads what is declared in these namespaces. (reads)
 pub(super) async fn last_words(
     client: &Client,
     mirrors: &Mirrors,
+    work: &BTreeMap<RunKey, Work>,
     namespaces: BTreeSet<String>,
 ) -> BTreeMap<String, LastWord> {
     let mut words = BTreeMap::new();
     let namespaces = planted::pick(Bug::SkipLastWord, namespaces, BTreeSet::new());
     for namespace in namespaces {
         let word = match read(client, &namespace).await {
-            Ok(declared) if is_known(&declared, mirrors, &namespace) => LastWord::Known,
-            Ok(declared) => LastWord::News(Box::new(declared)),
+            Ok((declared, runs)) => {
+                let is_known = is_known(&declared, mirrors, &namespace);
+                match unseen(&runs, mirrors, work, &namespace) {
+                    Some(run) => LastWord::UnseenRun(run),
+                    None if is_known => LastWord::Known,
+                    None => LastWord::News(Box::new(declared)),
+                }
+            }
             Err(error) => LastWord::Unread(error),
         };
         words.insert(namespace, word);
@@ -46,20 +80,57 @@ pub(super) async fn last_words(
     words
 }
 
-async fn read(client: &Client, namespace: &str) -> Result<Declared, kube::Error> {
-    let (fleets, windows, policies, requests) = futures::try_join!(
+/// Reads what is declared, and which versions of runs there are: their contents are long, and only
+/// whether they are those of the views matters.
+async fn read(client: &Client, namespace: &str) -> Result<(Declared, Versions), kube::Error> {
+    let runs: Api<HotpatchRun> = Api::namespaced(client.clone(), namespace);
+    let all = ListParams::default();
+    let (fleets, windows, policies, requests, runs) = futures::try_join!(
         list(client, namespace),
         list(client, namespace),
         list(client, namespace),
         list(client, namespace),
+        runs.list_metadata(&all),
     )?;
-    Ok(Declared {
+    let runs = runs.items.into_iter().map(|own| Version::of(&own.metadata));
+    let declared = Declared {
         fleets,
         windows,
         policies,
         requests,
         ..Declared::default()
-    })
+    };
+    Ok((declared, runs.collect()))
+}
+
+/// Returns a run that is another one, or another version, than the views and the writes of this
+/// pass show. Then all runs are read anew.
+fn unseen(
+    runs: &Versions,
+    mirrors: &Mirrors,
+    work: &BTreeMap<RunKey, Work>,
+    namespace: &str,
+) -> Option<String> {
+    let mut known = Versions::new();
+    for found in mirrors.runs.of_namespace(namespace) {
+        let (name, version) = match &found {
+            Found::Object(object) => Version::of(&object.metadata),
+            // One that nobody can read holds whatever it holds, in this version or another.
+            Found::Unreadable { name, .. } => match runs.get(name) {
+                Some(version) => (name.clone(), version.clone()),
+                None => (name.clone(), Version::default()),
+            },
+        };
+        known.insert(name, version);
+    }
+    let own = work.iter().filter(|(key, _)| key.namespace == namespace);
+    let own = own.filter_map(|(_, own)| own.object());
+    known.extend(own.map(|object| Version::of(&object.metadata)));
+    let names: BTreeSet<&String> = known.keys().chain(runs.keys()).collect();
+    let mut names = names.into_iter();
+    let unseen = names.find(|name| known.get(*name) != runs.get(*name));
+    mirrors.runs.agrees(unseen.is_none());
+    unseen.cloned()
 }
 
 async fn list<K>(client: &Client, namespace: &str) -> Result<Vec<Found<K>>, kube::Error>

@@ -120,6 +120,12 @@ impl<'a> Asking<'a> {
                 let found = self.of_news(namespace, declared, work, now);
                 Some(found.ok_or_else(unread)?)
             }
+            Some(LastWord::UnseenRun(run)) => {
+                return Err(Note {
+                    reason: "NotSent".to_owned(),
+                    message: format!("run {run} changed, and the watch does not show it yet"),
+                });
+            }
             Some(LastWord::Unread(error)) => {
                 return Err(Note {
                     reason: "NotSent".to_owned(),
