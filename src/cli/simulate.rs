@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 
@@ -88,9 +89,7 @@ pub fn main(options: &Options) -> ExitCode {
         }
         return code(differing.is_empty());
     }
-    let sum = campaign::seeds(range, options.threads, &|sum| {
-        tell(sum.seeds, sum.failed.len());
-    });
+    let sum = campaign::seeds(range, options.threads, &tell_seeds());
     end();
     if options.json {
         let text = serde_json::to_string_pretty(&sum).expect("a sum is plain data");
@@ -159,6 +158,19 @@ fn one(seed: u64, json: bool) -> ExitCode {
         print!("{}", story(&played));
     }
     code(played.violations.is_empty())
+}
+
+/// Shows how far seeds are, and each that fails as soon as it does: the campaign may be long.
+pub(super) fn tell_seeds() -> impl Fn(&Sum) + Sync {
+    let told = AtomicUsize::new(0);
+    move |sum| {
+        let failed = sum.failed.len();
+        for own in sum.failed.iter().skip(told.swap(failed, Ordering::Relaxed)) {
+            end();
+            eprintln!("{own}");
+        }
+        tell(sum.seeds, failed);
+    }
 }
 
 /// Shows how far it is, where somebody watches.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::simulate::{Options, end, tell};
+use super::simulate::{Options, end, tell, tell_seeds};
 use crate::controller::clock::Clock;
 use crate::planted::Bug;
 use crate::simulation::campaign;
@@ -71,9 +71,7 @@ pub(super) fn main(options: &Options) -> ExitCode {
 fn seeds(options: &Options, table: &mut Table) {
     table.begins("stories in bad weather");
     let range = options.from..options.from.saturating_add(options.seeds);
-    let sum = campaign::seeds(range, options.threads, &|sum| {
-        tell(sum.seeds, sum.failed.len());
-    });
+    let sum = campaign::seeds(range, options.threads, &tell_seeds());
     for violation in &sum.failed {
         println!("{violation}");
     }
