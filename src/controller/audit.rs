@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::domain::run::{Progress, Run, is_held};
+use crate::domain::snapshot::Snapshot;
 use crate::planted::{self, Bug};
 
 /// Takes audit lines.
@@ -60,9 +61,22 @@ impl Told {
         }
     }
 
+    /// Writes the lines of what is stored and was not told.
+    pub fn tell_stored(&mut self, audit: &dyn Audit, snapshot: &Snapshot, now: DateTime<Utc>) {
+        let runs = snapshot.domains.values().flat_map(|own| own.runs.all());
+        self.tell_all(audit, runs, now);
+    }
+
+    /// Writes the lines of what a pass stored: runs before it and after it.
+    pub fn tell_changed(&mut self, audit: &dyn Audit, runs: &[(Run, Run)], now: DateTime<Utc>) {
+        for (_, run) in runs {
+            self.tell(audit, &Arc::new(run.clone()), now);
+        }
+    }
+
     /// Writes a line for each machine of these runs that came to a verdict or a hold since they
     /// were told last. These are all runs that there are: others are forgotten.
-    pub fn tell_all<'a>(
+    fn tell_all<'a>(
         &mut self,
         audit: &dyn Audit,
         runs: impl Iterator<Item = &'a Arc<Run>>,
@@ -78,7 +92,7 @@ impl Told {
 
     /// Writes a line for each machine of a run that came to a verdict or a hold since it was told
     /// last.
-    pub fn tell(&mut self, audit: &dyn Audit, run: &Arc<Run>, now: DateTime<Utc>) {
+    fn tell(&mut self, audit: &dyn Audit, run: &Arc<Run>, now: DateTime<Utc>) {
         let before = self.runs.insert(run.uid.clone(), Arc::clone(run));
         if before.as_ref().is_some_and(|own| Arc::ptr_eq(own, run)) {
             return;

@@ -307,9 +307,9 @@ impl Controller {
         )
         .await;
         let now = self.shell.clock.now();
-        let domains = observed.snapshot.domains.values();
-        let runs = domains.flat_map(|own| own.runs.all());
-        self.told.tell_all(self.shell.audit.as_ref(), runs, now);
+        let audit = Arc::clone(&self.shell.audit);
+        self.told
+            .tell_stored(audit.as_ref(), &observed.snapshot, now);
         // plan (pure)
         let mut plan = plan(&observed.snapshot, now);
         self.shell.witness.planned(&observed.snapshot, &plan, now);
@@ -328,10 +328,7 @@ impl Controller {
         let given_up = self.memory.departing.settle(&observed.snapshot, at);
         let (shell, cluster) = (&self.shell, &self.cluster_uid);
         departures(shell, &mut self.events, cluster, given_up, at).await;
-        for (_, run) in &deeds.runs {
-            let (audit, at) = (self.shell.audit.as_ref(), self.shell.clock.now());
-            self.told.tell(audit, &Arc::new(run.clone()), at);
-        }
+        self.told.tell_changed(&*self.shell.audit, &deeds.runs, at);
         if deeds.lost {
             return Instant::now();
         }
