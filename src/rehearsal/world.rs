@@ -145,6 +145,8 @@ pub struct Intent {
     pub holder: Option<String>,
     /// The place in the order of the next renewal of the lease by the same holder.
     pub renewed: Option<u64>,
+    /// What the run allowed then; a run that is deleted may come anew and allow something else.
+    pub allowed_kbs: Vec<String>,
 }
 
 /// The lease as it stands.

@@ -3,7 +3,6 @@
 use azure_sim::{Actor, What};
 
 use super::{Fault, Invariant};
-use crate::api::HotpatchRun;
 use crate::azure::RESTART_SCRIPT;
 use crate::rehearsal::truth::{Sent, request_of};
 use crate::rehearsal::world::World;
@@ -71,7 +70,12 @@ fn command(world: &World, sent: &Sent) -> Result<u64, Fault> {
         return Err(Fault::on(&sent.machine, text, "rebootSetting Always"));
     }
     let pinned = !sent.call.kbs.is_empty() && sent.call.classifications.is_empty();
-    if let Some(kb) = sent.call.kbs.iter().find(|kb| !allows(run, kb)) {
+    if let Some(kb) = sent
+        .call
+        .kbs
+        .iter()
+        .find(|kb| !allows(&run.spec.allowed_kbs, kb))
+    {
         let text = format!("only KBs of {:?}", run.spec.allowed_kbs);
         return Err(Fault::on(&sent.machine, text, format!("KB{kb}")));
     }
@@ -101,11 +105,8 @@ fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, 
     let Some(request) = request_of(by) else {
         return Ok(0);
     };
-    let run = world
-        .intents
-        .get(&request)
-        .and_then(|own| world.runs.get(&own.run));
-    if run.is_some_and(|run| allows(run, kb)) {
+    let intent = world.intents.get(&request);
+    if intent.is_some_and(|own| allows(&own.allowed_kbs, kb)) {
         return Ok(1);
     }
     Err(Fault::on(
@@ -115,10 +116,9 @@ fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, 
     ))
 }
 
-fn allows(run: &HotpatchRun, kb: &str) -> bool {
+fn allows(allowed_kbs: &[String], kb: &str) -> bool {
     let digits = kb.trim_start_matches("KB");
-    run.spec
-        .allowed_kbs
+    allowed_kbs
         .iter()
         .any(|own| own.trim_start_matches("KB") == digits)
 }

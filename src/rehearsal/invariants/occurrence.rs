@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use super::{Fault, Invariant};
-use crate::domain::zone::Zone;
+use crate::domain::window::parse_start_time;
+use crate::domain::zone::{Meeting, Zone};
 use crate::rehearsal::openings::length;
 use crate::rehearsal::shelf::Name;
 use crate::rehearsal::world::World;
@@ -45,7 +46,12 @@ impl Invariant for OneOpening {
         };
         // An excluded day may have cut off the begin, never what comes after it.
         let begins = length(&object.spec.duration).map_or(window.start, |own| window.end - own);
-        let date = zone.utc_to_local(begins).date();
+        let local = zone.utc_to_local(begins);
+        let date = local.date();
+        // A run that began before the window was written anew has the opening of the older text.
+        if !is_begin(&object.spec.start_time, &zone, local) {
+            return Ok(0);
+        }
         // Whoever writes another start time opens another window.
         let spec = format!("{:?} {}", object.spec.schedule, object.spec.start_time);
         let start = *self.seen.entry((key, spec, date)).or_insert(window.start);
@@ -59,4 +65,12 @@ impl Invariant for OneOpening {
             format!("another at {}", window.start),
         ))
     }
+}
+
+/// Tells whether a local time is when a window begins on its date; in a gap any time may be.
+fn is_begin(start_time: &str, zone: &Zone, local: NaiveDateTime) -> bool {
+    parse_start_time(start_time).is_ok_and(|start| {
+        let meeting = zone.local_to_utc(local.date().and_time(start)).meeting;
+        local.time() == start || matches!(meeting, Meeting::Gap { .. })
+    })
 }

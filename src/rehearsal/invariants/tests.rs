@@ -718,6 +718,28 @@ fn what_the_run_does_not_allow_is_found_when_asked_for_and_when_installed() {
     };
     tale.effect("a", installed);
     tale.violates("pinned");
+
+    // What an install left to the next reboot outlives its run, and the run that comes anew.
+    for (kb, is_allowed) in [("5062553", true), ("1111111", false)] {
+        let mut tale = Tale::new();
+        tale.command("a", "r1");
+        let run = "hotpatchruns.hotpatch.dev";
+        tale.change(run, "run-1", Some(tale.run.clone()), None);
+        tale.run["spec"]["allowedKbs"] = json!(["KB1111111"]);
+        tale.run["status"]["machines"] = json!([]);
+        tale.write_run();
+        let installed = What::KbInstalled {
+            kb: kb.to_owned(),
+            activity: "r1".to_owned(),
+            by: caller("r1"),
+        };
+        tale.effect("a", installed);
+        let found = tale
+            .violations()
+            .iter()
+            .any(|own| own.invariant == "pinned");
+        assert_eq!(found, !is_allowed, "{kb}");
+    }
 }
 
 #[test]
@@ -786,6 +808,24 @@ fn a_window_that_opens_twice_on_a_date_is_found() {
     tale.write_run();
     tale.command("b", "r2");
     tale.violates("one-opening");
+
+    // Written anew while a run was under way: that one keeps the opening that it began in.
+    let mut tale = Tale::new();
+    tale.run["spec"]["window"]["start"] = json!("2025-07-12T20:15:00Z");
+    tale.run["spec"]["window"]["end"] = json!("2025-07-13T00:15:00Z");
+    tale.write_run();
+    tale.command("a", "r1");
+    tale.ended("a", "r1");
+    tale.run["spec"]["window"]["start"] = json!("2025-07-12T20:00:00Z");
+    tale.run["spec"]["window"]["end"] = json!("2025-07-13T00:00:00Z");
+    tale.write_run();
+    tale.command("b", "r2");
+    assert!(
+        !tale
+            .violations()
+            .iter()
+            .any(|own| own.invariant == "one-opening")
+    );
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl World {
                 epoch_known: self.epoch_known,
                 holder: self.lease.holder.clone(),
                 renewed: None,
+                allowed_kbs: run.spec.allowed_kbs.clone(),
             };
             self.intents.insert(request.clone(), intent);
             self.unrenewed.push(request.clone());
