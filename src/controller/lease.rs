@@ -246,11 +246,7 @@ impl Leadership {
                 Ok(())
             }
             Err(error) => {
-                let error = match error {
-                    // Somebody deleted it, and who takes it next need not wait for us.
-                    kube::Error::Api(status) if status.is_not_found() => Error::Lost,
-                    error => lost_on_conflict("renew")(error),
-                };
+                let error = lost_unless_ours("renew")(error);
                 if matches!(error, Error::Lost) {
                     self.held = None;
                 }
@@ -330,7 +326,7 @@ impl Leadership {
         }
         let params = PostParams::default();
         let released = self.api.replace(LEASE_NAME, &params, &lease).await;
-        released.map(|_| ()).map_err(lost_on_conflict("release"))
+        released.map(|_| ()).map_err(lost_unless_ours("release"))
     }
 
     fn lease(&self, found: Option<&LeaseObject>, epoch: i64, now: DateTime<Utc>) -> LeaseObject {
@@ -378,6 +374,14 @@ fn epoch_of(lease: &LeaseObject) -> i64 {
 fn held_seconds(lease: &LeaseObject) -> Option<Duration> {
     let seconds = lease.spec.as_ref()?.lease_duration_seconds?;
     u64::try_from(seconds).ok().map(Duration::from_secs)
+}
+
+/// As [`lost_on_conflict`], and where somebody deleted it: who takes it next need not wait for us.
+fn lost_unless_ours(act: &'static str) -> impl FnOnce(kube::Error) -> Error {
+    move |error| match error {
+        kube::Error::Api(status) if status.is_not_found() => Error::Lost,
+        error => lost_on_conflict(act)(error),
+    }
 }
 
 fn lost_on_conflict(act: &'static str) -> impl FnOnce(kube::Error) -> Error {

@@ -15,6 +15,7 @@ pub mod mirror;
 pub mod observe;
 pub mod publish;
 mod releases;
+mod rest;
 pub mod witness;
 
 use std::sync::Arc;
@@ -364,34 +365,5 @@ impl Controller {
             .flatten()
             .fold(plan.wake_at, DateTime::min);
         self.instant_of(wake_at, deeds.follow_up || more)
-    }
-
-    fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {
-        let now = self.shell.clock.now();
-        let pause = (wake_at - now).to_std().unwrap_or(FOLLOW_UP).max(FOLLOW_UP);
-        let pause = planted::pick(Bug::NeverWake, pause, Duration::from_secs(1 << 30));
-        Instant::now() + if soon { FOLLOW_UP } else { pause }
-    }
-
-    /// Waits until the next pass is due or something changes, renewing the lease meanwhile.
-    async fn rest(&mut self, dirty: &Notify, next: Instant) {
-        while let Some(due) = self.leadership.renewal_due() {
-            self.shell.telemetry.turned();
-            tokio::select! {
-                biased;
-                () = dirty.notified() => {
-                    sleep(DEBOUNCE).await;
-                    return;
-                }
-                () = sleep_until(next) => return,
-                () = sleep_until(due) => {}
-            }
-            if let Err(error) = self.leadership.renew(self.shell.clock.now()).await {
-                tracing::warn!(%error, "the lease could not be renewed");
-                if self.leadership.is_held() {
-                    sleep(API_PAUSE).await;
-                }
-            }
-        }
     }
 }

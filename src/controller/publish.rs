@@ -4,6 +4,7 @@ mod access;
 mod departures;
 mod motion;
 mod records;
+mod windows;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use self::access::{access_in, access_of};
 pub use self::departures::departures;
 use self::motion::Motion;
 use self::records::records;
+pub use self::windows::{next_edge, windows};
 use super::Shell;
 use super::act::Deeds;
 use super::events::Emitter;
@@ -221,20 +223,7 @@ where
 
 /// Writes the status of windows, policies and requests.
 async fn declarations(shell: &Shell, mirrors: &Mirrors, declared: &Declared, now: DateTime<Utc>) {
-    for found in &declared.windows {
-        unreadable(shell, "MaintenanceWindow", found, now).await;
-        let Some(object) = found.object() else {
-            continue;
-        };
-        let spec = validate::window(object);
-        let wanted = status::window(
-            object.status.as_ref(),
-            object.metadata.generation,
-            spec.as_ref(),
-            now,
-        );
-        write(&shell.kube, &mirrors.windows, object, wanted).await;
-    }
+    windows(shell, mirrors, declared.windows.iter().cloned(), now).await;
     for found in &declared.policies {
         unreadable(shell, "BaselinePolicy", found, now).await;
         let Some(object) = found.object() else {

@@ -7,8 +7,10 @@
 mod deletion;
 mod edits;
 mod leaders;
+mod leases;
 mod lost;
 mod narrowed;
+mod windows;
 
 use chrono::TimeDelta;
 use hotpatch_operator::rehearsal::world::World;
