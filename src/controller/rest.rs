@@ -52,8 +52,8 @@ impl Controller {
         }
     }
 
-    /// Returns when the next window opens or closes; where one did so already, in a while: until its
-    /// watch has shown what was written, a window looks as before.
+    /// Returns when the next window opens or closes; where one did so already, in a while: until
+    /// its watch has shown what was written, a window looks as before.
     fn edge(&self) -> Option<Instant> {
         let now = self.shell.clock.now();
         let at = next_edge(&self.mirrors.windows)?;
