@@ -139,23 +139,25 @@ fn failures(
         return Ok(());
     }
     let per_release = run.spec.failures.per == Some(FailureScope::Release);
-    let counted: Vec<&RunMachineStatus> = of_release
+    let counted: Vec<(&HotpatchRun, &RunMachineStatus)> = of_release
         .iter()
         .filter(|(_, own)| per_release || own.spec.stage == run.spec.stage)
-        .flat_map(|(_, own)| entries(own))
+        .flat_map(|(_, own)| entries(own).map(|entry| (*own, entry)))
         .collect();
     // A release comes as one KB or another, by what each machine takes.
     let kbs = of_release.iter().flat_map(|(_, own)| &own.spec.allowed_kbs);
     let failed = world.facts.keys().filter(|id| {
-        let own = counted.iter().filter(|own| own.id.eq_ignore_ascii_case(id));
+        let Some(truth) = world.machines.get(*id).filter(|own| own.exists) else {
+            return false;
+        };
+        let own = counted.iter().filter(|(run, own)| {
+            own.id.eq_ignore_ascii_case(id) && is_of_this_life(run, id, &truth.incarnation)
+        });
         let last = own
+            .map(|(_, own)| own)
             .filter(|own| own.attempts.unwrap_or(0) > 0)
             .max_by_key(|own| own.since);
-        let lacks = |kb: &String| {
-            let kb = kb.trim_start_matches("KB");
-            let truth = world.machines.get(*id);
-            truth.is_some_and(|own| own.exists && !own.installed.contains(kb))
-        };
+        let lacks = |kb: &String| !truth.installed.contains(kb.trim_start_matches("KB"));
         last.is_some_and(|own| own.step == "Failed") && kbs.clone().all(lacks)
     });
     let count = failed.count();
@@ -164,4 +166,16 @@ fn failures(
         return Err(Fault::on(&sent.machine, text, format!("{count} failed")));
     }
     Ok(())
+}
+
+/// Tells whether a run names the machine that now bears an id: one that was made anew is another
+/// one, which has failed nothing. Nothing happened yet on one whose life is not known.
+fn is_of_this_life(run: &HotpatchRun, id: &str, incarnation: &str) -> bool {
+    let named = run
+        .spec
+        .machines
+        .iter()
+        .find(|own| own.id.eq_ignore_ascii_case(id));
+    let vm_id = named.and_then(|own| own.incarnation.vm_id.as_ref());
+    incarnation.is_empty() || vm_id.is_none_or(|own| own == incarnation)
 }

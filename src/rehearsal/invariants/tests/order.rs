@@ -200,12 +200,18 @@ fn a_stage_before_the_one_before_is_done_and_soaked_is_found() {
 
 #[test]
 fn a_command_after_more_failures_than_the_run_bears_is_found() {
-    for (failed, is_fine) in [(2, true), (3, false)] {
+    for (failed, is_anew, is_fine) in [(2, false, true), (3, false, false), (3, true, true)] {
         let machines = ["a", "b", "c", "d"].map(|name| machine(name, "1")).to_vec();
         let mut tale = Tale::of(machines);
         for name in ["b", "c", "d"].iter().take(failed) {
             let entries = tale.run["status"]["machines"].as_array_mut().unwrap();
             entries.push(json!({"id": id(name), "step": "Failed", "attempts": 1, "since": NIGHT}));
+        }
+        if is_anew {
+            // The run speaks of the machine that stood there before.
+            let named = tale.run["spec"]["machines"].as_array_mut().unwrap();
+            named[1]["incarnation"]["vmId"] = json!("b-life-0");
+            tale.effect("b", What::Recreated);
         }
         tale.write_run();
         tale.command("a", "r1");
