@@ -122,7 +122,7 @@ pub async fn act(
     let mut deeds = Deeds::default();
     let mut work = runs::gather(observed, plan);
     let now = shell.clock.now();
-    pace::pace(observed, &mut work, &mut rests.served, &mut deeds, now);
+    pace::pace(observed, &mut work, &mut rests.pacing, &mut deeds, now);
     for own in work.values_mut() {
         send::look(shell, observed, own, &mut deeds).await;
     }
@@ -155,6 +155,7 @@ pub async fn act(
         }
         let may_send = renewed.is_ok();
         let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone(), words);
+        let (begun, answered) = (shell.clock.now(), deeds.answers.len());
         send::send(
             shell,
             leadership,
@@ -165,6 +166,8 @@ pub async fn act(
             &mut deeds,
         )
         .await;
+        let sent = deeds.answers.len() - answered;
+        rests.pacing.sent(sent, shell.clock.now() - begun);
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }

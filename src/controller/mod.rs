@@ -21,7 +21,7 @@ pub mod witness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::{Client, ResourceExt};
@@ -42,7 +42,6 @@ pub use self::releases::RELEASES_CONFIGMAP;
 use self::releases::catalogue;
 use self::witness::Witness;
 use crate::domain::plan::plan;
-use crate::planted::{self, Bug};
 use crate::telemetry::{Standing, Telemetry};
 use crate::validate::Found;
 

@@ -1,7 +1,8 @@
 //! How many intents are written at once: what the buckets let out in a few seconds.
 //!
-//! An intent that cannot be sent soon is worth nothing and would have to be taken back. Where there
-//! is not enough for all, fleets take turns. Must never add a command.
+//! An intent that cannot be sent soon is worth nothing and would have to be taken back: what is
+//! written ahead is what the buckets let out while the commands before it are sent. Where there is
+//! not enough for all, fleets take turns. Must never add a command.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +17,57 @@ use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
 use crate::domain::plan::{Note, RunKey};
 
-/// The time for which intents are written ahead (design §4).
-pub(super) const INTENTS_AHEAD: TimeDelta = TimeDelta::seconds(15);
+/// The longest time for which intents are written ahead (design §4).
+const INTENTS_AHEAD: TimeDelta = TimeDelta::seconds(15);
 
-/// How soon a pass looks again at what a bucket did not let out.
-const PACED_PAUSE: TimeDelta = TimeDelta::seconds(5);
+/// How soon a pass looks again at what a bucket did not let out. Its burst is much more than it
+/// gets in that time, so that nothing runs over.
+const PACED_PAUSE: TimeDelta = TimeDelta::seconds(10);
 
 /// How many installs each fleet was let through of a pool that has not enough for all.
-pub(super) type Served = BTreeMap<Pool, BTreeMap<FleetKey, u32>>;
+type Served = BTreeMap<Pool, BTreeMap<FleetKey, u32>>;
+
+/// What is known from the passes before. It can be lost.
+#[derive(Default)]
+pub(super) struct Pacing {
+    /// Whose turn it is where a bucket has not enough for all.
+    served: Served,
+    /// How long Azure took to answer a command of the last pass that sent one.
+    took: TimeDelta,
+}
+
+impl Pacing {
+    /// Notes how long it took to send so many commands.
+    pub(super) fn sent(&mut self, commands: usize, took: TimeDelta) {
+        if let Some(one) = i32::try_from(commands)
+            .ok()
+            .and_then(|own| took.checked_div(own))
+        {
+            self.took = one.max(TimeDelta::zero());
+        }
+    }
+
+    /// Returns for how long ahead intents for so many commands are written: until the last of them
+    /// is on its way.
+    fn ahead(&self, commands: usize) -> TimeDelta {
+        let all = i32::try_from(commands).ok();
+        let all = all.and_then(|own| self.took.checked_mul(own));
+        all.map_or(INTENTS_AHEAD, |own| own.min(INTENTS_AHEAD))
+    }
+}
 
 /// Withdraws what the buckets would not let out soon.
 pub(super) fn pace(
     observed: &Observed,
     work: &mut BTreeMap<RunKey, Work>,
-    served: &mut Served,
+    pacing: &mut Pacing,
     deeds: &mut Deeds,
     now: DateTime<Utc>,
 ) {
     withhold(observed, work, deeds, now);
-    let (wanted, room) = wishes(observed, work);
+    let all = work.values().map(|own| own.planned.len()).sum();
+    let (wanted, room) = wishes(observed, work, pacing.ahead(all));
+    let served = &mut pacing.served;
     served.retain(|pool, _| wanted.contains_key(pool));
     let mut left: BTreeMap<Pool, BTreeMap<FleetKey, u32>> = BTreeMap::new();
     for (pool, wanted) in &wanted {
@@ -115,8 +148,12 @@ fn cloud_of<'a>(observed: &'a Observed, work: &Work) -> Option<&'a Cloud> {
     observed.cloud(&work.run.fleet.namespace, account)
 }
 
-/// Returns how many installs each fleet wants of each pool, and how many each pool has.
-fn wishes(observed: &Observed, work: &BTreeMap<RunKey, Work>) -> (Served, BTreeMap<Pool, u32>) {
+/// Returns how many installs each fleet wants of each pool, and how many each pool has in a time.
+fn wishes(
+    observed: &Observed,
+    work: &BTreeMap<RunKey, Work>,
+    ahead: TimeDelta,
+) -> (Served, BTreeMap<Pool, u32>) {
     let mut wanted = Served::new();
     let mut room = BTreeMap::new();
     for own in work.values() {
@@ -131,7 +168,7 @@ fn wishes(observed: &Observed, work: &BTreeMap<RunKey, Work>) -> (Served, BTreeM
                 let machine = own.run.terms.machines.get(id);
                 let region = machine.map_or("", |own| own.placement.region.as_str());
                 let cloud = cloud.in_region(region);
-                cloud.installs_within(id, INTENTS_AHEAD)
+                cloud.installs_within(id, ahead)
             });
             let fleets = wanted.entry(pool).or_default();
             *fleets.entry(own.run.fleet.clone()).or_insert(0) += 1;
@@ -231,8 +268,8 @@ mod tests {
         ];
         for (wants, expected) in rows {
             let (observed, mut work) = wanting(wants);
-            let (mut served, mut deeds) = (Served::new(), Deeds::default());
-            pace(&observed, &mut work, &mut served, &mut deeds, opens());
+            let (mut pacing, mut deeds) = (Pacing::default(), Deeds::default());
+            pace(&observed, &mut work, &mut pacing, &mut deeds, opens());
             let mut found = [0, 0];
             for own in work.values() {
                 found[usize::from(own.run.fleet.name == "b")] += own.planned.len();
@@ -242,6 +279,30 @@ mod tests {
             assert_eq!(deeds.notes.len(), withheld, "{wants:?}");
             assert!(deeds.notes.values().all(|note| note.reason == "Paced"));
             assert_eq!(deeds.again_at.is_some(), withheld > 0, "{wants:?}");
+        }
+    }
+
+    #[test]
+    fn intents_are_written_ahead_for_as_long_as_sending_takes() {
+        // Commands sent before and how long they took in all, commands wanted, and how far ahead.
+        let rows = [
+            (0, 0, 500, 0),
+            (10, 0, 500, 0),
+            (10, 5_000, 0, 0),
+            (10, 5_000, 8, 4_000),
+            (10, 5_000, 30, 15_000),
+            (10, 5_000, 500, 15_000),
+            (10, -5_000, 500, 0),
+        ];
+        for (commands, took, wanted, expected) in rows {
+            let mut pacing = Pacing::default();
+            pacing.sent(commands, TimeDelta::milliseconds(took));
+            let ahead = pacing.ahead(wanted);
+            assert_eq!(
+                ahead,
+                TimeDelta::milliseconds(expected),
+                "{commands} in {took} ms"
+            );
         }
     }
 }

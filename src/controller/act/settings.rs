@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
-use super::pace::Served;
+use super::pace::Pacing;
 use super::scripts::Cleared;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
@@ -43,8 +43,8 @@ pub struct Rests {
     changed: BTreeMap<MachineId, DateTime<Utc>>,
     /// When an assessment was asked for, and whether Azure took it on.
     assessed: BTreeMap<MachineId, (DateTime<Utc>, bool)>,
-    /// Whose turn it is where a bucket has not enough for all.
-    pub(super) served: Served,
+    /// What the commands before tell of how many may follow.
+    pub(super) pacing: Pacing,
     /// Which run commands were deleted.
     pub(super) cleared: Cleared,
 }
