@@ -22,7 +22,7 @@ const INTENTS_AHEAD: TimeDelta = TimeDelta::seconds(15);
 
 /// How soon a pass looks again at what a bucket did not let out. Its burst is much more than it
 /// gets in that time, so that nothing runs over.
-const PACED_PAUSE: TimeDelta = TimeDelta::seconds(10);
+pub(super) const PACED_PAUSE: TimeDelta = TimeDelta::seconds(10);
 
 /// How many installs each fleet was let through of a pool that has not enough for all.
 type Served = BTreeMap<Pool, BTreeMap<FleetKey, u32>>;
@@ -34,6 +34,24 @@ pub(super) struct Pacing {
     served: Served,
     /// How long Azure took to answer a command of the last pass that sent one.
     took: TimeDelta,
+}
+
+/// What a pool lets out.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    /// While the commands are sent.
+    there: u32,
+    /// How much more than now in [`PACED_PAUSE`].
+    gain: u32,
+}
+
+impl Room {
+    /// Returns how many of so many commands are worth a pass: each pass looks, writes and reads,
+    /// so that a few that trickle in are waited for until there are more.
+    fn worth(self, wanted: u32) -> u32 {
+        let trickles = self.there.saturating_mul(2) < wanted.min(self.gain);
+        if trickles { 0 } else { self.there }
+    }
 }
 
 impl Pacing {
@@ -71,7 +89,8 @@ pub(super) fn pace(
     served.retain(|pool, _| wanted.contains_key(pool));
     let mut left: BTreeMap<Pool, BTreeMap<FleetKey, u32>> = BTreeMap::new();
     for (pool, wanted) in &wanted {
-        let there = room.get(pool).copied().unwrap_or(0);
+        let all = wanted.values().copied().fold(0, u32::saturating_add);
+        let there = room.get(pool).map_or(0, |own| own.worth(all));
         let before = served.entry(pool.clone()).or_default();
         let given = shares(wanted, before, there);
         if given == *wanted {
@@ -153,7 +172,7 @@ fn wishes(
     observed: &Observed,
     work: &BTreeMap<RunKey, Work>,
     ahead: TimeDelta,
-) -> (Served, BTreeMap<Pool, u32>) {
+) -> (Served, BTreeMap<Pool, Room>) {
     let mut wanted = Served::new();
     let mut room = BTreeMap::new();
     for own in work.values() {
@@ -168,7 +187,12 @@ fn wishes(
                 let machine = own.run.terms.machines.get(id);
                 let region = machine.map_or("", |own| own.placement.region.as_str());
                 let cloud = cloud.in_region(region);
-                cloud.installs_within(id, ahead)
+                let within = |time| cloud.installs_within(id, time);
+                let now = within(TimeDelta::zero());
+                Room {
+                    there: within(ahead),
+                    gain: within(PACED_PAUSE).saturating_sub(now),
+                }
             });
             let fleets = wanted.entry(pool).or_default();
             *fleets.entry(own.run.fleet.clone()).or_insert(0) += 1;
@@ -303,6 +327,26 @@ mod tests {
                 TimeDelta::milliseconds(expected),
                 "{commands} in {took} ms"
             );
+        }
+    }
+
+    #[test]
+    fn a_few_that_trickle_in_are_waited_for() {
+        // What is there, what more comes soon, how many are wanted, and how many go.
+        let rows = [
+            (0, 33, 100, 0),
+            (6, 33, 100, 0),
+            (16, 33, 100, 0),
+            (17, 33, 100, 17),
+            (6, 33, 12, 6),
+            (5, 33, 12, 0),
+            (1, 0, 100, 1),
+            (600, 0, 100, 600),
+            (u32::MAX, 0, 100, u32::MAX),
+        ];
+        for (there, gain, wanted, expected) in rows {
+            let room = Room { there, gain };
+            assert_eq!(room.worth(wanted), expected, "{room:?} {wanted}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
-use super::pace::Pacing;
+use super::pace::{PACED_PAUSE, Pacing};
 use super::scripts::Cleared;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
@@ -136,7 +136,8 @@ fn written(
         Err(error @ Error::Throttled { .. }) => {
             // What of it was written is no difference any more; the rest comes when there is room.
             rests.changed.remove(id);
-            deeds.unasked(&error, now);
+            let room = error.again_at(now).unwrap_or(now);
+            deeds.again_by(room.max(now + PACED_PAUSE));
             return "withheld";
         }
         Err(error) => error,
