@@ -32,6 +32,7 @@ use crate::planted::{self, Bug};
 
 use self::last_word::last_words;
 use self::recheck::Asking;
+use self::runs::Work;
 
 pub use fence::{Stored, fence, raise_epochs};
 pub use settings::Rests;
@@ -126,22 +127,7 @@ pub async fn act(
     for own in work.values_mut() {
         send::look(shell, observed, own, &mut deeds).await;
     }
-    let mut intents = Vec::new();
-    for (key, own) in &mut work {
-        let written = runs::write(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
-        if written {
-            intents.extend(
-                own.cleared
-                    .drain(..)
-                    .map(|(machine, command, looked_at)| Intent {
-                        run: key.clone(),
-                        machine,
-                        command,
-                        looked_at,
-                    }),
-            );
-        }
-    }
+    let intents = write_intents(shell, mirrors, leadership.epoch(), &mut work, &mut deeds).await;
     if !intents.is_empty() {
         let namespaces = intents.iter().map(|own| own.run.namespace.clone());
         let words = last_words(&shell.kube, mirrors, &work, namespaces.collect()).await;
@@ -182,6 +168,29 @@ pub async fn act(
         }
     }
     deeds
+}
+
+/// Writes what is about to be commanded; returns what was written.
+async fn write_intents(
+    shell: &Shell,
+    mirrors: &Mirrors,
+    epoch: i64,
+    work: &mut BTreeMap<RunKey, Work>,
+    deeds: &mut Deeds,
+) -> Vec<Intent> {
+    let mut intents = Vec::new();
+    for (key, own) in work {
+        if runs::write(shell, mirrors, epoch, own, deeds).await {
+            let cleared = own.cleared.drain(..);
+            intents.extend(cleared.map(|(machine, command, looked_at)| Intent {
+                run: key.clone(),
+                machine,
+                command,
+                looked_at,
+            }));
+        }
+    }
+    intents
 }
 
 /// Does what needs no intent: announces, lets go, writes settings, asks for assessments. Only a
