@@ -1,5 +1,7 @@
 //! Holds the parts of a parsed query.
 
+use std::collections::HashSet;
+
 /// A source of rows and what is done with them, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Query {
@@ -62,6 +64,8 @@ pub(crate) enum Expr {
         negated: bool,
         value: Box<Expr>,
         list: Vec<Expr>,
+        /// The texts of the list, lower-cased for `in~`: lists are long, and asked for each row.
+        texts: HashSet<String>,
     },
     Call(String, Vec<Expr>),
     Arithmetic {

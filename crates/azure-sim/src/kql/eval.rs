@@ -48,6 +48,7 @@ impl Scope<'_> {
                 negated,
                 value,
                 list,
+                texts,
             } => {
                 let how = if *ignore_case {
                     Comparison::EqualIgnoreCase
@@ -55,17 +56,15 @@ impl Scope<'_> {
                     Comparison::Equal
                 };
                 let value = self.eval(value)?;
-                let folded = ignore_case.then(|| value.text().to_lowercase());
-                let mut found = false;
+                let mut found = match &value {
+                    Val::Text(text) if *ignore_case => texts.contains(&text.to_lowercase()),
+                    Val::Text(text) => texts.contains(text),
+                    _ => false,
+                };
                 for item in list {
-                    found |= match (item, &value) {
-                        // Most lists are of texts; they may be long.
-                        (Expr::Text(item), Val::Text(text)) if *ignore_case => {
-                            item == text || Some(item.to_lowercase()) == folded
-                        }
-                        (Expr::Text(item), Val::Text(text)) => item == text,
-                        _ => compare(how, &value, &self.eval(item)?),
-                    };
+                    if !matches!((item, &value), (Expr::Text(_), Val::Text(_))) {
+                        found |= compare(how, &value, &self.eval(item)?);
+                    }
                 }
                 Ok(Val::Bool(found != *negated))
             }

@@ -56,10 +56,16 @@ impl Parser {
                 self.next();
                 let ignore_case = plain.ends_with('~');
                 let list = self.list()?;
+                let texts = list.iter().filter_map(|item| match item {
+                    Expr::Text(text) if ignore_case => Some(text.to_lowercase()),
+                    Expr::Text(text) => Some(text.clone()),
+                    _ => None,
+                });
                 return Ok(Expr::In {
                     ignore_case,
                     negated,
                     value: Box::new(left),
+                    texts: texts.collect(),
                     list,
                 });
             }
