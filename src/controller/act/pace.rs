@@ -220,7 +220,8 @@ mod tests {
     use super::*;
     use crate::azure::{Endpoint, Token, Transport, TransportError};
     use crate::controller::act::runs::gather;
-    use crate::domain::machine::Machine;
+    use crate::domain::command::RequestId;
+    use crate::domain::machine::{Machine, MachineKind};
     use crate::domain::plan::{Send, plan};
     use crate::domain::testkit::{closes, domain, due_vm, fleet, opens, run, snapshot};
 
@@ -347,6 +348,31 @@ mod tests {
         for (there, gain, wanted, expected) in rows {
             let room = Room { there, gain };
             assert_eq!(room.worth(wanted), expected, "{room:?} {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_is_nearly_empty_lets_out_what_fills_it_while_commands_are_sent() {
+        // Ten of the 200 writes are left, and ten more come each second. How long a command took
+        // before, and how many of 100 are intended.
+        for (took, expected) in [(0, 0), (1_000, 100)] {
+            let (observed, mut work) = wanting([100, 0]);
+            let cloud = observed.clouds.values().next().unwrap();
+            let ids: Vec<_> = work.values().flat_map(|own| own.planned.clone()).collect();
+            let draw = async {
+                for (number, (id, _)) in ids.iter().cycle().take(190).enumerate() {
+                    let request = RequestId(number.to_string());
+                    // Nobody is there to answer; what was drawn is drawn.
+                    drop(cloud.restart(id, MachineKind::AzureVm, request).await);
+                }
+            };
+            futures::executor::block_on(draw);
+            let (mut pacing, mut deeds) = (Pacing::default(), Deeds::default());
+            pacing.sent(1, TimeDelta::milliseconds(took));
+            pace(&observed, &mut work, &mut pacing, &mut deeds, opens());
+            let found: usize = work.values().map(|own| own.planned.len()).sum();
+            assert_eq!(found, expected, "{took} ms");
+            assert_eq!(deeds.again_at.is_some(), found < 100, "{took} ms");
         }
     }
 }

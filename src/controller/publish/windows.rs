@@ -1,4 +1,5 @@
 //! The status of windows: it changes when they open and close, though nothing else happens.
+//! Must never decide anything: plans read windows from their specs.
 
 use chrono::{DateTime, Utc};
 
