@@ -26,7 +26,7 @@ use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
-use crate::domain::plan::{Note, Plan, RunKey};
+use crate::domain::plan::{COMMANDS_PER_PASS_MAX, Note, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
 
@@ -48,8 +48,11 @@ pub struct Deeds {
     pub notes: BTreeMap<(String, MachineId), Note>,
     /// Machines that the last looks found unavailable, or could not see.
     pub down: BTreeSet<(String, MachineId)>,
-    /// Whether anything was done that the next pass should follow up soon.
+    /// Whether anything was done that the next pass should follow up at once.
     pub follow_up: bool,
+    /// Whether a run was written: what it waits for from here on is found by the next pass, which
+    /// need not come at once, as this one planned with what it wrote.
+    pub moved: bool,
     /// Whether a write was refused in a way that trying again at once does not cure.
     pub refused: bool,
     /// Runs that were given up without being understood.
@@ -154,6 +157,7 @@ pub async fn act(
         .await;
         let sent = deeds.answers.len() - answered;
         rests.pacing.sent(sent, shell.clock.now() - begun);
+        deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX;
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }

@@ -29,8 +29,9 @@ const WATCH_SECONDS: u32 = 1_800;
 /// How long a watch may leave out a write of ours before everything is listed anew.
 const SILENT_AFTER: Duration = Duration::from_secs(30);
 
-/// Own writes that are remembered so that their echo wakes nobody.
-const OWN_WRITES_MAX: usize = 4_096;
+/// Own writes that are remembered, so that their echo wakes nobody; and changes, as they may turn
+/// out to be own writes.
+const VERSIONS_MAX: usize = 4_096;
 
 /// Removed objects that are kept until somebody asks for them.
 const REMOVED_MAX: usize = 512;
@@ -56,6 +57,8 @@ struct State<K> {
     seen: u64,
     written: u64,
     own: BTreeSet<u64>,
+    /// Changes that were taken for somebody else's.
+    foreign: BTreeSet<u64>,
     changes: u64,
     /// What was deleted, as it was last seen.
     removed: Vec<Arc<K>>,
@@ -71,6 +74,7 @@ impl<K> Default for Mirror<K> {
             seen: 0,
             written: 0,
             own: BTreeSet::new(),
+            foreign: BTreeSet::new(),
             changes: 0,
             removed: Vec::new(),
         };
@@ -95,6 +99,14 @@ impl<K: Resource> State<K> {
         if !is_there && self.removed.len() < REMOVED_MAX {
             self.removed.push(Arc::clone(object));
         }
+    }
+}
+
+/// Remembers a version; the oldest ones are forgotten.
+fn remember(versions: &mut BTreeSet<u64>, version: u64) {
+    versions.insert(version);
+    while versions.len() > VERSIONS_MAX {
+        versions.pop_first();
     }
 }
 
@@ -147,15 +159,23 @@ where
         self.wrote_version(version(object.resource_version()));
     }
 
-    /// Notes that nothing older than this version may be decided from any more: a write of ours,
-    /// or a read past this view.
+    /// Notes a write of ours by its version. The watch may have shown it before its answer came:
+    /// then it was no change after all.
     pub fn wrote_version(&self, version: u64) {
         let mut state = self.lock();
         state.written = state.written.max(version);
-        state.own.insert(version);
-        while state.own.len() > OWN_WRITES_MAX {
-            state.own.pop_first();
+        if state.foreign.remove(&version) {
+            state.changes -= 1;
+        } else {
+            remember(&mut state.own, version);
         }
+    }
+
+    /// Notes a read past this view: nothing older than this version may be decided from any more.
+    pub fn read_version(&self, version: u64) {
+        let mut state = self.lock();
+        state.written = state.written.max(version);
+        remember(&mut state.own, version);
     }
 
     /// Returns how often somebody else's change came in: while it stays the same, what was decided
@@ -231,7 +251,11 @@ where
                 if let Some(was) = state.objects.insert(key.clone(), found) {
                     state.lost(&key, &was);
                 }
-                !state.own.remove(&version)
+                let is_foreign = !state.own.remove(&version);
+                if is_foreign {
+                    remember(&mut state.foreign, version);
+                }
+                is_foreign
             }
             Event::Delete(object) => {
                 let (key, version, _) = found(object);
@@ -479,5 +503,18 @@ mod tests {
         assert!(mirror.take(Event::Apply(guarded("a", 10))));
         assert!(mirror.take(Event::Delete(guarded("a", 11))));
         assert_eq!(mirror.changes(), before + 2);
+    }
+
+    #[test]
+    fn what_the_watch_shows_before_the_answer_comes_is_no_change_once_it_came() {
+        let mirror = listed();
+        let before = mirror.changes();
+        assert!(mirror.take(Event::Apply(guarded("a", 9))), "nobody knows");
+        assert!(mirror.take(Event::Apply(guarded("b", 10))));
+        mirror.wrote(&window("a", 9));
+        assert_eq!(mirror.changes(), before + 1, "the other is somebody's");
+        assert!(mirror.is_fresh());
+        mirror.read_version(10);
+        assert_eq!(mirror.changes(), before + 1, "who reads it changed nothing");
     }
 }

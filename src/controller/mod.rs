@@ -21,7 +21,6 @@ pub mod witness;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
 use kube::{Client, ResourceExt};
@@ -44,16 +43,6 @@ use self::witness::Witness;
 use crate::domain::plan::plan;
 use crate::telemetry::{Standing, Telemetry};
 use crate::validate::Found;
-
-/// How long changes are gathered before a pass looks at them.
-const DEBOUNCE: Duration = Duration::from_secs(1);
-
-/// How soon a pass follows one that wrote something it must follow up.
-const FOLLOW_UP: Duration = Duration::from_secs(2);
-
-/// How soon a pass follows one whose writes were refused, so that a refusal that stays does not
-/// spin.
-const REFUSED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// How long to wait after a failure of the API server.
 const API_PAUSE: Duration = Duration::from_secs(5);
@@ -131,6 +120,7 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
         memory: Memory::default(),
         rests: Rests::default(),
         told: Told::after(None),
+        planned_at: 0,
         shell,
         mirrors,
         leadership,
@@ -203,6 +193,8 @@ struct Controller {
     rests: Rests,
     told: Told,
     events: Emitter,
+    /// [`Mirrors::changes`] when the last pass began to read.
+    planned_at: u64,
 }
 
 impl Controller {
@@ -306,6 +298,7 @@ impl Controller {
             &catalogue,
         )
         .await;
+        self.planned_at = observed.changes;
         let now = self.shell.clock.now();
         let audit = Arc::clone(&self.shell.audit);
         self.told
@@ -346,23 +339,6 @@ impl Controller {
             &mut self.events,
         )
         .await;
-        tracing::debug!(
-            %now,
-            wake_at = %plan.wake_at,
-            follow_up = deeds.follow_up,
-            more,
-            moves = plan.moves.len(),
-            sends = plan.sends.len(),
-            "passed"
-        );
-        let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
-        let blind = self.memory.retry_at();
-        let (azure, departing) = (self.memory.again_at, self.memory.departing.next(now));
-        let again = [refused, blind, deeds.again_at, azure, departing];
-        let wake_at = again
-            .into_iter()
-            .flatten()
-            .fold(plan.wake_at, DateTime::min);
-        self.instant_of(wake_at, deeds.follow_up || more)
+        self.next_pass(&plan, &deeds, more, now)
     }
 }

@@ -7,16 +7,61 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::act::Deeds;
 use super::publish::{next_edge, windows};
-use super::{API_PAUSE, Controller, DEBOUNCE, FOLLOW_UP};
+use super::{API_PAUSE, Controller};
+use crate::domain::plan::Plan;
 use crate::planted::{self, Bug};
+
+/// How long changes are gathered before a pass looks at them.
+const DEBOUNCE: Duration = Duration::from_secs(1);
+
+/// How soon a pass follows one that wrote something it must follow up.
+const FOLLOW_UP: Duration = Duration::from_secs(2);
+
+/// How soon a pass follows one that wrote a run. Machines that settle one after another are judged
+/// together this way: each pass looks at everything.
+const MOVED_PAUSE: TimeDelta = TimeDelta::seconds(10);
+
+/// How soon a pass follows one whose writes were refused, so that a refusal that stays does not
+/// spin.
+const REFUSED_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// How soon the status of windows is looked at again where it is behind.
 const EDGE_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 impl Controller {
-    /// Returns when the next pass is due.
-    pub(super) fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {
+    /// Returns when the pass is due that comes after one which planned for `now`. `more` tells
+    /// whether that left something to be published.
+    pub(super) fn next_pass(
+        &self,
+        plan: &Plan,
+        deeds: &Deeds,
+        more: bool,
+        now: DateTime<Utc>,
+    ) -> Instant {
+        let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
+        let moved = deeds.moved.then(|| self.shell.clock.now() + MOVED_PAUSE);
+        let blind = self.memory.retry_at();
+        let (azure, departing) = (self.memory.again_at, self.memory.departing.next(now));
+        let again = [refused, moved, blind, deeds.again_at, azure, departing];
+        let wake_at = again
+            .into_iter()
+            .flatten()
+            .fold(plan.wake_at, DateTime::min);
+        tracing::debug!(
+            %now,
+            %wake_at,
+            follow_up = deeds.follow_up,
+            more,
+            moves = plan.moves.len(),
+            sends = plan.sends.len(),
+            "passed"
+        );
+        self.instant_of(wake_at, deeds.follow_up || more)
+    }
+
+    fn instant_of(&self, wake_at: DateTime<Utc>, soon: bool) -> Instant {
         let now = self.shell.clock.now();
         let pause = (wake_at - now).to_std().unwrap_or(FOLLOW_UP).max(FOLLOW_UP);
         let pause = planted::pick(Bug::NeverWake, pause, Duration::from_secs(1 << 30));
@@ -31,6 +76,10 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = dirty.notified() => {
+                    // What the watch showed before its answer came may have been ours.
+                    if self.mirrors.changes() == self.planned_at {
+                        continue;
+                    }
                     sleep(DEBOUNCE).await;
                     return;
                 }

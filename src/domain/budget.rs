@@ -111,15 +111,22 @@ impl Refusal {
     }
 }
 
-/// A machine that is commanded or held, with what it freezes for others.
+/// Where machines are commanded or held, and what they freeze for others: those of one ground are
+/// asked about once, however many they are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Ground {
+    kind: MachineKind,
+    placement: Placement,
+    spread: Spread,
+}
+
+/// A machine that is commanded or held.
 #[derive(Clone, Debug)]
 struct Engaged {
     /// By how many runs.
     by: u32,
     name: String,
-    kind: MachineKind,
-    placement: Placement,
-    spread: Spread,
+    ground: Arc<Ground>,
 }
 
 /// The budget of one disruption domain at one instant.
@@ -134,6 +141,8 @@ pub struct Budget {
     down: BTreeSet<MachineId>,
     used: Vec<u32>,
     engaged: BTreeMap<MachineId, Engaged>,
+    /// The same machines by their grounds; none is empty.
+    grounds: BTreeMap<Arc<Ground>, BTreeSet<MachineId>>,
     /// The fleet whose machines a limit may count, though nobody can read them.
     unread: BTreeMap<LimitKey, String>,
 }
@@ -156,6 +165,7 @@ impl Budget {
             unavailable: BTreeSet::new(),
             down: BTreeSet::new(),
             engaged: BTreeMap::new(),
+            grounds: BTreeMap::new(),
             unread: BTreeMap::new(),
         };
         for id in &down {
@@ -201,15 +211,47 @@ impl Budget {
         spread: Spread,
     ) {
         self.take(id);
-        let own = self.engaged.entry(id.clone()).or_insert(Engaged {
-            by: 0,
-            name: name.to_owned(),
-            kind,
-            placement: placement.clone(),
-            spread,
-        });
-        own.by += 1;
-        own.spread = own.spread.stricter(spread);
+        let before = self.leave(id);
+        // Who engaged it first said where it stands; the stricter word counts.
+        let ground = match &before {
+            None => Ground {
+                kind,
+                placement: placement.clone(),
+                spread,
+            },
+            Some(own) => Ground {
+                spread: own.ground.spread.stricter(spread),
+                ..Ground::clone(&own.ground)
+            },
+        };
+        let own = Engaged {
+            by: before.as_ref().map_or(1, |own| own.by + 1),
+            name: before.map_or_else(|| name.to_owned(), |own| own.name),
+            ground: self.stand(id, ground),
+        };
+        self.engaged.insert(id.clone(), own);
+    }
+
+    /// Puts a machine on a ground.
+    fn stand(&mut self, id: &MachineId, ground: Ground) -> Arc<Ground> {
+        let known = self.grounds.get_key_value(&ground);
+        let known = known.map(|(own, _)| Arc::clone(own));
+        let ground = known.unwrap_or_else(|| Arc::new(ground));
+        let there = self.grounds.entry(Arc::clone(&ground)).or_default();
+        there.insert(id.clone());
+        ground
+    }
+
+    /// Takes a machine off its ground, if it is commanded or held.
+    fn leave(&mut self, id: &MachineId) -> Option<Engaged> {
+        let own = self.engaged.remove(id)?;
+        if let Some(there) = self.grounds.get_mut(&own.ground) {
+            there.remove(id);
+            if there.is_empty() {
+                self.grounds.remove(&own.ground);
+            }
+        }
+        Some(own)
     }
 
     /// Counts a machine no more for one of the runs that commanded or held it: its command was not
@@ -222,7 +264,7 @@ impl Budget {
         if own.by > 0 {
             return;
         }
-        self.engaged.remove(id);
+        self.leave(id);
         if !self.down.contains(id) && self.unavailable.remove(id) {
             for place in self.of_machine.get(id).into_iter().flatten() {
                 self.used[*place] -= 1;
@@ -243,20 +285,12 @@ impl Budget {
         spread: Spread,
         frozen: &BTreeMap<LimitKey, u32>,
     ) -> Result<(), Refusal> {
-        for (other, engaged) in &self.engaged {
-            if other == id {
-                continue;
-            }
-            let there = Place {
-                kind: engaged.kind,
-                placement: &engaged.placement,
-            };
-            if let Some(by) = apart(place, there, spread.stricter(engaged.spread), &self.regions) {
-                return Err(Refusal::Apart {
-                    by,
-                    from: engaged.name.clone(),
-                });
-            }
+        if let Some((other, by)) = self.in_the_way(id, place, spread) {
+            let from = self.engaged.get(other).map(|own| own.name.clone());
+            return Err(Refusal::Apart {
+                by,
+                from: from.unwrap_or_default(),
+            });
         }
         if self.unavailable.contains(id) {
             return Ok(());
@@ -282,6 +316,26 @@ impl Budget {
             }
         }
         Ok(())
+    }
+
+    /// Returns the first machine being worked on from which another one must be kept apart.
+    fn in_the_way(
+        &self,
+        id: &MachineId,
+        place: Place<'_>,
+        spread: Spread,
+    ) -> Option<(&MachineId, Apart)> {
+        let others = self.grounds.iter().filter_map(|(ground, there)| {
+            let other = there.iter().find(|own| *own != id)?;
+            let standing = Place {
+                kind: ground.kind,
+                placement: &ground.placement,
+            };
+            let spread = spread.stricter(ground.spread);
+            let by = apart(place, standing, spread, &self.regions)?;
+            Some((other, by))
+        });
+        others.min_by_key(|(other, _)| *other)
     }
 
     /// Returns the ceilings that count a machine.

@@ -142,7 +142,7 @@ pub struct Incarnation {
 }
 
 /// Where a machine stands: the failure domains it shares with others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Placement {
     /// The Azure region, normalised (`westeurope`). Of an Arc machine it says where its record
     /// is kept, not where the machine stands, so it is no failure domain there.

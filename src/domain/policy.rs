@@ -102,7 +102,7 @@ pub struct Stage {
 
 /// Which failure domains keep machines apart: no two of the same kind of domain are ever worked
 /// on at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Spread {
     /// Geo-paired regions.
     pub geo_pair: bool,

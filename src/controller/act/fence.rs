@@ -65,7 +65,7 @@ pub async fn fence(shell: &Shell, mirrors: &Mirrors) -> Result<Vec<Stored>, kube
         }
     }
     let versions = all.iter().map(|own| version(own.0.resource_version()));
-    mirrors.runs.wrote_version(versions.max().unwrap_or(0));
+    mirrors.runs.read_version(versions.max().unwrap_or(0));
     Ok(all)
 }
 

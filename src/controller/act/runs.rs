@@ -171,7 +171,7 @@ pub(super) async fn write(
         Ok(stored) => {
             work.object = Some(Arc::new(stored));
             work.stored = work.run.clone();
-            deeds.follow_up = true;
+            deeds.moved = true;
             true
         }
         Err(error) => {

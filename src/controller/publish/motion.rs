@@ -8,7 +8,7 @@ use crate::domain::machine::MachineId;
 use crate::domain::plan::Note;
 use crate::domain::roster::Member;
 
-/// What moved in this pass, where the next one follows it up at once: that one writes the records,
+/// What moved in this pass, where the next one soon follows: that one writes the records,
 /// and one write says what two would.
 #[derive(Default)]
 pub(super) struct Motion {
@@ -20,7 +20,7 @@ pub(super) struct Motion {
 
 impl Motion {
     pub(super) fn of(deeds: &Deeds) -> Self {
-        if !deeds.follow_up {
+        if !deeds.follow_up && !deeds.moved {
             return Self::default();
         }
         let moved = deeds.runs.iter().flat_map(|(before, after)| {

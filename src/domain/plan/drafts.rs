@@ -56,10 +56,10 @@ pub(super) fn announce(pass: &mut Pass<'_>, plan: &mut Plan) {
         if pass.domain.fresh(&fleet.service_account, now).is_none() {
             continue;
         }
-        let Some(outlook) = pass.outlooks.get(&fleet.key).cloned() else {
+        let Some(outlook) = pass.outlooks.get(&fleet.key) else {
             continue;
         };
-        let found = next_run(pass, &fleet, &outlook, &budget);
+        let found = next_run(pass, &fleet, outlook, &budget);
         let Some(outlook) = pass.outlooks.get_mut(&fleet.key) else {
             continue;
         };

@@ -1,5 +1,6 @@
-//! Remembers queries that were asked before, and what their first operators made of each row: as
-//! long as a table gives the same row, they make the same of it. Must never change an answer.
+//! Remembers queries that were asked before, and what first operators made of each row: as long as
+//! a table gives the same row, they make the same of it, whichever query they begin. Must never
+//! change an answer.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -15,27 +16,33 @@ use crate::kql::{KqlError, Limits, Tables, parser};
 /// Queries remembered at most.
 const QUERIES_MAX: usize = 16;
 
+/// Beginnings of queries remembered at most.
+const BEGINNINGS_MAX: usize = 24;
+
+/// A list longer than this is asked for once, so that what it makes of rows is not remembered.
+const LIST_MAX: usize = 16;
+
 /// Queries that were asked, the last one first.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    queries: VecDeque<Known>,
-}
-
-#[derive(Debug)]
-struct Known {
-    text: String,
-    query: Box<Query>,
+    queries: VecDeque<(String, Box<Query>)>,
     made: Made,
 }
 
-/// What the operators that look at one row at a time made of the rows of each query and each query
-/// within it.
+/// What the operators that look at one row at a time made of the rows of each beginning of a query
+/// or of a query within it, the last one first.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    /// Whether the query was asked before: most with a list of ids in them are asked once.
-    is_asked_again: bool,
-    /// By the place of the query and that of the row, which stay as long as they are held here.
-    rows: HashMap<usize, HashMap<usize, Kept>>,
+    beginnings: VecDeque<Beginning>,
+}
+
+#[derive(Debug)]
+struct Beginning {
+    table: String,
+    operators: Vec<Operator>,
+    /// By the place of the row, which stays as long as it is held here. Filled from the second time
+    /// on: most beginnings are asked for once.
+    rows: HashMap<usize, Kept>,
 }
 
 /// A row, and what became of it: nothing where it was filtered out.
@@ -50,42 +57,44 @@ impl Memory {
         limits: Limits,
         tables: Tables<'_>,
     ) -> Result<Vec<Arc<Value>>, KqlError> {
-        let at = self.queries.iter().position(|own| own.text == text);
-        let mut known = match at.and_then(|at| self.queries.remove(at)) {
-            Some(mut known) => {
-                known.made.is_asked_again = true;
-                known
-            }
-            None => Known {
-                text: text.to_owned(),
-                query: Box::new(parser::parse(text)?),
-                made: Made::default(),
-            },
+        let at = self.queries.iter().position(|(own, _)| own == text);
+        let (text, query) = match at.and_then(|at| self.queries.remove(at)) {
+            Some(known) => known,
+            None => (text.to_owned(), Box::new(parser::parse(text)?)),
         };
-        limits.check(&known.query)?;
-        let rows = operators::run(&known.query, now, tables, &mut known.made)?;
+        limits.check(&query)?;
+        let rows = operators::run(&query, None, now, tables, &mut self.made)?;
         self.queries.truncate(QUERIES_MAX - 1);
-        self.queries.push_front(known);
+        self.queries.push_front((text, query));
         Ok(rows.into_iter().map(Row::shared).collect())
     }
 }
 
 impl Made {
-    /// Does what comes before the first operator that looks at several rows; returns its rows, and
-    /// the operators that are left.
+    /// Does the first operators of a query as far as they are worth remembering; returns the rows
+    /// that they leave, and the operators that are left.
     pub(crate) fn first_rows<'a>(
         &mut self,
         query: &'a Query,
         rows: Vec<Arc<Value>>,
         now: DateTime<Utc>,
     ) -> Result<(Vec<Row>, &'a [Operator]), KqlError> {
-        let of_a_row = query.operators.iter().take_while(|own| is_of_a_row(own));
-        let (first, rest) = query.operators.split_at(of_a_row.count());
-        if !self.is_asked_again || first.is_empty() {
+        let own = query.operators.iter();
+        let first = own.take_while(|own| is_of_a_row(own) && !has_a_long_list(own));
+        let (first, rest) = query.operators.split_at(first.count());
+        let mut known = self.beginnings.iter();
+        let at = known.position(|own| own.table == query.table && own.operators == first);
+        let Some(mut beginning) = at.and_then(|at| self.beginnings.remove(at)) else {
+            if !first.is_empty() {
+                self.remember(Beginning {
+                    table: query.table.clone(),
+                    operators: first.to_vec(),
+                    rows: HashMap::new(),
+                });
+            }
             return Ok((rows.into_iter().map(Row::from).collect(), &query.operators));
-        }
-        let place = std::ptr::from_ref(query).addr();
-        let mut before = self.rows.remove(&place).unwrap_or_default();
+        };
+        let mut before = std::mem::take(&mut beginning.rows);
         let mut after = HashMap::with_capacity(rows.len());
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
@@ -100,9 +109,28 @@ impl Made {
             out.extend(kept.1.iter().cloned().map(Row::from));
             after.insert(place, kept);
         }
-        self.rows.insert(place, after);
+        beginning.rows = after;
+        self.remember(beginning);
         Ok((out, rest))
     }
+
+    fn remember(&mut self, beginning: Beginning) {
+        self.beginnings.truncate(BEGINNINGS_MAX - 1);
+        self.beginnings.push_front(beginning);
+    }
+}
+
+/// Tells whether an operator asks for membership in a list that hardly comes again.
+fn has_a_long_list(operator: &Operator) -> bool {
+    fn is_in(expr: &Expr) -> bool {
+        match expr {
+            Expr::In { list, .. } => list.len() > LIST_MAX,
+            Expr::And(left, right) | Expr::Or(left, right) => is_in(left) || is_in(right),
+            Expr::Not(inner) => is_in(inner),
+            _ => false,
+        }
+    }
+    matches!(operator, Operator::Where(condition) if is_in(condition))
 }
 
 /// Tells whether an operator makes of each row what it makes of it whenever, whatever the others.

@@ -1,7 +1,7 @@
 //! Runs tabular operators over rows.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -18,9 +18,18 @@ const ROWS_BOUND: usize = 2_000_000;
 
 type Rows = Vec<Row>;
 
-/// Runs a query.
+/// What the rows of a query are joined with: the column by which they are, and what it is in the
+/// others. Groups that none of them asks for need not be made.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    column: &'a str,
+    keys: &'a HashSet<String>,
+}
+
+/// Runs a query; of what it groups by a column that only some values of are asked for, those.
 pub(crate) fn run(
     query: &Query,
+    asked: Option<Asked<'_>>,
     now: DateTime<Utc>,
     tables: Tables<'_>,
     made: &mut Made,
@@ -30,8 +39,15 @@ pub(crate) fn run(
         name: query.table.clone(),
     })?;
     let (mut rows, operators) = made.first_rows(query, rows, now)?;
-    for operator in operators {
-        rows = apply(operator, rows, now, tables, made)?;
+    for (place, operator) in operators.iter().enumerate() {
+        let is_last = place + 1 == operators.len();
+        rows = match operator {
+            Operator::Summarize { values, by } => {
+                let asked = asked.filter(|_| is_last);
+                summarize(&rows, values, by, asked, now)?
+            }
+            _ => apply(operator, rows, now, tables, made)?,
+        };
         if rows.len() > ROWS_BOUND {
             return Err(KqlError::Semantic("the query has too many rows".to_owned()));
         }
@@ -89,15 +105,26 @@ fn apply(
         }
         Operator::Count => Ok(vec![json!({"Count": rows.len()}).into()]),
         Operator::Distinct(columns) => distinct(&rows, columns, now),
-        Operator::Summarize { values, by } => summarize(&rows, values, by, now),
+        Operator::Summarize { values, by } => summarize(&rows, values, by, None, now),
         Operator::Join { inner, query, on } => {
-            let right = run(query, now, tables, made)?;
+            let keys: HashSet<String> = match on.as_slice() {
+                [(name, _)] => rows.iter().map(|row| text_of(row.get(name))).collect(),
+                _ => HashSet::new(),
+            };
+            let asked = match on.as_slice() {
+                [(_, column)] => Some(Asked {
+                    column,
+                    keys: &keys,
+                }),
+                _ => None,
+            };
+            let right = run(query, asked, now, tables, made)?;
             Ok(join(rows, &right, &columns(query, &right), *inner, on))
         }
         Operator::MvExpand(column) => mv_expand(&rows, column, now),
         Operator::Union(queries) => {
             for query in queries {
-                rows.extend(run(query, now, tables, made)?);
+                rows.extend(run(query, None, now, tables, made)?);
             }
             Ok(rows)
         }
@@ -171,13 +198,24 @@ fn summarize(
     rows: &[Row],
     values: &[Column],
     by: &[Column],
+    asked: Option<Asked<'_>>,
     now: DateTime<Utc>,
 ) -> Result<Rows, KqlError> {
+    let asked = asked.and_then(|asked| {
+        let column = by.iter().find(|own| own.name == asked.column)?;
+        Some((&column.expr, asked.keys))
+    });
     let mut groups: BTreeMap<String, (Value, Vec<&Row>)> = BTreeMap::new();
     if by.is_empty() {
         groups.insert(String::new(), (json!({}), Vec::new()));
     }
     for row in rows {
+        if let Some((expr, keys)) = asked {
+            let key = Scope { row, now }.eval(expr)?.into_json();
+            if !keys.contains(&text_of(Some(&key))) {
+                continue;
+            }
+        }
         let key = project(row, by, now)?;
         let name = if by.is_empty() {
             String::new()
@@ -258,6 +296,14 @@ fn columns(query: &Query, rows: &[Row]) -> Vec<String> {
         }
     }
     added
+}
+
+/// Writes a value as rows are joined by it.
+fn text_of(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        value => value.unwrap_or(&Value::Null).to_string(),
+    }
 }
 
 fn join(

@@ -269,3 +269,25 @@ fn a_row_that_is_another_is_read_anew() {
     table.push(Arc::new(json!({"n": 0})));
     assert_eq!(ask(&table), [6, 14]);
 }
+
+#[test]
+fn what_is_joined_with_groups_is_as_if_all_groups_were_made() {
+    let list = (0..30).map(|n| format!("'/{n}'")).collect::<Vec<_>>();
+    let list = format!("{}, '/A/x', '/B/z'", list.join(", "));
+    let groups = "u | summarize r = sum(v) by id = key";
+    let rows = [
+        ("inner", "", json!([10])),
+        ("leftouter", "", json!([10, null, null])),
+        ("leftouter", &list, json!([10, null])),
+        ("inner", &list, json!([10])),
+        ("leftouter", "'/a/y'", json!([null])),
+    ];
+    for (kind, list, expected) in rows {
+        let only = match list {
+            "" => String::new(),
+            list => format!(" | where id in ({list})"),
+        };
+        let text = format!("t{only} | join kind={kind} ({groups}) on id | order by id asc");
+        assert_eq!(column(&text), expected, "{text}");
+    }
+}
