@@ -26,7 +26,7 @@ use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
-use crate::domain::plan::{COMMANDS_PER_PASS_MAX, Note, Plan, RunKey};
+use crate::domain::plan::{Note, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
 
@@ -50,8 +50,7 @@ pub struct Deeds {
     pub down: BTreeSet<(String, MachineId)>,
     /// Whether anything was done that the next pass should follow up at once.
     pub follow_up: bool,
-    /// Whether a run was written: what it waits for from here on is found by the next pass, which
-    /// need not come at once, as this one planned with what it wrote.
+    /// Whether a run was written.
     pub moved: bool,
     /// Whether a write was refused in a way that trying again at once does not cure.
     pub refused: bool,
@@ -157,7 +156,11 @@ pub async fn act(
         .await;
         let sent = deeds.answers.len() - answered;
         rests.pacing.sent(sent, shell.clock.now() - begun);
-        deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX;
+        if sent > 0 {
+            // Where nothing was withheld, more may follow at once: more of these, or the next run.
+            deeds.follow_up |= sent >= plan.sends.len();
+            deeds.again_by(shell.clock.now() + pace::PACED_PAUSE);
+        }
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;
         }

@@ -19,9 +19,10 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 /// How soon a pass follows one that wrote something it must follow up.
 const FOLLOW_UP: Duration = Duration::from_secs(2);
 
-/// How soon a pass follows one that wrote a run. Machines that settle one after another are judged
-/// together this way: each pass looks at everything.
-const MOVED_PAUSE: TimeDelta = TimeDelta::seconds(10);
+/// How soon a pass follows one in which a run ended or cannot be followed any more: what is left of
+/// it is let go of. Machines that merely moved on need none: the plan says when they are looked at
+/// again, and those that settle one after another are judged together.
+const ENDED_PAUSE: TimeDelta = TimeDelta::seconds(10);
 
 /// How soon a pass follows one whose writes were refused, so that a refusal that stays does not
 /// spin.
@@ -41,10 +42,11 @@ impl Controller {
         now: DateTime<Utc>,
     ) -> Instant {
         let refused = deeds.refused.then(|| now + REFUSED_PAUSE);
-        let moved = deeds.moved.then(|| self.shell.clock.now() + MOVED_PAUSE);
+        let ended = !plan.ends.is_empty() || !plan.orphaned.is_empty();
+        let ended = ended.then(|| self.shell.clock.now() + ENDED_PAUSE);
         let blind = self.memory.retry_at();
         let (azure, departing) = (self.memory.again_at, self.memory.departing.next(now));
-        let again = [refused, moved, blind, deeds.again_at, azure, departing];
+        let again = [refused, ended, blind, deeds.again_at, azure, departing];
         let wake_at = again
             .into_iter()
             .flatten()

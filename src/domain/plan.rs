@@ -47,13 +47,6 @@ pub use recheck::Recheck;
 /// out in 15 seconds (200 a minute per subscription and region; azure.md §6).
 pub const COMMANDS_PER_PASS_MAX: usize = 50;
 
-/// The most settings changes one pass makes in a disruption domain.
-pub const CHANGES_PER_PASS_MAX: usize = 50;
-
-/// The most assessments one pass asks for in a disruption domain; they share the bucket of the
-/// installs and must never use it up.
-pub const ASSESSMENTS_PER_PASS_MAX: usize = 10;
-
 /// How soon the next pass comes while commands run.
 pub const PROGRESS_EVERY: TimeDelta = TimeDelta::minutes(2);
 
@@ -213,11 +206,11 @@ pub struct Plan {
     pub sends: Vec<Send>,
     /// Runs to announce.
     pub drafts: Vec<Draft>,
-    /// Settings to change.
+    /// Settings to change: all of them, however many one pass makes.
     pub changes: Vec<(FleetKey, Change)>,
     /// Settings to put back for fleets that were deleted.
     pub restores: Vec<Restore>,
-    /// Machines to assess.
+    /// Machines to assess, the most urgent first: all of them, however many one pass asks for.
     pub assessments: Vec<Assessing>,
     /// What was found out about each fleet that can be planned for.
     #[serde(serialize_with = "by_name")]

@@ -2,6 +2,7 @@
 //! app groups, Arc servers at two sites, guests of an Azure Local cluster, a canary ring, and a
 //! dozen machines that cannot be hotpatched, each for another reason.
 
+mod crowd;
 mod drawn;
 
 use std::collections::BTreeMap;

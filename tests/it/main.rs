@@ -8,10 +8,12 @@ mod chart;
 mod crd_quality;
 mod crds;
 mod e2e;
+mod enrolment;
 mod faults;
 mod identity;
 mod kill;
 mod operator;
+mod pace;
 #[cfg(feature = "planted-bugs")]
 mod planted;
 mod protocol;

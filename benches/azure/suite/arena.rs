@@ -23,7 +23,7 @@ use super::{Error, manifests};
 const TOKEN: &str = "bench-token-0f64be1c2a";
 
 /// Committed writes that the emulated API server remembers for watches.
-const HISTORY_EVENTS: usize = 100_000;
+const HISTORY_EVENTS: usize = 10_000;
 
 /// How often this process looks how far the emulated time has come.
 const LOOK: Duration = Duration::from_millis(20);

@@ -77,6 +77,8 @@ pub(super) async fn look(shell: &Shell, observed: &Observed, work: &mut Work, de
                 }
             }
             Err(note) => {
+                // What withdrew it, as an operation on the machine, may be over soon.
+                deeds.again_by(read_at + WITHHELD_REST);
                 tracing::info!(machine = %id, reason = %note.reason, "command withdrawn");
                 deeds.notes.insert((namespace.clone(), id), note);
             }

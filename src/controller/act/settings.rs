@@ -1,6 +1,6 @@
 //! Writes patch settings and asks for assessments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -16,6 +16,17 @@ use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
 use crate::domain::plan::{Assessing, Note, Plan};
 use crate::record::request_id;
+
+/// The most settings changes one pass makes in a disruption domain: while they are written, nothing
+/// else happens.
+const CHANGES_PER_PASS_MAX: usize = 50;
+
+/// The most assessments one pass asks for in a disruption domain; they share the bucket of the
+/// installs and must never use it up.
+const ASSESSMENTS_PER_PASS_MAX: usize = 10;
+
+/// How soon more assessments are asked for than one pass does.
+const ASSESSMENTS_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
 /// How long a machine's settings are left to settle after a change: Azure Arc takes about ten
 /// minutes to read a change back (windowsserverdocs, enable-hotpatch-azure-arc-enabled-servers;
@@ -65,25 +76,22 @@ impl Rests {
     }
 }
 
-/// Returns the cloud with which a fleet acts on a machine, and the machine's kind.
-fn cloud_of(observed: &Observed, fleet: &FleetKey, id: &MachineId) -> Option<(Cloud, MachineKind)> {
-    place_of(observed, &fleet.namespace, id, observed.cloud_of(fleet)?)
-}
-
-/// Returns a cloud in the region of a machine that a namespace knows, and the machine's kind.
+/// Returns a cloud in the region of a machine that a fleet's namespace knows, and the machine's
+/// kind.
 fn place_of(
     observed: &Observed,
-    namespace: &str,
+    fleet: &FleetKey,
     id: &MachineId,
     cloud: &Cloud,
 ) -> Option<(Cloud, MachineKind)> {
-    let domain = observed.snapshot.domains.get(namespace)?;
+    let domain = observed.snapshot.domains.get(&fleet.namespace)?;
     let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
     let cloud = cloud.in_region(&machine.placement.region);
     Some((cloud, machine.kind))
 }
 
-/// Writes the settings that a plan changes, and puts those of deleted fleets back.
+/// Writes the settings that a plan changes, and puts those of deleted fleets back: as many as a
+/// pass makes, of those that do not rest.
 pub(super) async fn change(
     shell: &Shell,
     leadership: &Leadership,
@@ -94,25 +102,39 @@ pub(super) async fn change(
 ) {
     let now = shell.clock.now();
     rests.changed.retain(|_, at| now - *at < CHANGE_REST);
-    let changes = plan.changes.iter().filter_map(|(fleet, change)| {
-        let (cloud, kind) = cloud_of(observed, fleet, &change.machine)?;
-        Some((fleet, change, cloud, kind, "settings"))
-    });
-    let restores = plan.restores.iter().filter_map(|own| {
-        let cloud = observed.cloud(&own.fleet.namespace, &own.service_account)?;
-        let (cloud, kind) = place_of(observed, &own.fleet.namespace, &own.change.machine, cloud)?;
-        Some((&own.fleet, &own.change, cloud, kind, "restore"))
-    });
-    for (fleet, change, cloud, kind, word) in changes.chain(restores) {
-        if rests.changed.contains_key(&change.machine) {
+    let changes = plan.changes.iter();
+    let changes = changes.map(|(fleet, change)| (fleet, change, None));
+    let restores = plan.restores.iter();
+    let restores = restores.map(|own| (&own.fleet, &own.change, Some(&own.service_account)));
+    let mut made: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut spent: BTreeSet<(&FleetKey, &str)> = BTreeSet::new();
+    for (fleet, change, restored_by) in changes.chain(restores) {
+        let pool = (fleet, change.machine.subscription());
+        if rests.changed.contains_key(&change.machine) || spent.contains(&pool) {
             continue;
         }
+        let cloud = match restored_by {
+            None => observed.cloud_of(fleet),
+            Some(account) => observed.cloud(&fleet.namespace, account),
+        };
+        let place = cloud.and_then(|own| place_of(observed, fleet, &change.machine, own));
+        let Some((cloud, kind)) = place else { continue };
+        let word = restored_by.map_or("settings", |_| "restore");
+        let made = made.entry(&fleet.namespace).or_default();
+        if *made == CHANGES_PER_PASS_MAX {
+            deeds.follow_up = true;
+            continue;
+        }
+        *made += 1;
         if !leadership.may_send() {
             return;
         }
         rests.changed.insert(change.machine.clone(), now);
         let changed = cloud.change(change, kind).await;
         deeds.answered(fleet, &change.machine, kind, word, changed.as_ref().err());
+        if let Err(Error::Throttled { .. }) = &changed {
+            spent.insert(pool);
+        }
         let outcome = written(fleet, change, changed, rests, deeds, now);
         shell.telemetry.command(word, outcome);
     }
@@ -171,14 +193,21 @@ pub(super) async fn assess(
     rests
         .assessed
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
+    let mut made: BTreeMap<&str, usize> = BTreeMap::new();
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
-        let Some((cloud, kind)) = cloud_of(observed, fleet, id) else {
-            continue;
-        };
         if !rests.may_assess(wanted, now) {
             continue;
         }
+        let cloud = observed.cloud_of(fleet);
+        let place = cloud.and_then(|own| place_of(observed, fleet, id, own));
+        let Some((cloud, kind)) = place else { continue };
+        let made = made.entry(&fleet.namespace).or_default();
+        if *made == ASSESSMENTS_PER_PASS_MAX {
+            deeds.again_by(now + ASSESSMENTS_PAUSE);
+            continue;
+        }
+        *made += 1;
         if !leadership.may_send() {
             return;
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{CHANGES_PER_PASS_MAX, Pass, Plan, Restore};
+use super::{Pass, Plan, Restore};
 use crate::domain::enrolment::{ClaimIdentity, claim_of, restore as way_back};
 use crate::domain::fleet::Mode;
 use crate::domain::machine::{Machine, MachineId};
@@ -31,7 +31,6 @@ pub(super) fn restore(pass: &Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) {
         return;
     }
     let named: BTreeSet<MachineId> = snapshot.domains.values().flat_map(in_open_runs).collect();
-    let mut left = CHANGES_PER_PASS_MAX;
     for departed in &pass.domain.departed {
         let account = &departed.service_account;
         let Ok(identity) = ClaimIdentity::new(&snapshot.cluster_uid, &departed.uid) else {
@@ -46,10 +45,9 @@ pub(super) fn restore(pass: &Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) {
                 continue;
             };
             let rests = machine.busy.is_none() && !named.contains(&machine.id);
-            if left == 0 || !rests || is_wanted(snapshot, machine, pass.now) {
+            if !rests || is_wanted(snapshot, machine, pass.now) {
                 continue;
             }
-            left -= 1;
             plan.restores.push(Restore {
                 fleet: departed.key.clone(),
                 service_account: account.clone(),

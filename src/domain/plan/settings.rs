@@ -1,7 +1,7 @@
 //! What is said of machines that no run concerns, and the settings and assessments they need.
 
 use super::departed::is_departed;
-use super::{ASSESSMENTS_PER_PASS_MAX, Assessing, CHANGES_PER_PASS_MAX, Note, Outlook, Pass, Plan};
+use super::{Assessing, Note, Outlook, Pass, Plan};
 use crate::domain::due::Verdict;
 use crate::domain::enrolment::{ClaimIdentity, Desired, claim_of, difference, restore, take_over};
 use crate::domain::fleet::{Fleet, Mode};
@@ -72,16 +72,19 @@ fn explanation(member: &Member, namespace: &str) -> Note {
 }
 
 /// Returns the settings to write: what the fleets in Enrol and Enforce want and do not find, and
-/// the way back for machines that a fleet lets go of.
+/// the way back for machines that a fleet lets go of. A change keeps a machine busy for a while, so
+/// those that a run names, or is about to, are left alone until it is over.
 pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) {
-    let busy = in_open_runs(&pass.domain);
+    let mut busy = in_open_runs(&pass.domain);
+    for draft in &plan.drafts {
+        busy.extend(draft.terms.machines.keys().cloned());
+    }
     let fleets: Vec<Fleet> = pass
         .domain
         .fleets
         .iter()
         .filter_map(|view| view.fleet.clone().ok())
         .collect();
-    let mut left = CHANGES_PER_PASS_MAX;
     for fleet in fleets
         .iter()
         .filter(|own| own.mode >= Mode::Enrol && !own.suspended)
@@ -107,7 +110,7 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
                 && member.excluded.is_none()
                 && !member.dormant
                 && machine.busy.is_none();
-            if left == 0 || !fit || busy.contains(&machine.id) {
+            if !fit || busy.contains(&machine.id) {
                 continue;
             }
             let desired = Desired::of(machine, fleet.mode == Mode::Enforce);
@@ -117,7 +120,6 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
             match change(machine, &desired, &identity) {
                 Ok(Some(change)) => {
                     plan.changes.push((fleet.key.clone(), change));
-                    left -= 1;
                 }
                 Ok(None) => {}
                 Err(refusal) => {
@@ -130,12 +132,9 @@ pub(super) fn change(pass: &mut Pass<'_>, snapshot: &Snapshot, plan: &mut Plan) 
         }
         if fleet.restore_on_release {
             let released = released(pass, fleet, &identity);
-            let room = left.min(released.len());
-            left -= room;
             plan.changes.extend(
                 released
                     .iter()
-                    .take(room)
                     .filter(|(machine, _)| !busy.contains(&machine.id))
                     .map(|(_, change)| (fleet.key.clone(), change.clone())),
             );
@@ -169,13 +168,7 @@ fn released<'a>(
 /// fleets in Enforce, while none of the fleet's windows is open.
 pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
     let busy = in_open_runs(&pass.domain);
-    plan.assessments
-        .extend(judged(pass).take(ASSESSMENTS_PER_PASS_MAX));
-    let mine = plan
-        .assessments
-        .iter()
-        .filter(|own| own.fleet.namespace == pass.namespace);
-    let mut left = ASSESSMENTS_PER_PASS_MAX - mine.count();
+    plan.assessments.extend(judged(pass));
     for view in &pass.domain.fleets {
         let Ok(fleet) = &view.fleet else { continue };
         let Some(outlook) = pass.outlooks.get(&fleet.key) else {
@@ -196,8 +189,7 @@ pub(super) fn assess(pass: &mut Pass<'_>, plan: &mut Plan) {
                 && !member.is_down()
                 && member.machine.busy.is_none()
                 && !busy.contains(id);
-            if fit && left > 0 {
-                left -= 1;
+            if fit {
                 plan.assessments.push(Assessing {
                     fleet: fleet.key.clone(),
                     machine: id.clone(),

@@ -110,22 +110,28 @@ impl Scope<'_> {
     }
 
     fn index(&self, inner: &Expr, key: &Expr) -> Result<Val, KqlError> {
-        let Val::Dynamic(value) = self.eval(inner)? else {
-            return Ok(Val::Null);
+        let evaluated;
+        let value = match self.borrow(inner)? {
+            Some(value) => value,
+            None => match self.eval(inner)? {
+                Val::Dynamic(value) => {
+                    evaluated = value;
+                    &evaluated
+                }
+                _ => return Ok(Val::Null),
+            },
         };
         let found = match self.eval(key)? {
-            Val::Text(name) => value.get(&name).cloned(),
+            Val::Text(name) => value.get(&name),
             Val::Number(at) => {
                 let length = value.as_array().map_or(0, Vec::len);
                 // A negative position counts from the end.
                 let at = if at < 0.0 { at + length as f64 } else { at };
-                (at >= 0.0)
-                    .then(|| value.get(at as usize).cloned())
-                    .flatten()
+                (at >= 0.0).then(|| value.get(at as usize)).flatten()
             }
             _ => None,
         };
-        Ok(found.as_ref().map_or(Val::Null, Val::from_json))
+        Ok(found.map_or(Val::Null, Val::from_json))
     }
 }
 
