@@ -29,6 +29,9 @@ const DOUBTED_OF_SILENT: u32 = 2;
 /// Things that are tried until one changes anything.
 const TRIES_MAX: u32 = 6;
 
+/// How often it is asked who goes in the place of those that lost their turn.
+const TURNS_MAX: usize = 20;
+
 /// A command that a plan would send: the run, the machine and the command.
 pub type Sending = (String, String, String);
 
@@ -46,7 +49,8 @@ pub struct Doubt {
     /// What it would send.
     pub doubted: BTreeSet<Sending>,
     /// What it would send if this machine were known to be out, or if it and those that lost their
-    /// turn only had to wait; asked where another one takes a turn.
+    /// turn only had to wait, and those in their place that lost theirs; asked where another one
+    /// takes a turn.
     pub in_turn: BTreeSet<Sending>,
 }
 
@@ -216,19 +220,26 @@ fn doubt(snapshot: &Snapshot, found: &Plan, rng: &mut Rng, now: DateTime<Utc>) -
     let (sent, doubted) = (sendings(found), sendings(&plan(&less, now)));
     let mut in_turn = BTreeSet::new();
     if !doubted.is_subset(&sent) {
-        let mut waiting: BTreeSet<&str> = sent
-            .difference(&doubted)
-            .map(|own| own.1.as_str())
-            .collect();
+        let mut waiting = beyond(&sent, &doubted);
         if let Some((space, id)) = &machine {
             let mut out = snapshot.clone();
             change(&mut out, space, id, |own| {
                 own.health = Health::Unhealthy("it is out".to_owned());
             });
             in_turn.extend(sendings(&plan(&out, now)));
-            waiting.insert(id.as_str());
+            waiting.insert(id.to_string().to_ascii_lowercase());
         }
-        in_turn.extend(sendings(&plan(&where_they_wait(snapshot, &waiting), now)));
+        // Whoever would go in their place and does not has lost its turn as well: a whole fleet has
+        // where nobody knows what it refers to.
+        for _ in 0..TURNS_MAX {
+            let next = sendings(&plan(&where_they_wait(snapshot, &waiting), now));
+            let before = waiting.len();
+            waiting.append(&mut beyond(&next, &doubted));
+            in_turn.extend(next);
+            if waiting.len() == before {
+                break;
+            }
+        }
     }
     Some(Doubt {
         at: now,
@@ -240,8 +251,14 @@ fn doubt(snapshot: &Snapshot, found: &Plan, rng: &mut Rng, now: DateTime<Utc>) -
     })
 }
 
+/// Returns the machines to which more is sent in one plan than in another.
+fn beyond(more: &BTreeSet<Sending>, less: &BTreeSet<Sending>) -> BTreeSet<String> {
+    let lost = more.difference(less);
+    lost.map(|(_, machine, _)| machine.clone()).collect()
+}
+
 /// Returns what is known, had these machines only to wait.
-fn where_they_wait(snapshot: &Snapshot, machines: &BTreeSet<&str>) -> Snapshot {
+fn where_they_wait(snapshot: &Snapshot, machines: &BTreeSet<String>) -> Snapshot {
     let mut waits = snapshot.clone();
     let ids: Vec<MachineId> = machines
         .iter()
