@@ -17,7 +17,7 @@ mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Shell;
 use super::lease::Leadership;
@@ -26,7 +26,7 @@ use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
-use crate::domain::plan::{Note, Plan, RunKey};
+use crate::domain::plan::{COMMANDS_PER_PASS_MAX, Note, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
 
@@ -36,6 +36,10 @@ use self::runs::Work;
 
 pub use fence::{Stored, fence, raise_epochs};
 pub use settings::Rests;
+
+/// How soon a pass follows one that sent all that the limits allowed: places in them come free one
+/// after another, and are given away together.
+const PLACES_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
 /// What acting came to, for status and for the next pass.
 #[derive(Default)]
@@ -142,6 +146,7 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
+        let runs: BTreeSet<RunKey> = intents.iter().map(|own| own.run.clone()).collect();
         let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone(), words);
         let (begun, answered) = (shell.clock.now(), deeds.answers.len());
         send::send(
@@ -157,9 +162,12 @@ pub async fn act(
         let sent = deeds.answers.len() - answered;
         rests.pacing.sent(sent, shell.clock.now() - begun);
         if sent > 0 {
-            // Where nothing was withheld, more may follow at once: more of these, or the next run.
-            deeds.follow_up |= sent >= plan.sends.len();
-            deeds.again_by(shell.clock.now() + pace::PACED_PAUSE);
+            // More waits for its turn, or the next run may go beside one that is sent out.
+            // Otherwise a place has to come free first.
+            let mut own = runs.iter().filter_map(|key| work.get(key));
+            let out = own.any(|own| own.run.is_sent_out());
+            deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX || out;
+            deeds.again_by(shell.clock.now() + PLACES_PAUSE);
         }
         for own in work.values_mut().filter(|own| own.is_touched()) {
             runs::record(shell, mirrors, leadership.epoch(), own, &mut deeds).await;

@@ -8,8 +8,8 @@
 //! - the machine itself is sent nothing that it was not to be sent anyway, nor another command;
 //! - no other machine is either, in any run of any namespace, unless one that was to be sent a
 //!   command gives up its turn. Then those may go that could also go if the machine were known to
-//!   be out, or if it and those that gave up their turn only had to wait, and those that would go in
-//!   their place and do not. So what becomes unknown never makes room by itself.
+//!   be out, or if it and those that gave up their turn only had to wait, and those that would go
+//!   in their place and do not. So what becomes unknown never makes room by itself.
 //!
 //! Plans that find a machine failed are not doubted: a failure that nobody has heard of halts
 //! nobody, and its machine counts as one that is still worked on.
