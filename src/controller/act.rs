@@ -26,7 +26,7 @@ use crate::azure::Error;
 use crate::domain::command::Command;
 use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{MachineId, MachineKind};
-use crate::domain::plan::{COMMANDS_PER_PASS_MAX, Note, Plan, RunKey};
+use crate::domain::plan::{COMMANDS_PER_PASS_MAX, Note, PROGRESS_EVERY, Plan, RunKey};
 use crate::domain::run::Run;
 use crate::planted::{self, Bug};
 
@@ -38,8 +38,8 @@ pub use fence::{Stored, fence, raise_epochs};
 pub use settings::Rests;
 
 /// How soon a pass follows one that sent all that the limits allowed: places in them come free one
-/// after another, and are given away together.
-const PLACES_PAUSE: TimeDelta = TimeDelta::seconds(30);
+/// after another, and are given away together, as machines are judged.
+const PLACES_PAUSE: TimeDelta = PROGRESS_EVERY;
 
 /// What acting came to, for status and for the next pass.
 #[derive(Default)]
