@@ -146,7 +146,7 @@ pub async fn act(
             deeds.lost = !leadership.is_held();
         }
         let may_send = renewed.is_ok();
-        let runs: BTreeSet<RunKey> = intents.iter().map(|own| own.run.clone()).collect();
+        let commanded: BTreeSet<RunKey> = intents.iter().map(|own| own.run.clone()).collect();
         let mut asking = Asking::new(mirrors, observed, plan, deeds.down.clone(), words);
         let (begun, answered) = (shell.clock.now(), deeds.answers.len());
         send::send(
@@ -164,9 +164,9 @@ pub async fn act(
         if sent > 0 {
             // More waits for its turn, or the next run may go beside one that is sent out.
             // Otherwise a place has to come free first.
-            let mut own = runs.iter().filter_map(|key| work.get(key));
-            let out = own.any(|own| own.run.is_sent_out());
-            deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX || out;
+            let mut own = commanded.iter().filter_map(|key| work.get(key));
+            let is_sent_out = own.any(|own| own.run.is_sent_out());
+            deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX || is_sent_out;
             deeds.again_by(shell.clock.now() + PLACES_PAUSE);
         }
         for own in work.values_mut().filter(|own| own.is_touched()) {

@@ -120,7 +120,7 @@ pub async fn run(shell: Shell, shutdown: impl Future<Output = ()> + Send) -> Res
         memory: Memory::default(),
         rests: Rests::default(),
         told: Told::after(None),
-        planned_at: 0,
+        planned_changes: 0,
         shell,
         mirrors,
         leadership,
@@ -194,7 +194,7 @@ struct Controller {
     told: Told,
     events: Emitter,
     /// [`Mirrors::changes`] when the last pass began to read.
-    planned_at: u64,
+    planned_changes: u64,
 }
 
 impl Controller {
@@ -298,7 +298,7 @@ impl Controller {
             &catalogue,
         )
         .await;
-        self.planned_at = observed.changes;
+        self.planned_changes = observed.changes;
         let now = self.shell.clock.now();
         let audit = Arc::clone(&self.shell.audit);
         self.told

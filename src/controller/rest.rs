@@ -79,7 +79,7 @@ impl Controller {
                 biased;
                 () = dirty.notified() => {
                     // What the watch showed before its answer came may have been ours.
-                    if self.mirrors.changes() == self.planned_at {
+                    if self.mirrors.changes() == self.planned_changes {
                         continue;
                     }
                     sleep(DEBOUNCE).await;

@@ -51,7 +51,8 @@ pub const COMMANDS_PER_PASS_MAX: usize = 50;
 pub const PROGRESS_EVERY: TimeDelta = TimeDelta::minutes(2);
 
 /// How soon the next pass comes while machines wait in an open window. What they wait for, as a
-/// place in the budget, mostly comes with a pass of its own; this finds the rest, as health.
+/// place in the budget, mostly comes with a pass that looks at machines at work; this finds the
+/// rest, as health.
 pub const WAITING_EVERY: TimeDelta = TimeDelta::minutes(5);
 
 /// How soon the next pass comes while machines are held.

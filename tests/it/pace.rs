@@ -10,7 +10,7 @@ use hotpatch_operator::domain::plan::PROGRESS_EVERY;
 use hotpatch_operator::rehearsal::population::Population;
 use hotpatch_operator::rehearsal::{Options, Rehearsal};
 
-use crate::rehearsal::{FLEET, NIGHTS, options, paused};
+use crate::rehearsal::{FLEET, NIGHTS, on_commits, options, paused};
 
 /// The hour before the baseline of July 2025.
 const EVE: &str = "2025-07-08T16:00:00Z";
@@ -40,18 +40,12 @@ async fn rollout() -> Vec<DateTime<Utc>> {
         ..options(1, EVE.parse().unwrap(), &[ALL, NIGHTS, FLEET])
     };
     let mut own = Rehearsal::new(options).await.unwrap();
-    let (kube, seen) = (own.kube.clone(), Mutex::new(0));
     let written = Arc::<Mutex<Vec<DateTime<Utc>>>>::default();
     let noted = Arc::clone(&written);
-    own.kube.on_response(move |_, _| {
-        let mut seen = seen.lock().unwrap();
-        for commit in kube.history_since(*seen) {
-            *seen = commit.rv;
-            let after = commit.after.as_ref();
-            let is_progress = after.is_some_and(|own| own["status"]["machines"].is_array());
-            if *commit.resource == *RUNS && is_progress {
-                noted.lock().unwrap().push(commit.time);
-            }
+    on_commits(&own, RUNS, move |commit| {
+        let after = commit.after.as_ref();
+        if after.is_some_and(|own| own["status"]["machines"].is_array()) {
+            noted.lock().unwrap().push(commit.time);
         }
     });
     let limit = own.now() + TimeDelta::days(2);

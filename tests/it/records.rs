@@ -11,15 +11,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hotpatch_operator::rehearsal::Rehearsal;
 use serde_json::Value;
 
-use crate::rehearsal::{FLEET, NIGHTS, QUICK, options, paused};
+use crate::rehearsal::{FLEET, NIGHTS, QUICK, on_commits, options, paused};
 
 /// The hour before the baseline of July 2025.
 const EVE: &str = "2025-07-08T16:00:00Z";
 
 const RECORDS: &str = "hotpatchmachines.hotpatch.dev";
 
-/// Two passes that follow each other up are no farther apart: one that wrote a run is followed in
-/// ten seconds.
+/// Two passes that follow each other up are no farther apart: one in which a run ended is followed
+/// in ten seconds.
 const AT_ONCE: TimeDelta = TimeDelta::seconds(11);
 
 /// The most writes of one record from its making to the end of a baseline.
@@ -31,21 +31,14 @@ type Written = BTreeMap<String, Vec<(DateTime<Utc>, Value)>>;
 async fn rollout() -> Written {
     let options = options(1, EVE.parse().unwrap(), &[QUICK, NIGHTS, FLEET]);
     let mut own = Rehearsal::new(options).await.unwrap();
-    let (kube, seen) = (own.kube.clone(), Mutex::new(0));
     let written = Arc::<Mutex<Written>>::default();
     let noted = Arc::clone(&written);
-    own.kube.on_response(move |_, _| {
-        let mut seen = seen.lock().unwrap();
-        for commit in kube.history_since(*seen) {
-            *seen = commit.rv;
-            let status = commit.after.as_ref().map(|after| after["status"].clone());
-            if let Some(status) = status.filter(|own| own.is_object())
-                && *commit.resource == *RECORDS
-            {
-                let mut all = noted.lock().unwrap();
-                let own = all.entry(commit.name.to_string()).or_default();
-                own.push((commit.time, status));
-            }
+    on_commits(&own, RECORDS, move |commit| {
+        let status = commit.after.as_ref().map(|after| after["status"].clone());
+        if let Some(status) = status.filter(Value::is_object) {
+            let mut all = noted.lock().unwrap();
+            let own = all.entry(commit.name.to_string()).or_default();
+            own.push((commit.time, status));
         }
     });
     let limit = own.now() + TimeDelta::days(4);

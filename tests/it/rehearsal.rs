@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use azure_sim::Assumptions;
@@ -15,6 +16,7 @@ use hotpatch_operator::rehearsal::population::Population;
 use hotpatch_operator::rehearsal::truth::Cause;
 use hotpatch_operator::rehearsal::world::World;
 use hotpatch_operator::rehearsal::{EXAMPLES, Ended, Options, Rehearsal, Report};
+use kube_sim::Commit;
 
 /// Crash points of a sweep that are tried unless `HOTPATCH_SWEEP=all` asks for every one.
 const POINTS_BY_DEFAULT: usize = 12;
@@ -127,6 +129,24 @@ pub(crate) fn options(seed: u64, epoch: DateTime<Utc>, manifests: &[&str]) -> Op
         run_commands: false,
         replay: format!("cargo test --test it rehearsal # seed {seed}"),
     }
+}
+
+/// Has every write that the API server commits to one resource noted, in order.
+pub(crate) fn on_commits(
+    own: &Rehearsal,
+    resource: &'static str,
+    note: impl Fn(&Commit) + Send + Sync + 'static,
+) {
+    let (kube, seen) = (own.kube.clone(), Mutex::new(0));
+    own.kube.on_response(move |_, _| {
+        let mut seen = seen.lock().unwrap();
+        for commit in kube.history_since(*seen) {
+            *seen = commit.rv;
+            if *commit.resource == *resource {
+                note(&commit);
+            }
+        }
+    });
 }
 
 /// A release to roll out in the small world.

@@ -8,7 +8,7 @@ use crate::domain::machine::MachineId;
 use crate::domain::plan::Note;
 use crate::domain::roster::Member;
 
-/// What moved in this pass, where the next one soon follows: that one writes the records,
+/// What moved in this pass and moves on: the next one, which looks at it again, writes the records,
 /// and one write says what two would.
 #[derive(Default)]
 pub(super) struct Motion {
