@@ -11,6 +11,7 @@ mod leases;
 mod lost;
 mod narrowed;
 mod windows;
+mod withheld;
 
 use chrono::TimeDelta;
 use hotpatch_operator::rehearsal::world::World;

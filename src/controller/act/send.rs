@@ -248,8 +248,10 @@ pub(super) async fn send(
                 (after, why)
             }
             Err(why) => {
+                let again_at = now + WITHHELD_REST;
+                deeds.again_by(again_at);
                 let after = Progress {
-                    throttled_until: Some(now + WITHHELD_REST),
+                    throttled_until: Some(again_at),
                     ..unsent(&before, now, &why.message)
                 };
                 (after, why)
