@@ -14,6 +14,7 @@ pub mod error;
 mod evidence;
 mod gather;
 mod graph;
+mod guest;
 mod half;
 pub mod identity;
 mod inventory;
@@ -41,12 +42,13 @@ use std::sync::Arc;
 pub use endpoint::{Endpoint, Token};
 pub use error::Error;
 pub use port::{
-    Inventory, LastActivity, LogEvidence, Operation, OperationState, Outcome, PollStyle, Progress,
-    Reading, Scope, UnreadableRow,
+    GuestAnswer, Inventory, LastActivity, LogEvidence, Operation, OperationState, Outcome,
+    PollStyle, Progress, Reading, Scope, UnreadableRow,
 };
 pub use transport::{Transport, TransportError};
 
 use self::buckets::{Buckets, Now, Pace};
+pub use self::guest::LOOK_SCRIPT;
 pub use self::run_command::RESTART_SCRIPT;
 use crate::domain::authority::steering::Steering;
 use crate::domain::command::{Command, InstallOrder, RequestId, RestartOrder};
@@ -287,6 +289,35 @@ impl Cloud {
         request: &RequestId,
     ) -> Result<(), Error> {
         run_command::clear(&self.arm, machine, request).await
+    }
+
+    /// Has [`LOOK_SCRIPT`] run in the guest of an Arc server; sent once, harmless when repeated.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn ask_guest(
+        &self,
+        machine: &MachineId,
+        location: &str,
+        request: RequestId,
+    ) -> Result<(), Error> {
+        guest::ask(&self.arm, machine, location, &request).await
+    }
+
+    /// Asks what the guest of an Arc server answered.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn guest_answer(&self, machine: &MachineId) -> Result<GuestAnswer, Error> {
+        guest::answer(&self.arm, machine).await
+    }
+
+    /// Deletes the run command that asked a guest. Harmless when repeated.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn clear_guest(&self, machine: &MachineId) -> Result<(), Error> {
+        guest::clear(&self.arm, machine).await
     }
 
     /// Asks how an operation fares.

@@ -34,6 +34,19 @@ pub struct Inventory {
     pub unreadable: Vec<UnreadableRow>,
 }
 
+/// What came of asking a guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuestAnswer {
+    /// Its script has not ended.
+    Awaited,
+    /// Whether virtualization-based security runs.
+    VbsRuns(bool),
+    /// Its script ended without an answer, and why.
+    Silent(String),
+    /// There is no script of ours.
+    Gone,
+}
+
 /// A row of Resource Graph that could not be read, and what was dropped with it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadableRow {

@@ -67,7 +67,8 @@ impl Role {
             }
             Self::RunCommand => {
                 "Lets hotpatch-operator run scripts as SYSTEM in guests of Arc servers, to restart \
-                 one that owes its reboot; only with --allow-run-commands, beside the other roles."
+                 one that owes its reboot and to ask one that is unfit why; only with \
+                 --allow-run-commands, beside the other roles."
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Restarts of Arc servers, by a script that runs in the guest as a named run command.
+//! Named run commands of Arc servers, and the one that restarts its guest.
 //!
 //! The script is a constant and its name comes from the request id, so that a PUT which arrives
 //! twice is one resource. What a second PUT of that name does is not documented (azure.md §2):
@@ -41,14 +41,67 @@ if ($LASTEXITCODE -notin 0, 1190) { exit $LASTEXITCODE }
 'restarting'
 ";
 
-/// How long the script may take, in seconds: it asks one question and starts one program.
+/// How long a script may take, in seconds: it asks one question and starts one program.
 const SCRIPT_SECONDS_MAX: i64 = 300;
+
+/// Writes the path of a run command of a machine.
+pub(super) fn named(what: &str, machine: &MachineId, name: &str) -> Result<String, Error> {
+    let machine = path(what, machine)?;
+    let name = segment(what, name)?;
+    Ok(format!("{machine}/runCommands/{name}"))
+}
+
+/// Returns where a run command shows how its script fares.
+pub(super) fn view_of(arm: &Arm, what: &str, place: &str) -> Result<String, Error> {
+    let path = format!("{place}?$expand=instanceView&api-version={API_HYBRID_SCRIPTS}");
+    Ok(arm.endpoint.at(what, &path)?.to_string())
+}
+
+/// Makes a run command, which runs its script: sent once. Its end shows on it.
+pub(super) async fn put(
+    arm: &Arm,
+    what: &str,
+    place: &str,
+    body: &RunCommand,
+    request: &RequestId,
+) -> Result<(), Error> {
+    let body = serde_json::to_value(body).map_err(|error| Error::Invalid {
+        what: what.to_owned(),
+        code: "InvalidOrder".to_owned(),
+        target: None,
+        message: error.to_string(),
+    })?;
+    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
+    arm.command(what, Method::PUT, &path, request, Some(&body))
+        .await
+        .map(drop)
+}
+
+/// Writes the body of a run command.
+pub(super) fn order(location: &str, script: &str, parameters: Vec<Parameter>) -> RunCommand {
+    RunCommand {
+        location: Some(location.to_owned()),
+        properties: Some(RunCommandProperties {
+            source: Some(ScriptSource {
+                script: Some(script.to_owned()),
+            }),
+            parameters: Some(parameters).filter(|own| !own.is_empty()),
+            async_execution: Some(false),
+            timeout_in_seconds: Some(SCRIPT_SECONDS_MAX),
+            ..RunCommandProperties::default()
+        }),
+    }
+}
+
+/// Deletes a run command; one that is gone already is as good.
+pub(super) async fn delete(arm: &Arm, what: &str, place: &str) -> Result<(), Error> {
+    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
+    arm.delete(what, &path).await
+}
 
 /// Writes the path of the run command that a request makes.
 fn place(what: &str, machine: &MachineId, request: &RequestId) -> Result<String, Error> {
-    let machine = path(what, machine)?;
-    let name = segment(what, &format!("hotpatch-restart-{}", request.0))?;
-    Ok(format!("{machine}/runCommands/{name}"))
+    named(what, machine, &format!("hotpatch-restart-{}", request.0))
 }
 
 /// Returns the run command of a request as an operation that can be asked after.
@@ -58,10 +111,8 @@ fn operation(
     machine: &MachineId,
     request: &RequestId,
 ) -> Result<Operation, Error> {
-    let place = place(what, machine, request)?;
-    let path = format!("{place}?$expand=instanceView&api-version={API_HYBRID_SCRIPTS}");
-    let url = arm.endpoint.at(what, &path)?;
-    Ok(Operation::resume(url.to_string(), PollStyle::RunCommand))
+    let url = view_of(arm, what, &place(what, machine, request)?)?;
+    Ok(Operation::resume(url, PollStyle::RunCommand))
 }
 
 /// Sends a restart, once.
@@ -73,32 +124,13 @@ pub(super) async fn restart(
 ) -> Result<Operation, Error> {
     let what = format!("restart of {machine}");
     let operation = operation(arm, &what, machine, request)?;
-    let until = order.not_after.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let body = RunCommand {
-        location: Some(order.location.clone()),
-        properties: Some(RunCommandProperties {
-            source: Some(ScriptSource {
-                script: Some(RESTART_SCRIPT.to_owned()),
-            }),
-            parameters: Some(vec![Parameter {
-                name: "NotAfter".to_owned(),
-                value: until,
-            }]),
-            async_execution: Some(false),
-            timeout_in_seconds: Some(SCRIPT_SECONDS_MAX),
-            ..RunCommandProperties::default()
-        }),
+    let until = Parameter {
+        name: "NotAfter".to_owned(),
+        value: order.not_after.to_rfc3339_opts(SecondsFormat::Secs, true),
     };
-    let body = serde_json::to_value(&body).map_err(|error| Error::Invalid {
-        what: what.clone(),
-        code: "InvalidOrder".to_owned(),
-        target: None,
-        message: error.to_string(),
-    })?;
+    let body = self::order(&order.location, RESTART_SCRIPT, vec![until]);
     let place = place(&what, machine, request)?;
-    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
-    arm.command(&what, Method::PUT, &path, request, Some(&body))
-        .await?;
+    put(arm, &what, &place, &body, request).await?;
     Ok(operation)
 }
 
@@ -122,7 +154,7 @@ pub(super) fn state(arm: &Arm, what: &str, reply: &Reply) -> Result<OperationSta
 
 /// Returns how a run command ended; none while it runs. The resource may have been made well and
 /// its script have failed: the script's own state counts, and ARM's only where there is none.
-fn ended(properties: &RunCommandProperties) -> Option<Outcome> {
+pub(super) fn ended(properties: &RunCommandProperties) -> Option<Outcome> {
     let none = RunCommandView::default();
     let view = properties.instance_view.as_ref().unwrap_or(&none);
     let state = view.execution_state.as_deref();
@@ -146,7 +178,7 @@ fn ended(properties: &RunCommandProperties) -> Option<Outcome> {
         let said = [&view.error, &view.execution_message, &view.output];
         let said = said.into_iter().find_map(|text| some(text.as_ref()));
         bounded(&format!(
-            "the script that restarts it ended as {}{}: {}",
+            "the script ended as {}{}: {}",
             word.unwrap_or("Failed"),
             code.unwrap_or_default(),
             said.map_or("it says nothing", str::trim),
@@ -201,9 +233,7 @@ pub(super) async fn clear(
     request: &RequestId,
 ) -> Result<(), Error> {
     let what = format!("the deletion of the run command on {machine}");
-    let place = place(&what, machine, request)?;
-    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
-    arm.delete(&what, &path).await
+    delete(arm, &what, &place(&what, machine, request)?).await
 }
 
 #[cfg(test)]

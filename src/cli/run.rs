@@ -64,7 +64,8 @@ pub struct Options {
     #[arg(long)]
     requested_by_is_enforced: bool,
     /// Lets the operator run scripts in guests, as SYSTEM: what restarts an Arc server whose
-    /// install left its reboot owed. Needs the role of roles/hotpatch-run-command.json.
+    /// install left its reboot owed, and what asks one that Azure finds unfit whether
+    /// virtualization-based security runs. Needs the role of roles/hotpatch-run-command.json.
     #[arg(long)]
     allow_run_commands: bool,
     /// How log lines look.

@@ -7,6 +7,7 @@
 
 mod ends;
 mod fence;
+mod guests;
 mod last_word;
 mod pace;
 mod recheck;
@@ -208,8 +209,8 @@ async fn write_intents(
     intents
 }
 
-/// Does what needs no intent: announces, lets go, writes settings, asks for assessments. Only a
-/// leader does.
+/// Does what needs no intent: announces, lets go, writes settings, asks for assessments, and asks
+/// guests. Only a leader does.
 async fn settle(
     shell: &Shell,
     mirrors: &Mirrors,
@@ -234,5 +235,6 @@ async fn settle(
         settings::change(shell, lead, observed, plan, rests, deeds).await;
         settings::assess(shell, lead, observed, plan, rests, deeds).await;
         scripts::clear(shell, lead, observed, &mut rests.cleared, deeds).await;
+        guests::ask(shell, lead, observed, plan, &mut rests.guests, deeds).await;
     }
 }

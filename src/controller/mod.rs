@@ -10,6 +10,7 @@ mod census;
 pub mod clock;
 pub mod clouds;
 pub mod events;
+pub mod guests;
 pub mod lease;
 pub mod mirror;
 pub mod observe;
@@ -61,7 +62,7 @@ pub struct Settings {
     /// Whether the API server ensures that `requestedBy` is the user who asks, so that it is shown
     /// as a fact.
     pub requested_by_is_enforced: bool,
-    /// Whether scripts may run in guests: what restarts an Arc server.
+    /// Whether scripts may run in guests: what restarts an Arc server, and what looks into one.
     pub run_commands: bool,
 }
 
@@ -290,7 +291,7 @@ impl Controller {
     async fn pass(&mut self) -> Instant {
         let catalogue = catalogue(&self.shell.kube, &self.shell.settings.namespace).await;
         // observe (reads), validate (pure)
-        let observed = observe(
+        let mut observed = observe(
             &self.shell,
             &self.mirrors,
             &mut self.memory,
@@ -298,6 +299,7 @@ impl Controller {
             &catalogue,
         )
         .await;
+        self.rests.guests.tell(&mut observed.snapshot);
         self.planned_changes = observed.changes;
         let now = self.shell.clock.now();
         let audit = Arc::clone(&self.shell.audit);

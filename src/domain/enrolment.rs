@@ -21,7 +21,7 @@ mod tests;
 
 pub use claim::{CLAIM_BYTES_MAX, Claim, ClaimError, ClaimIdentity, Earlier, UID_BYTES_MAX};
 pub use let_go::{Kept, Wanted, let_go};
-pub use readback::{Enrolled, Pending, enrolled};
+pub use readback::{Enrolled, Pending, enrolled, lacks_something};
 
 /// The Azure tag that carries a [`Claim`] on a machine.
 pub const CLAIM_TAG: &str = "hotpatch-claim";

@@ -13,6 +13,7 @@ mod ceilings;
 mod commands;
 mod departed;
 mod drafts;
+mod guests;
 mod outlook;
 mod recheck;
 mod runs;
@@ -153,6 +154,15 @@ pub struct Assessing {
     pub newer_than: Option<DateTime<Utc>>,
 }
 
+/// A guest to be asked whether virtualization-based security runs in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuestLook {
+    /// Its fleet.
+    pub fleet: FleetKey,
+    /// The machine, an Arc server.
+    pub machine: MachineId,
+}
+
 /// Why a machine is left alone, or what is being done with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
@@ -213,6 +223,8 @@ pub struct Plan {
     pub restores: Vec<Restore>,
     /// Machines to assess, the most urgent first: all of them, however many one pass asks for.
     pub assessments: Vec<Assessing>,
+    /// Guests to look in: all of them, however many one pass asks and however lately they answered.
+    pub guest_looks: Vec<GuestLook>,
     /// What was found out about each fleet that can be planned for.
     #[serde(serialize_with = "by_name")]
     pub outlooks: BTreeMap<FleetKey, Outlook>,
@@ -232,6 +244,7 @@ impl Plan {
             changes: Vec::new(),
             restores: Vec::new(),
             assessments: Vec::new(),
+            guest_looks: Vec::new(),
             outlooks: BTreeMap::new(),
             wake_at: now + IDLE_EVERY,
         }
@@ -314,6 +327,7 @@ pub fn plan(snapshot: &Snapshot, now: DateTime<Utc>) -> Plan {
         settings::change(&mut pass, snapshot, &mut plan);
         departed::restore(&pass, snapshot, &mut plan);
         settings::assess(&mut pass, &mut plan);
+        guests::look_in(&pass, &mut plan);
         plan.outlooks.append(&mut pass.outlooks);
     }
     for track in super::release::OsTrack::ALL {

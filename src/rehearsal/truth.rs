@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::identities::is_operator;
 use super::shelf::Name;
 use super::weather::Arrival;
+use crate::azure::LOOK_SCRIPT;
 
 /// An install under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,12 @@ pub enum Cause {
     Guest,
     /// Somebody else.
     Foreign,
+}
+
+/// Tells whether a call runs the script that looks into a guest: it changes nothing, and is no
+/// command.
+pub fn is_look(call: &Call) -> bool {
+    call.operation == CallOperation::RunCommand && call.script.as_deref() == Some(LOOK_SCRIPT)
 }
 
 /// A command of the operator as it arrived in Azure.

@@ -10,6 +10,7 @@ mod crds;
 mod e2e;
 mod enrolment;
 mod faults;
+mod guests;
 mod identity;
 mod kill;
 mod operator;

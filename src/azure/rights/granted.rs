@@ -270,21 +270,25 @@ pub const RIGHTS: &[Right] = &[
         "Microsoft.HybridCompute/machines/runCommands/write",
         Role::RunCommand,
         Source::Permissions,
-        "restarting, by a script in its guest, an Arc server whose install left its reboot owed",
-        "the restart is refused, and its reboot stays owed until the next window",
+        "restarting, by a script in its guest, an Arc server whose install left its reboot owed; \
+         asking the guest of one that Azure finds unfit whether virtualization-based security runs",
+        "the restart is refused, and its reboot stays owed until the next window; a server without \
+         virtualization-based security shows Azure's word ActionRequired, and not VbsOff",
     ),
     right(
         "Microsoft.HybridCompute/machines/runCommands/read",
         Role::RunCommand,
         Source::Permissions,
-        "whether that script ran, and whether a restart whose answer was lost arrived",
-        "the server is held until an assessment shows that its reboot is settled",
+        "whether such a script ran and what it printed, and whether a restart whose answer was \
+         lost arrived",
+        "the server is held until an assessment shows that its reboot is settled; a guest that was \
+         asked is not heard",
     ),
     right(
         "Microsoft.HybridCompute/machines/runCommands/delete",
         Role::RunCommand,
         Source::Permissions,
-        "deleting the run command that a restart leaves behind",
+        "deleting the run command that a script leaves behind",
         "it stays on the server, of which Azure keeps 25 at most",
     ),
 ];

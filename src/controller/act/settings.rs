@@ -9,6 +9,7 @@ use super::pace::{PACED_PAUSE, Pacing};
 use super::scripts::Cleared;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
+use crate::controller::guests::Guests;
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
 use crate::domain::enrolment::Change;
@@ -58,6 +59,8 @@ pub struct Rests {
     pub(super) pacing: Pacing,
     /// Which run commands were deleted.
     pub(super) cleared: Cleared,
+    /// What guests said of themselves.
+    pub guests: Guests,
 }
 
 impl Rests {

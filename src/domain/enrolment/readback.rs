@@ -33,6 +33,9 @@ impl fmt::Display for Pending {
                 f.write_str("the licence feature Hotpatch is being switched on")
             }
             Self::Evaluation(None) => f.write_str("Azure has not evaluated the machine yet"),
+            Self::Evaluation(Some(word)) if word.eq_ignore_ascii_case(ENABLEMENT_LACKING) => {
+                write!(f, "Azure evaluates the machine as {word}: {LACKING_ADVICE}")
+            }
             Self::Evaluation(Some(word)) => write!(f, "Azure evaluates the machine as {word}"),
         }
     }
@@ -52,6 +55,25 @@ pub enum Enrolled {
 /// The word by which Azure says that hotpatching is in force on an Arc machine
 /// (`hotpatchEnablementStatus`, HybridCompute; azure.md §2).
 const ENABLEMENT_IN_FORCE: &str = "Enabled";
+
+/// The word by which Azure says that something in the guest is missing, and not what (the same).
+const ENABLEMENT_LACKING: &str = "ActionRequired";
+
+/// What to do then.
+const LACKING_ADVICE: &str = "something in the guest is missing, such as virtualization-based \
+                              security; with --allow-run-commands the operator asks the guest \
+                              whether that runs";
+
+/// Tells whether hotpatching is switched on for an Arc server, and Azure misses something in its
+/// guest. What, only the guest can say. Run commands are for servers outside Azure Local
+/// (azure.md §2).
+pub fn lacks_something(machine: &Machine) -> bool {
+    let Facts::ArcServer(arc) = &machine.facts else {
+        return false;
+    };
+    let word = arc.enablement.as_deref();
+    word.is_some_and(|own| own.eq_ignore_ascii_case(ENABLEMENT_LACKING))
+}
 
 /// Tells from what Azure reads back whether hotpatching is in force.
 ///

@@ -233,7 +233,8 @@ fn judged<'a>(pass: &'a Pass<'_>) -> impl Iterator<Item = Assessing> + 'a {
     })
 }
 
-fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {
+/// Tells whether one of a fleet's windows is open.
+pub(super) fn in_window(pass: &Pass<'_>, fleet: &Fleet) -> bool {
     fleet.policy.stages.iter().any(|stage| {
         open_span(
             fleet,

@@ -15,6 +15,7 @@ mod degrade;
 mod departed;
 mod frozen;
 mod grants;
+mod guests;
 mod passes;
 mod recheck;
 mod stories;

@@ -4,7 +4,7 @@ use azure_sim::{Actor, What};
 
 use super::{Fault, Invariant};
 use crate::azure::RESTART_SCRIPT;
-use crate::rehearsal::truth::{Sent, request_of};
+use crate::rehearsal::truth::{Sent, is_look, request_of};
 use crate::rehearsal::world::World;
 
 /// Checks incarnations and KBs.
@@ -30,6 +30,7 @@ impl Invariant for Pinned {
             What::KbInstalled { kb, by, .. } | What::KbStaged { kb, by, .. } => {
                 installed(world, &effect.machine_id, kb, by)
             }
+            What::CallAccepted(call) if is_look(call) => look(world, &effect.machine_id),
             _ => Ok(0),
         }
     }
@@ -99,6 +100,15 @@ fn script(world: &World, sent: &Sent) -> Result<u64, Fault> {
         return Err(Fault::on(&sent.machine, text, found));
     }
     Ok(4)
+}
+
+/// Checks that guests are looked into only where scripts may run at all.
+fn look(world: &World, machine: &str) -> Result<u64, Fault> {
+    if world.run_commands {
+        return Ok(1);
+    }
+    let text = "no script where the installation allows none";
+    Err(Fault::on(machine, text, "a look into the guest"))
 }
 
 fn installed(world: &World, machine: &str, kb: &str, by: &Actor) -> Result<u64, Fault> {

@@ -14,7 +14,7 @@ use crate::controller::lease::EPOCH_ANNOTATION;
 use crate::domain::enrolment::CLAIM_TAG;
 use crate::rehearsal::identities::{is_operator, is_ours};
 use crate::rehearsal::shelf::Name;
-use crate::rehearsal::truth::{Install, Reboot, Sent, Truth, cause_of, request_of};
+use crate::rehearsal::truth::{Install, Reboot, Sent, Truth, cause_of, is_look, request_of};
 use crate::rehearsal::weather::Arrival;
 
 impl World {
@@ -263,7 +263,8 @@ impl World {
         if !matches!(
             call.operation,
             CallOperation::Install | CallOperation::Restart | CallOperation::RunCommand
-        ) {
+        ) || is_look(call)
+        {
             return;
         }
         let request = call.client_request_id.as_ref();
