@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Deeds;
 use super::pace::{PACED_PAUSE, Pacing};
 use super::scripts::Cleared;
+use crate::azure::buckets::Pool;
 use crate::azure::{Cloud, Error};
 use crate::controller::Shell;
 use crate::controller::guests::Guests;
@@ -79,18 +80,18 @@ impl Rests {
     }
 }
 
-/// Returns a cloud in the region of a machine that a fleet's namespace knows, and the machine's
-/// kind.
-fn place_of(
-    observed: &Observed,
+/// Returns a cloud in the region of a machine that a fleet's namespace knows, the machine's kind,
+/// and that region.
+fn place_of<'a>(
+    observed: &'a Observed,
     fleet: &FleetKey,
     id: &MachineId,
     cloud: &Cloud,
-) -> Option<(Cloud, MachineKind)> {
+) -> Option<(Cloud, MachineKind, &'a str)> {
     let domain = observed.snapshot.domains.get(&fleet.namespace)?;
     let machine = domain.inventory.as_ref().ok()?.machines.get(id)?;
-    let cloud = cloud.in_region(&machine.placement.region);
-    Some((cloud, machine.kind))
+    let region = &machine.placement.region;
+    Some((cloud.in_region(region), machine.kind, region))
 }
 
 /// Writes the settings that a plan changes, and puts those of deleted fleets back: as many as a
@@ -121,7 +122,9 @@ pub(super) async fn change(
             Some(account) => observed.cloud(&fleet.namespace, account),
         };
         let place = cloud.and_then(|own| place_of(observed, fleet, &change.machine, own));
-        let Some((cloud, kind)) = place else { continue };
+        let Some((cloud, kind, _)) = place else {
+            continue;
+        };
         let word = restored_by.map_or("settings", |_| "restore");
         let made = made.entry(&fleet.namespace).or_default();
         if *made == CHANGES_PER_PASS_MAX {
@@ -197,6 +200,7 @@ pub(super) async fn assess(
         .assessed
         .retain(|_, (at, _)| now - *at < ASSESSMENT_REST);
     let mut made: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut spent: BTreeSet<(&FleetKey, Pool)> = BTreeSet::new();
     for wanted in &plan.assessments {
         let (fleet, id) = (&wanted.fleet, &wanted.machine);
         if !rests.may_assess(wanted, now) {
@@ -204,7 +208,13 @@ pub(super) async fn assess(
         }
         let cloud = observed.cloud_of(fleet);
         let place = cloud.and_then(|own| place_of(observed, fleet, id, own));
-        let Some((cloud, kind)) = place else { continue };
+        let Some((cloud, kind, region)) = place else {
+            continue;
+        };
+        let pool = (fleet, Pool::of(id, kind, region));
+        if spent.contains(&pool) {
+            continue;
+        }
         let made = made.entry(&fleet.namespace).or_default();
         if *made == ASSESSMENTS_PER_PASS_MAX {
             deeds.again_by(now + ASSESSMENTS_PAUSE);
@@ -221,6 +231,7 @@ pub(super) async fn assess(
         if let Err(error @ Error::Throttled { .. }) = &asked {
             // The others of its pool fare alike; they come when there is room.
             deeds.unasked(error, now);
+            spent.insert(pool);
             shell.telemetry.command("assess", "withheld");
             continue;
         }
