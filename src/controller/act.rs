@@ -163,11 +163,8 @@ pub async fn act(
         let sent = deeds.answers.len() - answered;
         rests.pacing.sent(sent, shell.clock.now() - begun);
         if sent > 0 {
-            // More waits for its turn, or the next run may go beside one that is sent out.
-            // Otherwise a place has to come free first.
-            let mut own = commanded.iter().filter_map(|key| work.get(key));
-            let is_sent_out = own.any(|own| own.run.is_sent_out());
-            deeds.follow_up |= sent >= COMMANDS_PER_PASS_MAX || is_sent_out;
+            let own = commanded.iter().filter_map(|key| work.get(key));
+            deeds.follow_up |= goes_on(sent, own.map(|own| &own.run));
             deeds.again_by(shell.clock.now() + PLACES_PAUSE);
         }
         for own in work.values_mut().filter(|own| own.is_touched()) {
@@ -184,6 +181,13 @@ pub async fn act(
         }
     }
     deeds
+}
+
+/// Tells whether the next pass follows at once one that sent so many commands of some runs: more
+/// waits for its turn, or the next run may go beside one that is sent out. Otherwise a place has to
+/// come free first.
+fn goes_on<'a>(sent: usize, mut commanded: impl Iterator<Item = &'a Run>) -> bool {
+    sent >= COMMANDS_PER_PASS_MAX || commanded.any(Run::is_sent_out)
 }
 
 /// Writes what is about to be commanded; returns what was written.
@@ -236,5 +240,33 @@ async fn settle(
         settings::assess(shell, lead, observed, plan, rests, deeds).await;
         scripts::clear(shell, lead, observed, &mut rests.cleared, deeds).await;
         guests::ask(shell, lead, observed, plan, &mut rests.guests, deeds).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::run::Step;
+    use crate::domain::testkit::{due_vm, fleet, opens, put, run};
+
+    #[test]
+    fn a_pass_follows_at_once_where_more_can_be_sent() {
+        use Step::{Planned, Running};
+        // How many were sent, where the two machines of the run stand, and whether it goes on.
+        let rows = [
+            (1, [Running, Planned], false),
+            (2, [Running, Running], true),
+            (COMMANDS_PER_PASS_MAX - 1, [Running, Planned], false),
+            (COMMANDS_PER_PASS_MAX, [Running, Planned], true),
+        ];
+        let machines = ["vm1", "vm2"].map(|name| due_vm(name).machine());
+        for (sent, steps, expected) in rows {
+            let mut own = run(&fleet("web"), &machines.each_ref());
+            for (machine, step) in machines.iter().zip(steps.clone()) {
+                put(&mut own, machine, step, opens());
+            }
+            let found = goes_on(sent, [&own].into_iter());
+            assert_eq!(found, expected, "{sent} {steps:?}");
+        }
     }
 }
