@@ -21,7 +21,7 @@ const SET_SMALL: usize = 10;
 
 /// A machine that goes down by itself is known to the operator at the latest after this time: its
 /// inventory may be 10 minutes old, and Resource Graph lags behind.
-pub fn seen_after(graph_lag: TimeDelta) -> TimeDelta {
+fn seen_after(graph_lag: TimeDelta) -> TimeDelta {
     TimeDelta::minutes(14) + graph_lag
 }
 
@@ -224,7 +224,7 @@ pub fn unavailable(world: &World, namespace: &str) -> BTreeSet<String> {
         .flat_map(|(_, run)| engaged(run))
         .collect();
     machines.extend(world.known_commands().map(|own| own.machine.clone()));
-    let seen = |since: DateTime<Utc>| world.now - since > world.seen_after;
+    let seen = |since: DateTime<Utc>| world.now - since > seen_after(world.graph_lag);
     machines.extend(
         world
             .machines

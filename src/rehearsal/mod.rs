@@ -164,8 +164,8 @@ impl Rehearsal {
         let mut world = World::new(options.epoch, facts);
         world.astray = astray.clone();
         world.run_commands = options.run_commands;
-        let lag = TimeDelta::minutes(i64::from(options.assumptions.graph_lag_minutes));
-        world.seen_after = limits::seen_after(lag);
+        let lag_minutes = i64::from(options.assumptions.graph_lag_minutes);
+        world.graph_lag = TimeDelta::minutes(lag_minutes);
         for view in azure.machines() {
             if let Some(truth) = world.machines.get_mut(&view.id.to_ascii_lowercase()) {
                 truth.incarnation = view.incarnation;

@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 
 use super::doubt::Doubt;
 use super::facts::Facts;
-use super::limits::seen_after;
 use super::shelf::{Name, Shelf};
 use super::truth::{Cause, Reboot, Sent, Truth};
 use super::weather::{Arrival, Astray};
@@ -209,8 +208,8 @@ pub struct World {
     pub audit: Vec<Value>,
     /// Whether the operator may run scripts in guests.
     pub run_commands: bool,
-    /// After which time the operator must know that a machine is down.
-    pub seen_after: TimeDelta,
+    /// How far Resource Graph lags behind.
+    pub graph_lag: TimeDelta,
     /// The commands that the network delays or doubles.
     pub(super) astray: Astray,
     sent_latest: bool,
@@ -258,7 +257,7 @@ impl World {
             latest: None,
             audit: Vec::new(),
             run_commands: false,
-            seen_after: seen_after(TimeDelta::minutes(1)),
+            graph_lag: TimeDelta::minutes(1),
             astray: Astray::default(),
             sent_latest: false,
             unrenewed: Vec::new(),

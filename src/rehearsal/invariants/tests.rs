@@ -362,15 +362,33 @@ fn a_command_under_a_running_install_is_found() {
 
 #[test]
 fn an_install_that_began_within_the_age_of_the_evidence_is_excused() {
-    let mut tale = Tale::new();
-    let started = What::InstallStarted {
-        activity: "x".to_owned(),
-        by: Actor::Platform,
-    };
-    tale.effect("a", started);
-    tale.at += TimeDelta::seconds(30);
-    tale.command("a", "r1");
-    tale.holds();
+    use MachineKind::{ArcServer, AzureLocalVm, AzureVm};
+    // The kind, how many minutes Resource Graph lags, how many seconds the install runs, and
+    // whether it had to be seen.
+    let rows = [
+        (AzureVm, 30, 30, false),
+        (AzureVm, 30, 61, true),
+        (ArcServer, 1, 120, false),
+        (ArcServer, 1, 121, true),
+        (ArcServer, 30, 24 * 60, false),
+        (AzureLocalVm, 30, 31 * 60 + 1, true),
+    ];
+    for (kind, lag, seconds, is_seen) in rows {
+        let mut tale = Tale::new();
+        tale.world.graph_lag = TimeDelta::minutes(lag);
+        tale.world.facts.get_mut(&id("a")).unwrap().kind = kind;
+        let started = What::InstallStarted {
+            activity: "x".to_owned(),
+            by: Actor::Platform,
+        };
+        tale.effect("a", started);
+        tale.at += TimeDelta::seconds(seconds);
+        tale.command("a", "r1");
+        match is_seen {
+            true => tale.violates("alone"),
+            false => tale.holds(),
+        }
+    }
 }
 
 #[test]
