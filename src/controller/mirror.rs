@@ -273,13 +273,16 @@ where
     }
 }
 
-/// Reads what a list or a watch brought: its key, its version, and what it is.
+/// Reads what a list or a watch brought: its key, its version, and what it is, without who manages
+/// which field: that is longer than a run itself, nobody asks for it, and the API server keeps it
+/// where an update leaves it out (Kubernetes, "Server-Side Apply", clearing managedFields).
 pub(super) fn found<K>(guard: DeserializeGuard<K>) -> (Key, u64, Found<K>)
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
     match guard.0 {
-        Ok(object) => {
+        Ok(mut object) => {
+            object.meta_mut().managed_fields = None;
             let key = (object.namespace().unwrap_or_default(), object.name_any());
             let version = version(object.resource_version());
             (key, version, Found::Object(Arc::new(object)))
@@ -394,6 +397,7 @@ mod tests {
     // tests may unwrap
     #![allow(clippy::unwrap_used)]
 
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::json;
 
     use super::*;
@@ -427,6 +431,16 @@ mod tests {
         mirror.take(Event::InitDone);
         assert!(mirror.is_fresh());
         mirror
+    }
+
+    #[test]
+    fn a_view_keeps_an_object_without_who_manages_its_fields() {
+        let mut own = window("a", 6);
+        own.metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
+        let mirror = listed();
+        mirror.take(Event::Apply(DeserializeGuard(Ok(own))));
+        let found = mirror.get("web", "a").unwrap();
+        assert_eq!(*found.object().unwrap().as_ref(), window("a", 6));
     }
 
     #[test]
