@@ -14,6 +14,7 @@ pub use runs::Runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
@@ -343,8 +344,8 @@ pub struct Run {
     pub uid: String,
     /// When it was made.
     pub created_at: DateTime<Utc>,
-    /// What it froze.
-    pub terms: Terms,
+    /// What it froze: shared by all who look at the run, as it never changes.
+    pub terms: Arc<Terms>,
     /// Where its machines stand; every machine of the terms is here.
     pub progress: BTreeMap<MachineId, Progress>,
     /// How it ended, if it did.

@@ -381,7 +381,7 @@ pub(crate) fn run_of(fleet: &FleetKey, terms: Terms, now: DateTime<Utc>) -> Run 
             .keys()
             .map(|id| (id.clone(), Progress::planned(now)))
             .collect(),
-        terms,
+        terms: Arc::new(terms),
         end: None,
         deleted_at: None,
         orphaned: None,

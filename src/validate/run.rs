@@ -176,7 +176,7 @@ pub fn run(object: &HotpatchRun) -> Result<Run, QuarantinedRun> {
         name,
         uid,
         created_at,
-        terms,
+        terms: Arc::new(terms),
         progress,
         end,
         deleted_at: deleted_at(meta),

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+use std::sync::Arc;
+
 use chrono::Weekday;
 
 use super::*;
@@ -48,19 +50,25 @@ fn each_reason_to_withhold_stands_by_itself() {
         ("ModeForbids", |_, fleet| fleet.mode = Mode::Observe),
         ("Suspended", |_, fleet| fleet.suspended = true),
         ("Paused", |_, fleet| fleet.pauses.push(word(None, None))),
-        ("GateClosed", |run, _| run.terms.gates.push(gate())),
+        ("GateClosed", |run, _| {
+            Arc::make_mut(&mut run.terms).gates.push(gate())
+        }),
         ("NotApproved", |_, fleet| {
             fleet.policy.approval = ApprovalRule::PerRelease
         }),
-        ("WindowClosed", |run, _| run.terms.window.end = middle()),
         ("WindowClosed", |run, _| {
-            run.terms.window.start = middle() + minutes(1)
+            Arc::make_mut(&mut run.terms).window.end = middle()
+        }),
+        ("WindowClosed", |run, _| {
+            Arc::make_mut(&mut run.terms).window.start = middle() + minutes(1)
         }),
         ("WindowClosed", |_, fleet| fleet.windows.clear()),
         ("WindowTooShort", |run, _| {
-            run.terms.window.end = middle() + minutes(74)
+            Arc::make_mut(&mut run.terms).window.end = middle() + minutes(74)
         }),
-        ("", |run, _| run.terms.window.end = middle() + minutes(75)),
+        ("", |run, _| {
+            Arc::make_mut(&mut run.terms).window.end = middle() + minutes(75)
+        }),
     ];
     for (index, (expected, change)) in rows.into_iter().enumerate() {
         let (mut run, mut fleet) = ready();
@@ -142,7 +150,7 @@ fn an_approval_that_is_withdrawn_withholds_and_one_given_allows() {
     assert_eq!(ask(&run, &fleet, middle()), Ok(closes()));
 
     let (mut unplanned, mut fleet) = ready();
-    unplanned.terms.cause = Cause::Unplanned;
+    Arc::make_mut(&mut unplanned.terms).cause = Cause::Unplanned;
     fleet.policy.unplanned = UnplannedRule::Approve;
     assert_eq!(
         ask(&unplanned, &fleet, middle()),
@@ -155,7 +163,7 @@ fn an_approval_that_is_withdrawn_withholds_and_one_given_allows() {
 #[test]
 fn a_gate_opens_when_its_condition_is_true() {
     let (mut run, fleet) = ready();
-    run.terms.gates = vec![gate()];
+    Arc::make_mut(&mut run.terms).gates = vec![gate()];
     run.gates_open.insert("example.com/Other".into());
     assert!(ask(&run, &fleet, middle()).is_err());
     run.gates_open.insert(gate().condition);
@@ -222,8 +230,8 @@ fn on_the_night_of_a_clock_change_a_window_is_as_long_as_on_any_other() {
     for (start, end) in rows {
         let (mut run, mut fleet) = ready();
         fleet.windows = vec![named("night", saturdays("Europe/Berlin"))];
-        run.terms.window.start = at(start);
-        run.terms.window.end = at(end);
+        Arc::make_mut(&mut run.terms).window.start = at(start);
+        Arc::make_mut(&mut run.terms).window.end = at(end);
         assert_eq!(ask(&run, &fleet, at(start)), Ok(at(end)), "{start}");
         let last = at(end) - minutes(75);
         assert_eq!(ask(&run, &fleet, last), Ok(at(end)), "{start}");
@@ -258,7 +266,7 @@ fn the_maximum_duration_is_what_is_left_less_the_reserve_within_bounds() {
         (-5, None),
     ];
     for (left, expected) in rows {
-        let mut terms = run.terms.clone();
+        let mut terms = Terms::clone(&run.terms);
         terms.window.end = middle() + minutes(left);
         let own = maximum_duration(&terms, middle() + hours(24), middle());
         assert_eq!(
@@ -286,9 +294,9 @@ fn the_last_start_leaves_the_estimate_and_the_reserve() {
     ];
     for (action, baseline, reserve, before) in rows {
         let (mut run, fleet) = ready();
-        run.terms.action = action;
-        run.terms.estimates.baseline = minutes(baseline);
-        run.terms.estimates.reserve = minutes(reserve);
+        Arc::make_mut(&mut run.terms).action = action;
+        Arc::make_mut(&mut run.terms).estimates.baseline = minutes(baseline);
+        Arc::make_mut(&mut run.terms).estimates.reserve = minutes(reserve);
         let last = closes() - minutes(before);
         assert_eq!(
             last_start(&run.terms, closes() + hours(9)),

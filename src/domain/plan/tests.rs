@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+use std::sync::Arc;
+
 use super::drafts::MOVING_RUNS_MAX;
 use super::*;
 use crate::domain::evidence::{Answer, OperationState, Outcome};

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::*;
 use crate::domain::fleet::ExcludedMachine;
@@ -185,7 +186,7 @@ fn a_success_soaks_whatever_became_of_its_machine_since() {
     fleet.policy.stages[0].soak = hours(24);
     let canary = done("c1", "canary");
     let mut ran = run(&fleet, &[&canary]);
-    ran.terms.stage = "canary".to_owned();
+    Arc::make_mut(&mut ran.terms).stage = "canary".to_owned();
     put(&mut ran, &canary, Step::Succeeded, opens() + minutes(40));
     ran.end = Some(RunEnd::Complete);
     let state = |fleet: &Fleet, machine: Option<Machine>, now| {
@@ -284,7 +285,8 @@ fn only_failures_of_this_life_count_until_the_machine_has_the_release() {
     );
     let mut refused = tried(&fleet, &[failed(due("m1", ""))]);
     let mut later = run(&fleet, &[&due("m1", "")]);
-    (later.name, later.terms.ordinal) = ("later".to_owned(), 2);
+    later.name = "later".to_owned();
+    Arc::make_mut(&mut later.terms).ordinal = 2;
     let id = due("m1", "").id;
     let word = later.progress.get_mut(&id).unwrap();
     (word.step, word.reason) = (Step::Skipped, Some(StepReason::Refused));
@@ -579,7 +581,7 @@ fn a_stage_is_not_done_while_a_machine_that_it_commands_is_out_of_sight() {
         let mut domain = tried(&fleet, &[(machine, Step::Unknown, None)]);
         let run = domain.runs.values_mut().next().unwrap();
         run.end = None;
-        run.terms.stage = "canary".to_owned();
+        Arc::make_mut(&mut run.terms).stage = "canary".to_owned();
         domain
     };
     let states_with = |seen: Vec<Machine>, step: Step| {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::domain::fleet::ExcludedMachine;
 use crate::domain::machine::{Power, RebootBehavior, RebootStatus};
@@ -126,7 +128,7 @@ fn attempts_count_over_all_runs_of_this_life_and_release() {
     let mut domain = domain([fleet.clone()], [machine.clone()], opens());
     for ordinal in 1..=3 {
         let mut own = run(&fleet, &[&machine]);
-        own.terms.ordinal = ordinal;
+        Arc::make_mut(&mut own.terms).ordinal = ordinal;
         own.name = format!("run-{ordinal}");
         put(
             &mut own,
@@ -135,7 +137,10 @@ fn attempts_count_over_all_runs_of_this_life_and_release() {
             opens() + minutes(i64::from(ordinal)),
         );
         if ordinal == 3 {
-            let named = own.terms.machines.get_mut(&machine.id).unwrap();
+            let named = Arc::make_mut(&mut own.terms)
+                .machines
+                .get_mut(&machine.id)
+                .unwrap();
             named.incarnation.vm_id = "vm-another".into();
         }
         domain.runs.insert(own.name.clone(), own);

@@ -1,6 +1,7 @@
 //! The fleet of the model and its two runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 
@@ -180,7 +181,7 @@ pub(super) fn run(number: usize, terms: &Terms, entries: &[Entry; ENTRIES]) -> R
         name: RUN_NAMES[number].to_owned(),
         uid: format!("uid-{}", RUN_NAMES[number]),
         created_at: instant(if number == 0 { 0 } else { SECOND_RUN }),
-        terms: terms.clone(),
+        terms: Arc::new(terms.clone()),
         end: Run::conclusion(&progress),
         progress,
         deleted_at: None,

@@ -303,7 +303,7 @@ pub(crate) fn run(names: &[&str], steps: &[(Step, Option<StepReason>)]) -> Run {
         name: "web-run-1".to_owned(),
         uid: "run-uid".to_owned(),
         created_at: at("2025-07-09T10:00:00Z"),
-        terms: terms(machines),
+        terms: Arc::new(terms(machines)),
         end: Run::conclusion(&progress),
         progress,
         deleted_at: None,

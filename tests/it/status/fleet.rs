@@ -1,5 +1,7 @@
 //! The status of a fleet: kstatus, conditions, counts, releases, and that it rests.
 
+use std::sync::Arc;
+
 use hotpatch_operator::api::fleet::{FleetCounts, MachineRecords};
 use hotpatch_operator::domain::enrolment::CLAIM_TAG;
 use hotpatch_operator::domain::fleet::{ExcludedMachine, Mode};
@@ -620,7 +622,7 @@ fn what_was_known_is_kept_while_azure_cannot_be_read() {
 #[test]
 fn a_run_of_an_earlier_fleet_of_the_same_name_is_not_current() {
     let scene = with_run(&[(Step::Running, None)])
-        .with(|own| own.runs[0].terms.fleet_uid = "earlier".to_owned());
+        .with(|own| Arc::make_mut(&mut own.runs[0].terms).fleet_uid = "earlier".to_owned());
     assert_eq!(scene.status().current_run, None);
     assert_eq!(fleet().uid, "fleet-uid");
 }

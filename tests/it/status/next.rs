@@ -1,5 +1,7 @@
 //! The one line that says what comes next, in each situation.
 
+use std::sync::Arc;
+
 use hotpatch_operator::domain::fleet::Mode;
 use hotpatch_operator::domain::machine::{Health, PatchMode};
 use hotpatch_operator::domain::policy::{ApprovalRule, RunGate};
@@ -225,8 +227,8 @@ fn situations_of_runs() -> Vec<(&'static str, Scene, &'static str)> {
         (
             "run announced",
             running(&[(Step::Planned, None), (Step::Planned, None)]).with(|own| {
-                own.runs[0].terms.window.start = at("2025-07-12T20:00:00Z");
-                own.runs[0].terms.window.end = at("2025-07-13T00:00:00Z");
+                Arc::make_mut(&mut own.runs[0].terms).window.start = at("2025-07-12T20:00:00Z");
+                Arc::make_mut(&mut own.runs[0].terms).window.end = at("2025-07-13T00:00:00Z");
             }),
             "Next: canary of ws2025-2025-07-08 on 2 machines when window saturday-night opens \
              2025-07-12 20:00 UTC.",
@@ -236,7 +238,7 @@ fn situations_of_runs() -> Vec<(&'static str, Scene, &'static str)> {
             running(&[(Step::Planned, None), (Step::Planned, None)]).with(|own| {
                 let condition = "example.com/Drained".to_owned();
                 let announce_before = chrono::TimeDelta::minutes(30);
-                own.runs[0].terms.gates = vec![RunGate {
+                Arc::make_mut(&mut own.runs[0].terms).gates = vec![RunGate {
                     condition,
                     announce_before,
                 }];

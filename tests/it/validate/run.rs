@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use self::strategy::{a_run, example, over};
+use self::strategy::{a_run, example, example_terms, over};
 use super::{at, unreadable};
 use crate::api::{faults, schema_of};
 
@@ -497,7 +497,7 @@ fn a_url_or_message_beyond_its_bound_never_makes_a_status_that_cannot_be_written
 #[test]
 fn a_name_tells_fleet_release_stage_and_number_and_cuts_what_is_long() {
     let named = |fleet: &str, stage: &str, ordinal: u32| {
-        let mut terms = example(Step::Planned).terms;
+        let mut terms = example_terms();
         (terms.fleet, terms.stage, terms.ordinal) = (fleet.to_owned(), stage.to_owned(), ordinal);
         run_name(&terms)
     };
@@ -536,7 +536,7 @@ fn a_name_tells_fleet_release_stage_and_number_and_cuts_what_is_long() {
 
 #[test]
 fn two_runs_have_two_names() {
-    let terms = example(Step::Planned).terms;
+    let terms = example_terms();
     let mut others = vec![terms.clone(); 5];
     others[0].fleet_uid = "another".to_owned();
     others[1].release = "ws2025-2026-10-13-2".parse().unwrap();

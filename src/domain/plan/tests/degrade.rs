@@ -168,7 +168,7 @@ fn losing_a_fact_of_one_that_is_worked_on_adds_no_command() {
             now() - minutes(10),
         );
         let run = only(&mut domain);
-        run.terms.limits = vec![crate::domain::run::FrozenLimit {
+        Arc::make_mut(&mut run.terms).limits = vec![crate::domain::run::FrozenLimit {
             key: crate::domain::run::LimitKey::Stage {
                 fleet: "web".into(),
                 stage: "all".into(),

@@ -38,7 +38,7 @@ fn a_policy_that_bears_more_failures_does_not_reach_a_run_that_exists() {
         (None, 9, true),
     ] {
         let mut domain = running(bears(says), &machines, now());
-        only(&mut domain).terms.max_failed = froze;
+        Arc::make_mut(&mut only(&mut domain).terms).max_failed = froze;
         failed(&mut domain, &machines[3]);
         let plan = plan(&snapshot(domain), now());
         assert_eq!(!sent(&plan).is_empty(), goes_on, "{froze:?}, {says}");
@@ -72,7 +72,7 @@ fn failures_per_release_are_frozen_as_such() {
         .map(|own| own.as_ref().clone())
         .collect();
     failed(&mut domain, &machines[0]);
-    only(&mut domain).terms.stage = "broad".into();
+    Arc::make_mut(&mut only(&mut domain).terms).stage = "broad".into();
     let halted = |domain: &Domain| {
         let plan = plan(&snapshot(domain.clone()), now());
         let key = plan.outlooks.keys().next().unwrap();
@@ -81,9 +81,9 @@ fn failures_per_release_are_frozen_as_such() {
             .halt_of(&domain.runs.values().next().unwrap().terms)
             .is_some()
     };
-    only(&mut domain).terms.max_failed = Some(0);
+    Arc::make_mut(&mut only(&mut domain).terms).max_failed = Some(0);
     assert!(!halted(&domain), "the failure is of another stage");
-    only(&mut domain).terms.failed_per_release = true;
+    Arc::make_mut(&mut only(&mut domain).terms).failed_per_release = true;
     assert!(halted(&domain));
 }
 
@@ -93,7 +93,7 @@ fn fewer_retries_hold_at_once_and_more_never_reach_a_run() {
     let wish = |froze: u32, says: u32| {
         let fleet = web(|policy| policy.failures.retries = says);
         let mut domain = running(fleet.clone(), &machines, now());
-        only(&mut domain).terms.retries = froze;
+        Arc::make_mut(&mut only(&mut domain).terms).retries = froze;
         let mut earlier = run(&fleet, &[&machines[0]]);
         earlier.name = "web-0".into();
         put(
@@ -183,7 +183,7 @@ fn what_was_tried_counts_though_its_run_was_deleted() {
 fn a_machine_that_a_person_let_go_of_waits_until_the_command_cannot_arrive() {
     let machines = vms(1);
     let mut domain = running(fleet("web"), &machines, now());
-    only(&mut domain).terms.window.end = opens() + minutes(50);
+    Arc::make_mut(&mut only(&mut domain).terms).window.end = opens() + minutes(50);
     put(
         only(&mut domain),
         &machines[0],

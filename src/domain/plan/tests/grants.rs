@@ -40,7 +40,7 @@ fn a_sick_machine_takes_its_share_of_the_limit() {
 fn a_limit_that_was_frozen_holds_when_the_policy_is_widened() {
     let machines = vms(4);
     let mut domain = running(fleet("web"), &machines, now());
-    only(&mut domain).terms.limits = vec![stage_limit(1)];
+    Arc::make_mut(&mut only(&mut domain).terms).limits = vec![stage_limit(1)];
     assert_eq!(sent(&plan(&snapshot(domain), now())), ["vm01"]);
 }
 
@@ -90,7 +90,7 @@ fn a_machine_being_worked_on_stays_in_the_limit_whatever_happens_to_it() {
             })
             .collect();
         let mut domain = running(fleet, &machines, now());
-        only(&mut domain).terms.limits = vec![stage_limit(1)];
+        Arc::make_mut(&mut only(&mut domain).terms).limits = vec![stage_limit(1)];
         put(
             only(&mut domain),
             &machines[0],
@@ -178,7 +178,7 @@ fn a_machine_that_owes_a_reboot_gets_no_further_install() {
         (vec![], "NotDue".to_owned())
     );
     let terms = &mut only(&mut domain).terms;
-    terms.cause = Cause::RebootOwed;
+    Arc::make_mut(terms).cause = Cause::RebootOwed;
     assert_eq!(
         sent(&plan(&snapshot(domain), now())),
         [""; 0],

@@ -60,7 +60,7 @@ fn more_of_the_same_work_goes_beside_runs_that_have_sent_all() {
         ),
         (
             "it does other work",
-            |own, _| only(own).terms.release = hotpatch(),
+            |own, _| Arc::make_mut(&mut only(own).terms).release = hotpatch(),
             &[],
         ),
         (

@@ -204,7 +204,7 @@ fn a_machine_under_command_counts_though_nobody_sees_it() {
     let mut domain = alone(&machine);
     let mut theirs = run(&shop(), &[&hidden]);
     put(&mut theirs, &hidden, Step::Running, opens());
-    theirs.terms.limits.clear();
+    Arc::make_mut(&mut theirs.terms).limits.clear();
     domain.runs.insert(theirs.name.clone(), theirs);
     // The other fleet is deleted, so nobody waits for what it sees; its run is followed.
     let theirs = domain.runs.len();

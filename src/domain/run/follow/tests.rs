@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+use std::sync::Arc;
+
 use super::*;
 use crate::domain::due::{Action, Cause};
 use crate::domain::evidence::{Operation, PollStyle, Reading};
@@ -240,7 +242,9 @@ fn a_planned_machine_goes_by_the_first_thing_that_speaks_against_it() {
         ("Skipped/Refused", |own| {
             own.progress.refusals = REFUSALS_MAX
         }),
-        ("send Stage", |own| own.run.terms.action = Action::Hotpatch),
+        ("send Stage", |own| {
+            Arc::make_mut(&mut own.run.terms).action = Action::Hotpatch
+        }),
         ("send Finish", |own| own.let_go = true),
         ("stay", |own| {
             own.seen = None;
@@ -366,7 +370,7 @@ fn nothing_installed_is_success_only_where_the_release_is_there_or_only_a_reboot
         running().with(|own| own.has_release = Some(true)).word(),
         "Verifying"
     );
-    let owed = running().with(|own| own.run.terms.cause = Cause::RebootOwed);
+    let owed = running().with(|own| Arc::make_mut(&mut own.run.terms).cause = Cause::RebootOwed);
     assert_eq!(owed.word(), "Verifying");
 }
 
@@ -409,9 +413,11 @@ fn a_reboot_still_owed_is_settled_by_one_restart_where_that_is_allowed() {
     let rows: [(&str, Change); 6] = [
         ("Planned/RebootOwed", |_| {}),
         ("Failed/RebootOwed", |own| {
-            own.run.terms.action = Action::Hotpatch
+            Arc::make_mut(&mut own.run.terms).action = Action::Hotpatch
         }),
-        ("Failed/RebootOwed", |own| own.run.terms.retries = 0),
+        ("Failed/RebootOwed", |own| {
+            Arc::make_mut(&mut own.run.terms).retries = 0
+        }),
         ("Planned/RebootOwed", |own| own.progress.attempts = 1),
         ("Failed/RebootOwed", |own| own.progress.attempts = 2),
         ("Failed/RebootOwed", |own| own.earlier_attempts = 1),
@@ -529,7 +535,7 @@ fn a_hotpatch_run_never_wishes_for_a_command_that_reboots() {
             RebootStatus::Started,
         ] {
             let mut case = vm_at(step.clone());
-            case.run.terms.action = Action::Hotpatch;
+            Arc::make_mut(&mut case.run.terms).action = Action::Hotpatch;
             case.progress.command = case.progress.command.map(|_| Command::Stage);
             let pending = read(&case, |own| own.reboot_pending = Some(true));
             let outcome = outcome(InstallStatus::Succeeded, reboot, &[BASELINE_KB]);
@@ -593,7 +599,7 @@ fn a_restart_is_followed_by_its_operation_or_by_the_machine_itself_and_never_rep
 
     let verifying = vm_at(Step::Verifying)
         .restarting()
-        .with(|own| own.run.terms.retries = 9);
+        .with(|own| Arc::make_mut(&mut own.run.terms).retries = 9);
     let pending = read(&verifying, |own| own.reboot_pending = Some(true));
     assert_eq!(
         verifying.answered(pending).word(),

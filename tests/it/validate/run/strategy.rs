@@ -1,6 +1,7 @@
 //! Runs of all shapes: by chance, and one by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hotpatch_operator::domain::command::{Command, RequestId};
@@ -288,7 +289,7 @@ pub(super) fn a_run() -> impl Strategy<Value = Run> {
                 uid: "0a1b2c3d".to_owned(),
                 created_at: DateTime::from_timestamp(created, 0).unwrap(),
                 end: Run::conclusion(&progress).filter(|_| ends),
-                terms,
+                terms: Arc::new(terms),
                 progress,
                 deleted_at: deleting.then(|| DateTime::from_timestamp(created + 60, 0).unwrap()),
                 orphaned: orphaned.then(|| "denied".to_owned()),
@@ -323,7 +324,7 @@ fn example_machine(number: u32) -> (MachineId, RunMachine) {
     (id, machine)
 }
 
-fn example_terms() -> Terms {
+pub(super) fn example_terms() -> Terms {
     let (fleet, stage) = ("web".to_owned(), "broad".to_owned());
     Terms {
         fleet: fleet.clone(),
@@ -378,7 +379,7 @@ pub(super) fn example(step: Step) -> Run {
         uid: "0a1b2c3d".to_owned(),
         created_at: at("2026-10-17T19:30:00Z"),
         progress: all.map(|id| (id, at_step(&step))).collect(),
-        terms,
+        terms: Arc::new(terms),
         end: None,
         deleted_at: None,
         orphaned: None,

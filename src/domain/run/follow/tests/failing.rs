@@ -102,7 +102,8 @@ fn a_planned_machine_with_an_install_that_the_run_knows_nothing_of_is_passed_ove
         let record = own.seen.as_mut().unwrap().installs.first_mut().unwrap();
         record.installed.clear();
         record.failed = kbs.iter().map(|number| kb(number)).collect();
-        own.with(|own| own.run.terms.retries = 5).word()
+        own.with(|own| Arc::make_mut(&mut own.run.terms).retries = 5)
+            .word()
     };
     assert_eq!(shown(1, &[BASELINE_KB]), "Skipped/ForeignRun");
     assert_eq!(shown(1, &[]), "Skipped/ForeignRun", "Arc names no KBs");
