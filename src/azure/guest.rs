@@ -8,10 +8,11 @@ use super::arm::Arm;
 use super::error::{Error, bounded};
 use super::port::GuestAnswer;
 use super::read_as::some;
-use super::run_command::{delete, ended, named, order, put, view_of};
+use super::run_command::{Place, delete, ended, named, order, put, view_of};
 use super::wire::run_command::{RunCommand, RunCommandProperties};
+use super::wire::{API_COMPUTE, API_HYBRID_SCRIPTS};
 use crate::domain::command::RequestId;
-use crate::domain::machine::{InstallStatus, MachineId};
+use crate::domain::machine::{InstallStatus, MachineId, MachineKind};
 
 /// The script: it prints one number, 0 where virtualization-based security is off, 1 where it is
 /// switched on and does not run, 2 where it runs (`Win32_DeviceGuard`,
@@ -34,23 +35,40 @@ fn what(machine: &MachineId) -> String {
     format!("the look into {machine}")
 }
 
+/// Returns the run command on a machine. Azure Local is not among the places where run commands are
+/// documented (azure.md §2).
+fn place(what: &str, machine: &MachineId, kind: MachineKind) -> Result<Place, Error> {
+    match kind {
+        MachineKind::AzureVm => named(what, machine, NAME, API_COMPUTE),
+        MachineKind::ArcServer => named(what, machine, NAME, API_HYBRID_SCRIPTS),
+        MachineKind::AzureLocalVm => Err(Error::Unsupported {
+            what: what.to_owned(),
+        }),
+    }
+}
+
 /// Has the script run.
 pub(super) async fn ask(
     arm: &Arm,
     machine: &MachineId,
+    kind: MachineKind,
     location: &str,
     request: &RequestId,
 ) -> Result<(), Error> {
     let what = what(machine);
-    let place = named(&what, machine, NAME)?;
+    let place = place(&what, machine, kind)?;
     let body = order(location, LOOK_SCRIPT, Vec::new());
     put(arm, &what, &place, &body, request).await
 }
 
 /// Asks what the script printed.
-pub(super) async fn answer(arm: &Arm, machine: &MachineId) -> Result<GuestAnswer, Error> {
+pub(super) async fn answer(
+    arm: &Arm,
+    machine: &MachineId,
+    kind: MachineKind,
+) -> Result<GuestAnswer, Error> {
     let what = what(machine);
-    let url = view_of(arm, &what, &named(&what, machine, NAME)?)?;
+    let url = view_of(arm, &what, &place(&what, machine, kind)?)?;
     let reply = arm.poll(&what, &url).await?;
     match reply.status.as_u16() {
         404 | 410 => Ok(GuestAnswer::Gone),
@@ -79,9 +97,9 @@ fn judged(properties: &RunCommandProperties) -> GuestAnswer {
 }
 
 /// Deletes the run command. To be asked for once the script ended.
-pub(super) async fn clear(arm: &Arm, machine: &MachineId) -> Result<(), Error> {
+pub(super) async fn clear(arm: &Arm, machine: &MachineId, kind: MachineKind) -> Result<(), Error> {
     let what = what(machine);
-    delete(arm, &what, &named(&what, machine, NAME)?).await
+    delete(arm, &what, &place(&what, machine, kind)?).await
 }
 
 #[cfg(test)]

@@ -242,6 +242,7 @@ fn vm_facts(row: &Resource) -> VmFacts {
                 .unwrap_or(true),
         }),
         agent: agent(view.and_then(|v| v.vm_agent.as_ref())),
+        vbs_running: None,
     }
 }
 

@@ -291,33 +291,39 @@ impl Cloud {
         run_command::clear(&self.arm, machine, request).await
     }
 
-    /// Has [`LOOK_SCRIPT`] run in the guest of an Arc server; sent once, harmless when repeated.
+    /// Has [`LOOK_SCRIPT`] run in the guest of an Arc server or a VM; sent once, harmless when
+    /// repeated.
     ///
     /// # Errors
-    /// [`Error`].
+    /// [`Error`]; [`Error::Unsupported`] for an Azure Local VM.
     pub async fn ask_guest(
         &self,
         machine: &MachineId,
+        kind: MachineKind,
         location: &str,
         request: RequestId,
     ) -> Result<(), Error> {
-        guest::ask(&self.arm, machine, location, &request).await
+        guest::ask(&self.arm, machine, kind, location, &request).await
     }
 
-    /// Asks what the guest of an Arc server answered.
+    /// Asks what a guest answered.
     ///
     /// # Errors
-    /// [`Error`].
-    pub async fn guest_answer(&self, machine: &MachineId) -> Result<GuestAnswer, Error> {
-        guest::answer(&self.arm, machine).await
+    /// As of [`Cloud::ask_guest`].
+    pub async fn guest_answer(
+        &self,
+        machine: &MachineId,
+        kind: MachineKind,
+    ) -> Result<GuestAnswer, Error> {
+        guest::answer(&self.arm, machine, kind).await
     }
 
     /// Deletes the run command that asked a guest. Harmless when repeated.
     ///
     /// # Errors
-    /// [`Error`].
-    pub async fn clear_guest(&self, machine: &MachineId) -> Result<(), Error> {
-        guest::clear(&self.arm, machine).await
+    /// As of [`Cloud::ask_guest`].
+    pub async fn clear_guest(&self, machine: &MachineId, kind: MachineKind) -> Result<(), Error> {
+        guest::clear(&self.arm, machine, kind).await
     }
 
     /// Asks how an operation fares.

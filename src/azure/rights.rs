@@ -66,8 +66,8 @@ impl Role {
                  for mode Enforce, beside Hotpatch Read."
             }
             Self::RunCommand => {
-                "Lets hotpatch-operator run scripts as SYSTEM in guests of Arc servers, to restart \
-                 one that owes its reboot and to ask one that is unfit why; only with \
+                "Lets hotpatch-operator run scripts as SYSTEM in guests, to restart an Arc server \
+                 that owes its reboot and to ask machines that get no hotpatches why; only with \
                  --allow-run-commands, beside the other roles."
             }
         }

@@ -44,16 +44,28 @@ if ($LASTEXITCODE -notin 0, 1190) { exit $LASTEXITCODE }
 /// How long a script may take, in seconds: it asks one question and starts one program.
 const SCRIPT_SECONDS_MAX: i64 = 300;
 
-/// Writes the path of a run command of a machine.
-pub(super) fn named(what: &str, machine: &MachineId, name: &str) -> Result<String, Error> {
+/// Where a run command is.
+pub(super) struct Place {
+    path: String,
+    version: &'static str,
+}
+
+/// Names a run command of a machine; the version is that of its service.
+pub(super) fn named(
+    what: &str,
+    machine: &MachineId,
+    name: &str,
+    version: &'static str,
+) -> Result<Place, Error> {
     let machine = path(what, machine)?;
-    let name = segment(what, name)?;
-    Ok(format!("{machine}/runCommands/{name}"))
+    let path = format!("{machine}/runCommands/{}", segment(what, name)?);
+    Ok(Place { path, version })
 }
 
 /// Returns where a run command shows how its script fares.
-pub(super) fn view_of(arm: &Arm, what: &str, place: &str) -> Result<String, Error> {
-    let path = format!("{place}?$expand=instanceView&api-version={API_HYBRID_SCRIPTS}");
+pub(super) fn view_of(arm: &Arm, what: &str, place: &Place) -> Result<String, Error> {
+    let Place { path, version } = place;
+    let path = format!("{path}?$expand=instanceView&api-version={version}");
     Ok(arm.endpoint.at(what, &path)?.to_string())
 }
 
@@ -61,7 +73,7 @@ pub(super) fn view_of(arm: &Arm, what: &str, place: &str) -> Result<String, Erro
 pub(super) async fn put(
     arm: &Arm,
     what: &str,
-    place: &str,
+    place: &Place,
     body: &RunCommand,
     request: &RequestId,
 ) -> Result<(), Error> {
@@ -71,7 +83,8 @@ pub(super) async fn put(
         target: None,
         message: error.to_string(),
     })?;
-    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
+    let Place { path, version } = place;
+    let path = format!("{path}?api-version={version}");
     arm.command(what, Method::PUT, &path, request, Some(&body))
         .await
         .map(drop)
@@ -94,14 +107,16 @@ pub(super) fn order(location: &str, script: &str, parameters: Vec<Parameter>) ->
 }
 
 /// Deletes a run command; one that is gone already is as good.
-pub(super) async fn delete(arm: &Arm, what: &str, place: &str) -> Result<(), Error> {
-    let path = format!("{place}?api-version={API_HYBRID_SCRIPTS}");
-    arm.delete(what, &path).await
+pub(super) async fn delete(arm: &Arm, what: &str, place: &Place) -> Result<(), Error> {
+    let Place { path, version } = place;
+    arm.delete(what, &format!("{path}?api-version={version}"))
+        .await
 }
 
 /// Writes the path of the run command that a request makes.
-fn place(what: &str, machine: &MachineId, request: &RequestId) -> Result<String, Error> {
-    named(what, machine, &format!("hotpatch-restart-{}", request.0))
+fn place(what: &str, machine: &MachineId, request: &RequestId) -> Result<Place, Error> {
+    let name = format!("hotpatch-restart-{}", request.0);
+    named(what, machine, &name, API_HYBRID_SCRIPTS)
 }
 
 /// Returns the run command of a request as an operation that can be asked after.
@@ -220,7 +235,7 @@ pub(super) async fn evidence(
         }
         404 | 410 => {
             let place = place(&what, machine, request)?;
-            evidence::of_resource(arm, machine, &place, request, since, now).await
+            evidence::of_resource(arm, machine, &place.path, request, since, now).await
         }
         _ => Err(arm.refused_read(&what, &reply)),
     }

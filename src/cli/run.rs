@@ -64,7 +64,7 @@ pub struct Options {
     #[arg(long)]
     requested_by_is_enforced: bool,
     /// Lets the operator run scripts in guests, as SYSTEM: what restarts an Arc server whose
-    /// install left its reboot owed, and what asks one that Azure finds unfit whether
+    /// install left its reboot owed, and what asks machines that get no hotpatches whether
     /// virtualization-based security runs. Needs the role of roles/hotpatch-run-command.json.
     #[arg(long)]
     allow_run_commands: bool,

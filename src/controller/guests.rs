@@ -1,7 +1,8 @@
 //! What guests said of themselves. All of it can be lost: it is asked again.
 //!
-//! What a guest said is believed only for as long as Azure goes on finding it unfit, so that an old
-//! word never stands against a newer one. Must never ask: that is `act`'s.
+//! What an Arc server said is believed only for as long as Azure goes on finding it unfit, so that
+//! an old word never stands against a newer one; what a VM said decides nothing. Must never ask:
+//! that is `act`'s.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::enrolment::lacks_something;
 use crate::domain::fleet::FleetKey;
-use crate::domain::machine::{Facts, Incarnation, Machine, MachineId};
+use crate::domain::machine::{Facts, Incarnation, Machine, MachineId, MachineKind};
 use crate::domain::snapshot::Snapshot;
 
 /// How long a guest is remembered that nobody asks any more.
@@ -32,6 +33,8 @@ pub enum Script {
 pub struct Guest {
     /// The fleet for which it was asked.
     pub fleet: FleetKey,
+    /// The machine's kind.
+    pub kind: MachineKind,
     /// Which life of the machine.
     pub incarnation: Incarnation,
     /// Where Azure keeps its record.
@@ -65,10 +68,11 @@ impl Guests {
             for inventory in sights.chain([&mut domain.inventory]).flatten() {
                 let machine = inventory.machines.get_mut(id);
                 let machine = machine.filter(|own| is_still(own, guest));
-                if let Some(machine) = machine
-                    && let Facts::ArcServer(facts) = &mut Arc::make_mut(machine).facts
-                {
-                    facts.vbs_running = Some(runs);
+                let facts = machine.map(|own| &mut Arc::make_mut(own).facts);
+                match facts {
+                    Some(Facts::ArcServer(facts)) => facts.vbs_running = Some(runs),
+                    Some(Facts::AzureVm(facts)) => facts.vbs_running = Some(runs),
+                    Some(Facts::AzureLocalVm(_)) | None => {}
                 }
             }
         }
@@ -94,9 +98,10 @@ impl Guests {
     }
 }
 
-/// Tells whether a machine is the one that was asked, and Azure still finds it unfit.
+/// Tells whether a machine is the one that was asked, and its word still counts.
 fn is_still(machine: &Machine, guest: &Guest) -> bool {
-    machine.incarnation == guest.incarnation && lacks_something(machine)
+    let counts = machine.kind == MachineKind::AzureVm || lacks_something(machine);
+    counts && machine.incarnation == guest.incarnation
 }
 
 #[cfg(test)]
@@ -106,7 +111,7 @@ mod tests {
     use super::*;
     use crate::domain::machine::ArcFacts;
     use crate::domain::snapshot::Sighted;
-    use crate::domain::testkit::{arc, domain, fleet, opens, snapshot};
+    use crate::domain::testkit::{arc, domain, fleet, opens, snapshot, vm};
 
     /// An Arc server of which Azure says this.
     fn server(word: &str) -> Machine {
@@ -121,6 +126,7 @@ mod tests {
         namespace.clone_into(&mut key.namespace);
         let guest = Guest {
             fleet: key,
+            kind: machine.kind,
             incarnation: machine.incarnation.clone(),
             region: "westeurope".to_owned(),
             asked_at: opens(),
@@ -132,7 +138,25 @@ mod tests {
     }
 
     fn vbs(machine: &Machine) -> Option<bool> {
-        machine.arc().unwrap().vbs_running
+        let of_vm = machine.vm().and_then(|own| own.vbs_running);
+        machine.arc().map_or(of_vm, |own| own.vbs_running)
+    }
+
+    #[test]
+    fn the_word_of_a_vm_stands_for_the_vm_that_was_asked() {
+        for (is_anew, expected) in [(false, Some(false)), (true, None)] {
+            let machine = vm("vm1").machine();
+            let own = fleet("a").key.namespace;
+            let guests = guest(&machine, &own, Some(false));
+            let mut seen = machine.clone();
+            if is_anew {
+                seen.incarnation.vm_id = "another".to_owned();
+            }
+            let mut snapshot = snapshot(domain([fleet("a")], vec![seen], opens()));
+            guests.tell(&mut snapshot);
+            let inventory = snapshot.domains[&own].inventory.as_ref().unwrap();
+            assert_eq!(vbs(&inventory.machines[&machine.id]), expected, "{is_anew}");
+        }
     }
 
     #[test]

@@ -330,6 +330,8 @@ pub struct VmFacts {
     pub os_profile: Option<OsProfile>,
     /// The VM agent.
     pub agent: Agent,
+    /// Whether virtualization-based security runs; ARM does not say, only the guest does.
+    pub vbs_running: Option<bool>,
 }
 
 /// What `osProfile` of a VM says about patching.

@@ -159,7 +159,7 @@ pub struct Assessing {
 pub struct GuestLook {
     /// Its fleet.
     pub fleet: FleetKey,
-    /// The machine, an Arc server.
+    /// The machine: an Arc server or a VM.
     pub machine: MachineId,
 }
 

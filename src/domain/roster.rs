@@ -15,7 +15,7 @@ use super::release::{Catalogue, OsTrack, ReleaseId};
 use super::rollout::is_approved;
 use super::run::Run;
 use super::snapshot::{ARC_SILENT_AFTER, Domain, FleetView, Inventory, Snapshot};
-use super::track::{Track, os_track, track};
+use super::track::{OffTrackCause, Track, os_track, track};
 
 /// One machine of a fleet.
 #[derive(Clone, Debug, Serialize)]
@@ -63,6 +63,15 @@ impl Member {
     pub fn is_accountable(&self) -> bool {
         let is_fit = |own: &Blocker| own.reason.is_unknown();
         self.excluded.is_none() && self.owner.is_none() && self.blockers.iter().all(is_fit)
+    }
+
+    /// Tells whether it is off the track and nothing that Azure shows explains it.
+    pub fn is_off_for_no_reason(&self) -> bool {
+        use OffTrackCause::{Unexplained, Unproven};
+        let Track::OffTrack { cause, .. } = &self.track else {
+            return false;
+        };
+        matches!(cause, Unexplained | Unproven)
     }
 
     /// Tells whether it counts as unavailable by itself.

@@ -18,7 +18,7 @@ use crate::domain::due::{Action, Verdict, WaitReason};
 use crate::domain::enrolment::{Enrolled, enrolled};
 use crate::domain::fleet::Fleet;
 use crate::domain::machine::{
-    Health, Machine, MachineKind, PatchMode, RebootSetting, Settings, ZonePlace,
+    Health, Machine, MachineKind, PatchMode, RebootSetting, Settings, VmFacts, ZonePlace,
 };
 use crate::domain::plan::Note;
 use crate::domain::roster::Member;
@@ -240,6 +240,10 @@ fn tell_enrolled(member: &Member, note: &Note, told: &mut Told<'_>) {
     }
 }
 
+/// What the guest of a machine said that is off the track.
+const VBS_OFF: &str = " Virtualization-based security does not run in its guest, which hotpatching \
+                       needs: turn it on, and restart the machine.";
+
 fn tell_current(member: &Member, note: &Note, told: &mut Told<'_>) {
     const NAME: &str = "Current";
     let message = &note.message;
@@ -249,7 +253,10 @@ fn tell_current(member: &Member, note: &Note, told: &mut Told<'_>) {
         }
         (_, Track::RebootOwed { .. }) => told.say(NAME, "False", "RebootOwed", message),
         (_, Track::OffTrack { cause, .. }) => {
-            told.say(NAME, "False", "OffTrack", format!("{cause}."));
+            let is_off = |vm: &VmFacts| vm.vbs_running == Some(false);
+            let is_why = member.is_off_for_no_reason() && member.machine.vm().is_some_and(is_off);
+            let why = if is_why { VBS_OFF } else { "" };
+            told.say(NAME, "False", "OffTrack", format!("{cause}.{why}"));
         }
         (Verdict::Due(due), _) => {
             let reason = match due.action {

@@ -1,5 +1,5 @@
 //! What only a guest can say: whether virtualization-based security runs on an Arc server that
-//! Azure finds unfit for hotpatching.
+//! Azure finds unfit for hotpatching, or on a VM that gets no hotpatches for no reason.
 
 // Tests may unwrap: a panic is how they fail.
 #![allow(clippy::unwrap_used)]
@@ -44,19 +44,21 @@ async fn pass(own: &mut Rehearsal, hours: i64) {
     assert_eq!(own.run_until(|_, _| false, until).await, Ended::TimeUp);
 }
 
-/// The record of the Arc server.
-fn record(own: &Rehearsal) -> HotpatchMachine {
+/// The record of a machine, by the end of its id.
+fn record_of(own: &Rehearsal, name: &str) -> HotpatchMachine {
     let objects = own.kube.list_objects(RECORDS).into_iter();
     let read = |object: Arc<Value>| serde_json::from_value(Value::clone(&object)).unwrap();
     let mut all = objects.map(read);
-    let is_branch =
-        |own: &HotpatchMachine| own.spec.resource_id.to_ascii_lowercase().ends_with(BRANCH);
-    all.find(is_branch).unwrap()
+    let is_it = |own: &HotpatchMachine| {
+        let id = own.spec.resource_id.to_ascii_lowercase();
+        id.ends_with(name)
+    };
+    all.find(is_it).unwrap()
 }
 
-/// Its reasons, and what is said of it.
+/// The reasons of the Arc server, and what is said of it.
 fn said(own: &Rehearsal) -> (Vec<String>, String) {
-    let status = record(own).status.unwrap();
+    let status = record_of(own, BRANCH).status.unwrap();
     (status.reasons, status.message.unwrap_or_default())
 }
 
@@ -208,6 +210,44 @@ fn a_look_that_is_denied_names_the_right_and_who_grants_it() {
             "{conditions}"
         );
         assert!(said(&own).1.contains("ActionRequired"));
+        held(own);
+    });
+}
+
+/// The hour before the hotpatch of June 2025, a Tuesday.
+const EVE: &str = "2025-06-10T16:00:00Z";
+
+/// Windows that are far away.
+const SUNDAYS: &str = r#"
+apiVersion: hotpatch.dev/v1alpha1
+kind: MaintenanceWindow
+metadata: {name: nights}
+spec:
+  timeZone: UTC
+  schedule: {weekly: {days: [Sunday]}}
+  startTime: "20:00"
+  duration: 4h
+"#;
+
+#[test]
+fn a_vm_that_is_offered_the_standard_update_for_no_reason_is_asked_and_its_record_says_why() {
+    paused(async {
+        let mut options = options(1, EVE.parse().unwrap(), &[QUICK, SUNDAYS, FLEET]);
+        options.run_commands = true;
+        let mut own = Rehearsal::new(options).await.unwrap();
+        let ids = own.look(|world| world.facts.keys().cloned().collect::<Vec<_>>());
+        let vm = ids.iter().find(|id| id.ends_with("/shop-1")).unwrap();
+        own.azure.set_vbs(vm, false);
+        pass(&mut own, 20).await;
+        let conditions = record_of(&own, "/shop-1").status.unwrap().conditions;
+        let current = conditions
+            .iter()
+            .find(|own| own.type_ == "Current")
+            .unwrap();
+        assert_eq!(current.reason, "OffTrack", "{current:?}");
+        let says = "Virtualization-based security does not run in its guest";
+        assert!(current.message.contains(says), "{current:?}");
+        assert_eq!(scripts(&own), (vec![LOOK_SCRIPT.to_owned()], 1));
         held(own);
     });
 }

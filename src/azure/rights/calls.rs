@@ -215,15 +215,33 @@ pub const CALLS: &[Call] = &[
     ),
     request(
         "run_command.rs",
+        "PUT",
+        in_group!("Microsoft.Compute/virtualMachines/*/runCommands/*"),
+        "Microsoft.Compute/virtualMachines/runCommands/write",
+    ),
+    request(
+        "run_command.rs",
         "GET",
         in_group!("Microsoft.HybridCompute/machines/*/runCommands/*"),
         "Microsoft.HybridCompute/machines/runCommands/read",
     ),
     request(
         "run_command.rs",
+        "GET",
+        in_group!("Microsoft.Compute/virtualMachines/*/runCommands/*"),
+        "Microsoft.Compute/virtualMachines/runCommands/read",
+    ),
+    request(
+        "run_command.rs",
         "DELETE",
         in_group!("Microsoft.HybridCompute/machines/*/runCommands/*"),
         "Microsoft.HybridCompute/machines/runCommands/delete",
+    ),
+    request(
+        "run_command.rs",
+        "DELETE",
+        in_group!("Microsoft.Compute/virtualMachines/*/runCommands/*"),
+        "Microsoft.Compute/virtualMachines/runCommands/delete",
     ),
     request(
         "operation.rs",

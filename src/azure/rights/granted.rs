@@ -291,4 +291,26 @@ pub const RIGHTS: &[Right] = &[
         "deleting the run command that a script leaves behind",
         "it stays on the server, of which Azure keeps 25 at most",
     ),
+    right(
+        "Microsoft.Compute/virtualMachines/runCommands/write",
+        Role::RunCommand,
+        Source::Permissions,
+        "asking the guest of an Azure VM that is off the track for no reason that Azure shows \
+         whether virtualization-based security runs",
+        "the machine shows that it is off the track, and not why",
+    ),
+    right(
+        "Microsoft.Compute/virtualMachines/runCommands/read",
+        Role::RunCommand,
+        Source::Permissions,
+        "what such a guest answered",
+        "a guest that was asked is not heard",
+    ),
+    right(
+        "Microsoft.Compute/virtualMachines/runCommands/delete",
+        Role::RunCommand,
+        Source::Permissions,
+        "deleting the run command that asked it",
+        "it stays on the VM until it is asked again",
+    ),
 ];

@@ -88,7 +88,7 @@ async fn begin(
     let minute = u32::try_from(now.timestamp() / 60).unwrap_or_default();
     let request = request_id(&wanted.fleet.to_string(), id, minute, 0);
     let region = &machine.placement.region;
-    let asked = cloud.ask_guest(id, region, request).await;
+    let asked = cloud.ask_guest(id, machine.kind, region, request).await;
     let refusal = asked.as_ref().err();
     deeds.answered(&wanted.fleet, id, machine.kind, "look", refusal);
     if let Some(error @ Error::Throttled { .. }) = refusal {
@@ -107,6 +107,7 @@ async fn begin(
     let before = before.filter(|own| own.incarnation == machine.incarnation);
     let guest = Guest {
         fleet: wanted.fleet.clone(),
+        kind: machine.kind,
         incarnation: machine.incarnation.clone(),
         region: region.clone(),
         asked_at: now,
@@ -143,7 +144,7 @@ async fn hear(
     };
     let cloud = cloud.in_region(&guest.region);
     if guest.script == Script::Runs {
-        match cloud.guest_answer(id).await {
+        match cloud.guest_answer(id, guest.kind).await {
             Ok(answer) => {
                 let before = guest.vbs_running;
                 take(id, guest, answer, now);
@@ -158,7 +159,7 @@ async fn hear(
         }
     }
     if guest.script == Script::Ended && leadership.may_send() {
-        match cloud.clear_guest(id).await {
+        match cloud.clear_guest(id, guest.kind).await {
             Ok(()) => guest.script = Script::Gone,
             Err(error) => {
                 deeds.unasked(&error, now);

@@ -5,12 +5,13 @@ use super::{GuestLook, Pass, Plan};
 use crate::domain::eligibility::Reason;
 use crate::domain::enrolment::lacks_something;
 use crate::domain::fleet::Mode;
+use crate::domain::machine::{Agent, Machine};
 use crate::domain::roster::{Member, in_open_runs};
 
-/// Lists the servers that Azure finds unfit for hotpatching without saying why, of fleets in Enrol
-/// and Enforce, while none of the fleet's windows is open: a script in the guest can tell whether
-/// it is virtualization-based security that is missing. None where the installation lets no scripts
-/// run.
+/// Lists the Arc servers that Azure finds unfit for hotpatching without saying why, and the VMs
+/// that are off the track though nothing tells why, of fleets in Enrol and Enforce, while none of
+/// the fleet's windows is open: a script in the guest can tell whether it is virtualization-based
+/// security that is missing. None where the installation lets no scripts run.
 pub(super) fn look_in(pass: &Pass<'_>, plan: &mut Plan) {
     if !pass.run_commands {
         return;
@@ -51,5 +52,10 @@ fn wants_look(member: &Member) -> bool {
         && others.next().is_none()
         && !member.is_down()
         && machine.busy.is_none()
-        && lacks_something(machine)
+        && (lacks_something(machine) || may_answer(machine) && member.is_off_for_no_reason())
+}
+
+/// Tells whether it is a VM whose guest may answer. Resource Graph seldom tells how an agent fares.
+fn may_answer(machine: &Machine) -> bool {
+    machine.vm().is_some_and(|vm| vm.agent != Agent::NotReady)
 }

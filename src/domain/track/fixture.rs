@@ -40,6 +40,7 @@ pub(crate) fn vm(name: &str) -> Builder {
             enable_automatic_updates: true,
         }),
         agent: Agent::Ready,
+        vbs_running: None,
     });
     built(
         name,

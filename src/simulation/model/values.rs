@@ -325,6 +325,7 @@ pub(super) fn vm(number: usize, machine: &Machine, hour: u8) -> machine::Machine
                 enable_automatic_updates: true,
             }),
             agent: Agent::Ready,
+            vbs_running: None,
         }),
         settings: Settings {
             patch_mode: PatchMode::AutomaticByPlatform,

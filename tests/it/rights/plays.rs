@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use azure_sim::{ArcSpec, Assumptions, AzureSim, Fault, LicenceState, LocalSpec};
+use azure_sim::{ArcSpec, Assumptions, AzureSim, Fault, LicenceState, LocalSpec, VmSpec};
 use bytes::Bytes;
 use chrono::TimeDelta;
 use hotpatch_operator::azure::transport::SimTransport;
@@ -52,11 +52,12 @@ async fn a_baseline(used: &Arc<Mutex<BTreeSet<String>>>) {
 }
 
 /// What a rollout seldom comes to, asked through the same port: the restart of an Azure Local VM
-/// whose reboot stayed owed, an operation of an Arc server before its records tell its end, and a
-/// licence profile that is not there yet.
+/// whose reboot stayed owed, an operation of an Arc server before its records tell its end, a look
+/// into a VM, and a licence profile that is not there yet.
 async fn a_few_by_hand(used: &Arc<Mutex<BTreeSet<String>>>) {
     let start = EVE.parse().unwrap();
     let azure = AzureSim::new(Arc::new(move || start), azure_sim::Options::default());
+    let vm = azure.add_vm(VmSpec::ws2025_azure_edition("vm-1"));
     let guest = azure.add_local(LocalSpec::ws2025_azure_edition("guest-1"));
     let server = azure.add_arc(ArcSpec::ws2025_standard("branch-1").licence(LicenceState::Missing));
     witness(&azure, used);
@@ -70,6 +71,12 @@ async fn a_few_by_hand(used: &Arc<Mutex<BTreeSet<String>>>) {
         .await
         .unwrap();
     cloud.operation(&operation).await.unwrap();
+    let (vm, kind) = (MachineId::parse(&vm).unwrap(), MachineKind::AzureVm);
+    let request = RequestId("7d4f0000-0000-4000-8000-000000000003".to_owned());
+    let asked = cloud.ask_guest(&vm, kind, "westeurope", request);
+    asked.await.unwrap();
+    cloud.guest_answer(&vm, kind).await.unwrap();
+    cloud.clear_guest(&vm, kind).await.unwrap();
     let server = MachineId::parse(&server).unwrap();
     let request = RequestId("7d4f0000-0000-4000-8000-000000000002".to_owned());
     let assessing = cloud.assess(&server, MachineKind::ArcServer, request);

@@ -212,6 +212,7 @@ pub(crate) fn machine(name: &str, ring: &str) -> Machine {
                 enable_automatic_updates: true,
             }),
             agent: Agent::Ready,
+            vbs_running: None,
         }),
         settings: Settings {
             patch_mode: PatchMode::AutomaticByPlatform,

@@ -206,6 +206,7 @@ impl Machine {
         match &self.facts {
             Facts::Vm(vm) => {
                 os.azure_edition()
+                    && self.guest.vbs
                     && vm.image_supports_hotpatch()
                     && self.settings.hotpatch()
                     && self.settings.by_platform()

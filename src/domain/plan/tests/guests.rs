@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::domain::fleet::Mode;
-use crate::domain::machine::{ArcFacts, Facts, Health, Licence, MachineKind};
-use crate::domain::testkit::{arc, closes};
+use crate::domain::machine::{
+    Agent, ArcFacts, Facts, Health, Licence, MachineKind, RebootBehavior,
+};
+use crate::domain::testkit::{Builder, arc, closes};
 
 /// The window is over.
 fn morning() -> DateTime<Utc> {
@@ -119,5 +121,30 @@ fn a_guest_that_a_run_names_is_left_alone() {
         let mut own = snapshot(domain.clone());
         own.run_commands = true;
         assert_eq!(plan(&own, now).guest_looks.len(), expected, "{is_named}");
+    }
+}
+
+/// A VM that is offered the standard update of August, and nothing tells why.
+fn off_track() -> Builder {
+    let assessed = vm("vm1").assessed("2026-08-15T20:00:00Z");
+    assessed.offered("KB5120233", RebootBehavior::Always)
+}
+
+#[test]
+fn a_vm_is_asked_while_it_is_off_the_track_for_no_reason() {
+    let not_ready = off_track().vm(|vm| vm.agent = Agent::NotReady);
+    let rows = [
+        ("off the track", off_track(), true),
+        ("agent not ready", not_ready, false),
+        ("due", vm("vm1").hotpatch_due(), false),
+    ];
+    let now = at("2026-08-15T20:30:00Z");
+    for (what, machine, expected) in rows {
+        let mut own = snapshot(domain([fleet("web")], vec![machine.machine()], now));
+        own.run_commands = true;
+        let found = plan(&own, now);
+        let outlook = found.outlooks.values().next().unwrap();
+        let track = &outlook.roster.values().next().unwrap().track;
+        assert_eq!(found.guest_looks.len() == 1, expected, "{what}: {track:?}");
     }
 }
