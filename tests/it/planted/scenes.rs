@@ -58,7 +58,7 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::UnaskedScript => of("an Arc server owes its reboot", Setting::default, owed),
         Bug::FinishAHotpatch => of("a hotpatch", june, hotpatch),
         Bug::RetryOnTimeout | Bug::AmbiguousIsRefusal | Bug::EarlyHorizon | Bug::ForgetHolds => {
-            of("the first answer is lost", || Setting::wide(1), lost_answer)
+            of("the first answer is lost", late_sources, lost_answer)
         }
         Bug::RepostAfterGone => of("Azure forgets operations", slow, forgotten),
         Bug::SkipEvidence => of("dies after the first command", Setting::default, died),
@@ -110,6 +110,14 @@ pub(super) fn scene(bug: Bug) -> Scene {
         Bug::NoRestore => of("VMs leave the fleet", Setting::default, let_go),
         Bug::AnotherIdentity => of("two teams", shared, baseline),
         Bug::TellToken => of("an answer echoes the token", Setting::default, echo),
+    }
+}
+
+/// One machine at a time, and nothing shows before some passes came.
+fn late_sources() -> Setting {
+    Setting {
+        lag_minutes: Some(10),
+        ..Setting::wide(1)
     }
 }
 

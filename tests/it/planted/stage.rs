@@ -47,6 +47,8 @@ pub(super) struct Setting {
     pub(super) is_shared: bool,
     /// How often the lease is renewed where that matters; it holds six times as long.
     pub(super) renews_every: Option<Duration>,
+    /// How many minutes Resource Graph and the Activity Log are behind, where that matters.
+    pub(super) lag_minutes: Option<u32>,
 }
 
 impl Default for Setting {
@@ -59,6 +61,7 @@ impl Default for Setting {
             is_large: false,
             is_shared: false,
             renews_every: None,
+            lag_minutes: None,
         }
     }
 }
@@ -99,6 +102,10 @@ impl Setting {
                 duration: renew_every * 6,
                 renew_every,
             };
+        }
+        if let Some(minutes) = self.lag_minutes {
+            own.assumptions.graph_lag_minutes = minutes;
+            own.assumptions.activity_log_delay_minutes = minutes;
         }
         if self.is_shared {
             own.population = own.population.shared(2);
