@@ -86,10 +86,13 @@ impl Guests {
         })
     }
 
-    /// Counts the guests whose script is not gone.
-    pub(super) fn asked(&self) -> usize {
-        let all = self.0.values();
-        all.filter(|own| own.script != Script::Gone).count()
+    /// Counts the guests whose script is not gone, by namespace.
+    pub(super) fn asked(&self) -> BTreeMap<String, usize> {
+        let mut asked = BTreeMap::new();
+        for own in self.0.values().filter(|own| own.script != Script::Gone) {
+            *asked.entry(own.fleet.namespace.clone()).or_insert(0) += 1;
+        }
+        asked
     }
 
     /// Forgets guests that nobody asks any more.
@@ -226,6 +229,8 @@ mod tests {
             guests.0.values_mut().for_each(|own| own.script = script);
             let rests = |own| guests.rests(own, minutes(after));
             assert_eq!((rests(&machine), rests(&anew)), (same, other), "{script:?}");
+            let asked = guests.asked().get("web").copied();
+            assert_eq!(asked, (script != Script::Gone).then_some(1), "{script:?}");
         }
         let mut guests = guest(&machine, "web", Some(false));
         guests.forget(opens() + REMEMBERED);

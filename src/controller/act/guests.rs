@@ -1,6 +1,8 @@
 //! Asks guests what no API of Azure shows, by a script that changes nothing, and deletes the script
 //! behind itself. What comes of it explains, and allows nothing.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Deeds;
@@ -9,11 +11,12 @@ use crate::controller::Shell;
 use crate::controller::guests::{Guest, Guests, Script};
 use crate::controller::lease::Leadership;
 use crate::controller::observe::Observed;
+use crate::domain::fleet::FleetKey;
 use crate::domain::machine::{Machine, MachineId};
 use crate::domain::plan::{GuestLook, Plan};
 use crate::record::request_id;
 
-/// The most guests that are asked at the same time, and in one pass.
+/// The most guests of a disruption domain that are asked at the same time, and in one pass.
 const ASKED_AT_ONCE: usize = 20;
 
 /// How soon a guest is asked after that has not answered.
@@ -47,22 +50,27 @@ pub(super) async fn ask(
     for (id, guest) in &mut guests.0 {
         hear(shell, leadership, observed, id, guest, deeds).await;
     }
-    let mut begun = 0;
+    let mut asked = guests.asked();
+    let mut refused: BTreeSet<&FleetKey> = BTreeSet::new();
     for wanted in &plan.guest_looks {
-        if begun == ASKED_AT_ONCE || guests.asked() >= ASKED_AT_ONCE || !leadership.may_send() {
-            break;
+        let asked = asked.entry(wanted.fleet.namespace.clone()).or_default();
+        if *asked >= ASKED_AT_ONCE || refused.contains(&wanted.fleet) {
+            continue;
         }
         let place = place_of(observed, wanted);
         let place = place.filter(|(_, machine)| !guests.rests(machine, now));
         let Some((cloud, machine)) = place else {
             continue;
         };
-        begun += 1;
-        if !begin(shell, &cloud, wanted, machine, guests, deeds).await {
+        if !leadership.may_send() {
             break;
         }
+        *asked += 1;
+        if !begin(shell, &cloud, wanted, machine, guests, deeds).await {
+            refused.insert(&wanted.fleet);
+        }
     }
-    if guests.asked() > 0 {
+    if !guests.asked().is_empty() {
         deeds.again_by(now + ANSWER_PAUSE);
     }
 }
@@ -75,7 +83,7 @@ fn place_of<'a>(observed: &'a Observed, wanted: &GuestLook) -> Option<(Cloud, &'
     Some((cloud.in_region(&machine.placement.region), machine))
 }
 
-/// Has the script run in a guest. Returns false where the next one would fare alike.
+/// Has the script run in a guest. Returns false where the fleet's next one would fare alike.
 async fn begin(
     shell: &Shell,
     cloud: &Cloud,
