@@ -1,4 +1,4 @@
-//! The writes of a pass: runs, commands, settings.
+//! The writes of a pass: runs, commands, settings, and what guests are asked.
 //!
 //! The order is the run protocol's and is what makes a crash at any instant harmless: a last look
 //! at each machine, the intents in one write, a renewal of the lease, the commands, their

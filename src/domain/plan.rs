@@ -6,7 +6,7 @@
 //!
 //! One pass plans all fleets, because limits are shared: first the runs that exist move on, then
 //! their commands are granted within permission and budget, then each idle fleet may announce its
-//! next run, and last come settings and assessments.
+//! next run, and last come settings, assessments, and guests to look in.
 
 mod candidates;
 mod ceilings;

@@ -185,10 +185,10 @@ fn a_guest_that_cannot_be_asked_is_asked_again_hours_later() {
             .parse()
             .unwrap();
         own.azure.switchboard().set(rule).unwrap();
-        pass(&mut own, 5).await;
+        pass(&mut own, 7).await;
+        assert_eq!(own.azure.switchboard().standing()[0].struck, 1);
         assert!(!said(&own).0.contains(&"VbsOff".to_owned()));
-        pass(&mut own, 12).await;
-        pass(&mut own, 8).await;
+        pass(&mut own, 18).await;
         assert_eq!(said(&own).0, ["VbsOff"]);
         held(own);
     });

@@ -1,5 +1,5 @@
 //! Asks guests what no API of Azure shows, by a script that changes nothing, and deletes the script
-//! behind itself. What comes of it explains, and allows nothing.
+//! behind itself. Must never ask one that the plan does not name.
 
 use std::collections::BTreeSet;
 
